@@ -1,0 +1,42 @@
+# Everything here needs make and a Python from 3.11 on; the rest comes into .venv.
+#
+#   PYTHON=python3.13 make test     another Python, in a .venv-python3.13 of its own
+
+PYTHON ?= python3
+VENV := .venv$(patsubst %,-%,$(notdir $(filter-out python3,$(PYTHON))))
+RUN := $(VENV)/bin/python
+
+# Makes the virtual environment if it is missing or outdated, else returns at once.
+SETUP := @sh .ci/venv "$(PYTHON)" "$(VENV)"
+
+.PHONY: help test demo bench lint types clean
+.NOTPARALLEL:
+
+help:  ## say what there is to make
+	@sed -n 's/^\([a-z]*\):  ## /make \1	/p' Makefile
+
+test:  ## run the tests, and every example in the documentation
+	$(SETUP) test
+	@$(RUN) -m pytest $(ARGS)
+
+demo:  ## upgrade a real package in a running program, refuse a broken upgrade, go back
+	$(SETUP)
+	@$(RUN) docs/demo/demo.py $(ARGS)
+
+bench:  ## measure
+	$(SETUP)
+	@$(RUN) benchmarks/run.py $(ARGS)
+
+lint:  ## check the style
+	$(SETUP) lint
+	@$(RUN) -m ruff check $(ARGS)
+
+# Twice, since a type checker reads only the branch for the version that it is told.
+types:  ## check the types, as Python 3.11 and 3.15 see them
+	$(SETUP) typing
+	@$(RUN) -m mypy $(ARGS)
+	@$(RUN) -m mypy --python-version 3.15 --no-warn-unused-ignores $(ARGS)
+
+clean:  ## remove what make and the tests have made
+	rm -rf .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -prune -exec rm -rf {} +

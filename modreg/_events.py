@@ -1,0 +1,81 @@
+"""Facts that are already true, and who hears of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import attrs
+
+from modreg._model import ModuleVersion, Transaction
+from modreg.errors import ModregError
+
+_LOG = logging.getLogger("modreg")
+
+
+@attrs.frozen(kw_only=True)
+class VersionCommitted:
+    """A module has a new current version: it was imported, executed again or brought back."""
+
+    version: ModuleVersion
+
+
+@attrs.frozen(kw_only=True)
+class TransactionCommitted:
+    """A transaction is over, and everything it changed is in force."""
+
+    transaction: Transaction
+
+
+@attrs.frozen(kw_only=True)
+class TransactionAborted:
+    """A transaction failed, and everything is as it was before it."""
+
+    error: ModregError
+
+
+Event = VersionCommitted | TransactionCommitted | TransactionAborted
+Subscriber = Callable[[Event], object]
+
+
+@attrs.define(eq=False)
+class Subscribers:
+    """Who hears of events, in the order in which they asked."""
+
+    _callbacks: tuple[Subscriber, ...] = ()
+
+    def add(self, callback: Subscriber) -> Callable[[], None]:
+        """Begin to tell *callback*; the answer ends that, however often it is called."""
+        token = _Token(callback)
+        self._callbacks = (*self._callbacks, token)  # one assignment: a thread that publishes has either tuple
+
+        def end() -> None:
+            self._drop(token)
+
+        return end
+
+    def publish(self, *events: Event) -> None:
+        """Tell everyone; a subscriber that raises is logged and dropped: watching must not break a reload."""
+        for event in events:
+            for callback in self._callbacks:
+                try:
+                    callback(event)
+                except Exception:
+                    _LOG.exception("a subscriber raised and is told nothing more: %r", callback)
+                    self._drop(callback)
+
+    def _drop(self, callback: Subscriber) -> None:
+        self._callbacks = tuple(c for c in self._callbacks if c is not callback)
+
+    def __bool__(self) -> bool:
+        return bool(self._callbacks)
+
+
+@attrs.frozen(eq=False)
+class _Token:
+    """One subscription: the same function may subscribe twice."""
+
+    callback: Subscriber
+
+    def __call__(self, event: Event) -> object:
+        return self.callback(event)

@@ -1,0 +1,198 @@
+"""All versions of all modules, and the transactions that made them."""
+
+from __future__ import annotations
+
+import _thread
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from types import CodeType
+import attrs
+from packaging.version import InvalidVersion, Version
+
+from modreg import _scan, _source
+from modreg._journal import Attribute, Item, Journal
+from modreg._model import Cause, ModuleVersion, Transaction
+from modreg._scan import Import
+from modreg._snapshot import Snapshot
+from modreg._source import Source
+from modreg.errors import NotTrackedError, UnknownVersionError
+
+
+@attrs.define(eq=False)
+class Record:
+    """
+    What the registry keeps of one version; :attr:`version` is what callers see of it.
+
+    Attributes:
+        origin: As in the module's spec.
+        package: The package that relative imports start from, or ``""``.
+        source: The bytes that were executed, if the module is in scope or somebody asked.
+        code: The code object, once it was compiled; only while the version is current.
+        imports: What the code imports, once it was read.
+        snapshot: The namespace as it last lived, once the version was superseded.
+        declared: What the source declares as ``__version__``.
+        is_settled: Whether the source's signature is old enough to tell every later edit.
+        declined: Hash of a source that a rollback turned away; a refresh lets it lie.
+        created: Seconds since the epoch.
+    """
+
+    name: str
+    number: int
+    revision: int
+    cause: Cause
+    origin: str | None
+    package: str
+    created: float
+    seconds: float = 0.0
+    restores: int | None = None
+    source: Source | None = None
+    code: CodeType | None = None
+    imports: tuple[Import, ...] | None = None
+    snapshot: Snapshot | None = None
+    declared: str | None = None
+    is_settled: bool = False
+    declined: str | None = None
+
+    @property
+    def version(self) -> ModuleVersion:
+        """The version as a value; what has to be read out of the source is read now."""
+        self.read()
+        return ModuleVersion(
+            name=self.name,
+            number=self.number,
+            revision=self.revision,
+            source_hash=self.source.hash if self.source else None,
+            origin=self.origin,
+            cause=self.cause,
+            distribution_version=_parsed(self.declared),
+            imports=tuple(dict.fromkeys(filter(None, map(self.resolved, self.read())))),
+            restores=self.restores,
+            created=datetime.fromtimestamp(self.created, UTC),
+            seconds=self.seconds,
+        )
+
+    def read(self) -> tuple[Import, ...]:
+        """What the source imports; nothing without a source that compiles."""
+        if self.imports is None:
+            code = self.compiled()
+            self.imports = () if code is None else _scan.imports(code)
+            self.declared = None if code is None else _scan.string_constant(code, "__version__")
+        return self.imports
+
+    def compiled(self) -> CodeType | None:
+        """The code object of the source, made anew where it was not kept; `None` without a source that compiles."""
+        if self.code is None and self.source is not None:
+            try:
+                return _source.compile_source(self.source)
+            except (SyntaxError, ValueError):
+                return None  # a loader that transforms may take what Python does not
+        return self.code
+
+    def resolved(self, imported: Import) -> str:
+        """The absolute name that an import asks for, or ``""`` where it leaves the top-level package."""
+        try:
+            return _scan.resolve(imported, self.package)
+        except ImportError:
+            return ""
+
+
+def _parsed(declared: str | None) -> Version | None:
+    try:
+        return None if declared is None else Version(declared)
+    except InvalidVersion:
+        return None
+
+
+@attrs.define(eq=False)
+class Commit:
+    """
+    A transaction that was committed, with what takes it back.
+
+    Attributes:
+        transaction: What callers see of it.
+        before: Each module that it made a version of, with the number that was current before; 0 for one that was not loaded.
+        journal: Its changes; `None` once a module in it has more than ``keep_snapshots`` later versions.
+    """
+
+    transaction: Transaction
+    before: dict[str, int]
+    journal: Journal | None
+
+    @property
+    def revision(self) -> int:
+        return self.transaction.revision
+
+
+@attrs.define(eq=False)
+class History:
+    """
+    Versions by module, commits in order, and the revision.  It only grows.
+
+    Attributes:
+        lock: Guards the three below; held for a few bytecodes at a time, and never while foreign code runs.
+    """
+
+    keep: int = 10
+    revision: int = 0
+    records: dict[str, tuple[Record, ...]] = attrs.field(factory=dict)
+    commits: tuple[Commit, ...] = ()
+    lock: _thread.RLock = attrs.field(factory=_thread.RLock, repr=False)
+
+    def add(self, record: Record) -> Record:
+        """Append a version that no transaction made: an import, an adoption."""
+        with self.lock:
+            record.revision = self.revision
+            record.number = self.next_number(record.name)
+            self.records[record.name] = (*self.records.get(record.name, ()), record)
+        return record
+
+    def next_number(self, name: str) -> int:
+        return len(self.records.get(name, ())) + 1
+
+    def commit(self, commit: Commit, records: Iterable[Record], journal: Journal) -> None:
+        """Append what a transaction made, as further changes of its journal: an abort takes it off again."""
+        with self.lock:
+            for record in records:
+                journal.write(Item(self.records, record.name), (*self.records.get(record.name, ()), record))
+            journal.write(Attribute(self, "commits"), (*self.commits, commit))
+            journal.write(Attribute(self, "revision"), commit.revision)
+
+    def forget(self) -> None:
+        """Let go of the snapshots and journals that are beyond the number to keep."""
+        with self.lock:
+            for commit in self.commits:
+                if commit.journal is not None and any(map(self._is_old, commit.before.items())):
+                    commit.journal = None
+                    for name, number in commit.before.items():
+                        if number:
+                            self.records[name][number - 1].snapshot = None
+
+    def _is_old(self, item: tuple[str, int]) -> bool:
+        name, number = item
+        return len(self.records.get(name, ())) - number > self.keep
+
+    def of(self, name: str) -> tuple[Record, ...]:
+        found = self.records.get(name)
+        if not found:
+            raise NotTrackedError(name)
+        return found
+
+    def current(self, name: str) -> Record:
+        return self.of(name)[-1]
+
+    def record(self, name: str, number: int) -> Record:
+        found = self.of(name)
+        if not 1 <= number <= len(found):
+            raise UnknownVersionError(name, number)
+        return found[number - 1]
+
+    def root(self, name: str, number: int) -> int:
+        """The version whose state the given one has: itself, or what a rollback brought back by it."""
+        while (restores := self.record(name, number).restores) is not None:
+            number = restores
+        return number
+
+    def at(self, name: str, revision: int) -> int:
+        """The number of the version that was current at a revision; 0 if there was none."""
+        numbers = [r.number for r in self.records.get(name, ()) if r.revision <= revision]
+        return numbers[-1] if numbers else 0

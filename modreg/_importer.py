@@ -1,0 +1,597 @@
+"""Knows when a module is imported, without standing between it and the import system."""
+
+from __future__ import annotations
+
+import _imp
+import _thread
+import contextlib
+import sys
+import types
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import attrs
+
+from modreg.errors import ModregError
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+# Stands for the token of an import that nobody was told of, so that its end is not told either.
+_UNHEARD = object()
+
+# The functions of importlib that tell why a spec is asked for, and the module each is in. The
+# innermost one on the stack decides; under the two that give None a module is already running.
+_DECIDING = {
+    "_find_and_load_unlocked": ("importlib._bootstrap", "import"),
+    "_load_unlocked": ("importlib._bootstrap", None),
+    "_exec": ("importlib._bootstrap", None),
+    "reload": ("importlib", "reload"),
+}
+
+# How 3.11, the last to do so, asks a finder that only has find_module(). Later there is no such name.
+_ask_old_finder = getattr(sys.modules["_frozen_importlib"], "_find_spec_legacy", None)
+
+# Only the descriptor of ModuleType itself reads a namespace without running anyone's code: a
+# subclass may define a property of this name (apipkg does, and loads everything in it).
+_namespace = vars(types.ModuleType)["__dict__"]
+
+
+class Observer(Protocol):
+    """
+    Who is told of imports, in the importing thread and under the module's import lock.
+
+    It must not import anything. What it raises goes to :data:`sys.unraisablehook`, never into the
+    import; an import whose start raised has no end.
+    """
+
+    def started(self, spec: ModuleSpec, cause: str) -> object:
+        """
+        Hear that *spec* is about to be executed.
+
+        Args:
+            spec: The very object that the module gets as its ``__spec__``.
+            cause: ``"import"``, or ``"reload"`` for an `importlib.reload`.
+
+        Returns:
+            Anything; :meth:`finished` is given it back.
+        """
+
+    def finished(self, spec: ModuleSpec, module: object | None, token: object) -> None:
+        """
+        Hear that the execution of *spec* is over.
+
+        Args:
+            spec: As given to :meth:`started`.
+            module: What `sys.modules` holds under the spec's name now, which need not be a module;
+                `None` if the import failed. One that is loaded lazily has not run yet: see
+                :func:`is_unloaded_lazy`.
+            token: What :meth:`started` returned.
+        """
+
+
+def _named_as_importlib(function: _Function) -> _Function:
+    """
+    Give the code of *function* the file name of importlib's.
+
+    For functions that are on the stack while foreign code runs: `warnings` skips such frames when
+    it looks for the importer, and the interpreter trims them from the traceback of a failed
+    import. The price is that coverage and debuggers do not see them either.
+
+    Source:
+        ``_is_internal_frame`` in CPython's ``warnings.py``, ``remove_importlib_frames`` in its
+        ``import.c``.
+    """
+    # Made anew: a function whose __code__ was assigned is never specialised again (3.13).
+    code = function.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")
+    made = types.FunctionType(
+        code, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+    )
+    made.__qualname__ = function.__qualname__
+    made.__doc__ = function.__doc__
+    made.__annotations__ = function.__annotations__
+    return made  # type: ignore[return-value]  # it is called as the one it was made from
+
+
+@attrs.define(eq=False)
+class Finder:
+    """
+    A meta path finder that lets all the others answer and tells an observer what comes of it.
+
+    It wraps nothing. A spec that an import asked for gets, as long as that import lasts, a class in
+    which ``_initializing`` is a data descriptor: importlib sets that flag just before it executes a
+    module and clears it afterwards, whatever happens. Module, loader and the spec's identity are
+    never touched, and no frame of ours is on the stack while the module runs. Where the class cannot
+    be assigned, and for `importlib.reload`, which leaves the flag alone, a loader takes its place
+    that puts the real one back before anything runs.
+
+    What no finder sees: modules that something else puts into `sys.modules`, loaders that only have
+    ``load_module()``, the reload of a namespace package (nothing is executed), and what an
+    extension module does in ``create_module``, which comes before the start. A module that is not
+    found is asked for twice of every other finder: first by this one, then by importlib.
+
+    It has no other method that importlib or ``importlib.metadata`` would ask for: forwarding
+    ``find_distributions`` would double every distribution.
+
+    No lock is held, hence none can be lost in a fork. Each container is only changed by single steps
+    of C (``set.add``, ``dict.pop``), atomic under the GIL and locked in free threading, and one
+    entry belongs to one thread: the one that imports under the module's lock.
+
+    Args:
+        observer: Who is told.
+
+    Source:
+        ``_load_unlocked`` in CPython's ``importlib/_bootstrap.py``, unchanged in this from 3.4 to 3.15.
+    """
+
+    _observer: Observer
+    _is_open: bool = attrs.field(default=True, init=False)
+    # Whether this interpreter sets the flag; install() finds out.
+    _is_flag_set: bool = attrs.field(default=True, init=False)
+    # (thread, name) of what the other finders are being asked for. After a fork those of other
+    # threads remain; all they can do is leave one import unobserved.
+    _asking: set[tuple[int, str]] = attrs.field(factory=set, init=False)
+    # The class made for each class of specs, None where none can be.
+    _classes: dict[type, type | None] = attrs.field(factory=dict, init=False)
+    # By identity, for specs have no hash: the specs and loaders prepared for an execution that has
+    # not started. An import whose create_module() fails gives no sign and leaves its spec here.
+    _waiting: dict[int, weakref.ref[Any]] = attrs.field(factory=dict, init=False)  # Specs are of any class.
+    # By the spec's identity, the tokens of its executions under way: more than one where a module
+    # imports itself anew while it runs and its finder gives the same spec again.
+    _tokens: dict[int, list[object]] = attrs.field(factory=dict, init=False)
+
+    @_named_as_importlib
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """
+        Give what the other finders answer, prepared to be observed if it is for an import.
+
+        Inside itself, that is where another finder asks back for the same name, it answers `None`.
+        """
+        key = (_thread.get_ident(), fullname)
+        if not self._is_open or key in self._asking:
+            return None
+        self._asking.add(key)
+        try:
+            spec = _ask([finder for finder in sys.meta_path if finder is not self], fullname, path, target)
+        finally:
+            self._asking.discard(key)
+        if spec is not None:
+            self._prepare(spec, _cause(sys._getframe(1), fullname))
+        return spec
+
+    def close(self) -> None:
+        """
+        Tell the observer nothing from now on, and find nothing.
+
+        Specs whose execution never started are given back as they were; those of imports under way
+        are when these end.
+        """
+        self._is_open = False
+        self._give_back()
+
+    def _give_back(self) -> None:
+        for key, reference in self._waiting.copy().items():
+            waiting = reference()
+            # Whoever takes it out of the dict has it: us, or the thread that starts to execute it.
+            if self._waiting.pop(key, None) is None or waiting is None:
+                continue
+            if type(waiting) is _RestoringLoader:
+                _put_back(waiting, sys.modules.get(waiting._observed.spec.name))
+            else:
+                self._take_class_off(waiting)
+
+    def _prepare(self, spec: ModuleSpec, cause: str | None) -> None:
+        loader = getattr(spec, "loader", None)
+        # A spec that somebody only looks for is theirs to use, and a loader that only has
+        # load_module() is run without any sign to us (until 3.14; it fails from 3.15 on).
+        if cause is None or (loader is not None and not hasattr(loader, "exec_module")):
+            return
+        if cause == "import" and self._is_flag_set and self._put_class_on(spec):
+            return
+        if loader is not None and not self._is_ours(loader):
+            self._put_loader_on(spec, cause)
+
+    def _is_ours(self, loader: object) -> bool:
+        return type(loader) is _RestoringLoader and loader._observed.finder is self
+
+    def _put_class_on(self, spec: ModuleSpec) -> bool:
+        kind = type(spec)
+        made = self._class_for(kind)
+        if made is None:
+            return False
+        try:
+            vars(spec)
+            self._wait_for(spec)
+            # One step under the GIL, all threads stopped in free threading; importlib hands the
+            # spec to other threads only after the flag went up.
+            spec.__class__ = made
+        except TypeError:
+            # No dict to keep the flag in, no weak references, or a layout made in C.
+            self._waiting.pop(id(spec), None)
+            return False
+        if made is not kind:
+            # Of an object that had this identity before and was interrupted between two steps.
+            self._tokens.pop(id(spec), None)
+        return True
+
+    def _class_for(self, kind: type) -> type | None:
+        if kind not in self._classes:
+            # It is ours already if the spec is found again before its import is over.
+            self._classes[kind] = kind if _is_flag_of(kind, self) else _observing_class(self, kind)
+        return self._classes[kind]
+
+    def _wait_for(self, waiting: ModuleSpec | _RestoringLoader) -> None:
+        self._waiting[id(waiting)] = weakref.ref(waiting)
+        # A WeakValueDictionary would clear up by itself, and double what an import costs more.
+        if len(self._waiting) > 1000:
+            for key, reference in self._waiting.copy().items():
+                if reference() is None:
+                    self._waiting.pop(key, None)
+
+    def _take_class_off(self, spec: ModuleSpec) -> None:
+        # A class that somebody put over ours is not ours to take off.
+        if _is_flag_of(type(spec), self):
+            spec.__class__ = type(spec).__dict__["_initializing"].base
+
+    def _put_loader_on(self, spec: ModuleSpec, cause: str) -> None:
+        loader = _RestoringLoader(_Observed(self, spec, spec.loader, cause))
+        try:
+            spec.loader = loader  # type: ignore[assignment]  # it does as the loader it stands for
+        except (AttributeError, TypeError):
+            return  # A spec that cannot be changed at all: this import stays unseen.
+        self._wait_for(loader)
+
+    def _begin(self, spec: ModuleSpec, waiting: object, cause: str) -> object:
+        if self._waiting.pop(id(waiting), None) is None or not self._is_open:
+            return _UNHEARD
+        try:
+            return self._observer.started(spec, cause)
+        except Exception as error:  # Of the observer; an import must not fail for it.
+            _show(error)
+            return _UNHEARD
+
+    def _end(self, spec: ModuleSpec, module: object | None, token: object) -> None:
+        if token is _UNHEARD or not self._is_open:
+            return
+        try:
+            self._observer.finished(spec, module, token)
+        except Exception as error:  # As above.
+            _show(error)
+
+
+class _Flag:
+    """
+    What stands under the name ``_initializing`` in the class of an observed spec.
+
+    Without a ``__get__`` reading costs nothing and runs nothing of ours, also in the C code and the
+    other threads that read the flag at every import of the module: it finds the value in the spec's
+    own dict. Before the first value it finds this object, hence its truth.
+    """
+
+    __slots__ = ("base", "finder")
+
+    def __init__(self, finder: Finder, base: type) -> None:
+        self.finder = finder
+        self.base = base
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __set__(self, spec: ModuleSpec, value: bool) -> None:
+        if value:
+            self._rise(spec)
+            self._store(spec, value)
+            return
+        try:
+            self._fall(spec)
+        finally:
+            # The class first: whoever sees the flag down may change the class (a reload does).
+            if id(spec) not in self.finder._tokens:
+                self.finder._take_class_off(spec)
+            self._store(spec, value)
+
+    def _rise(self, spec: ModuleSpec) -> None:
+        try:
+            token = self.finder._begin(spec, spec, "import")
+        except BaseException:  # An interrupt. The import ends here, before the flag was up.
+            self.finder._take_class_off(spec)
+            raise
+        self.finder._tokens.setdefault(id(spec), []).append(token)
+
+    def _fall(self, spec: ModuleSpec) -> None:
+        tokens = self.finder._tokens.get(id(spec))
+        if not tokens:
+            return
+        token = tokens.pop()
+        if not tokens:
+            del self.finder._tokens[id(spec)]
+        # After a failure importlib has taken the name out of sys.modules by now.
+        self.finder._end(spec, sys.modules.get(spec.name), token)
+
+    def _store(self, spec: ModuleSpec, value: bool) -> None:
+        below = getattr(self.base, "_initializing", None)
+        if below is None:
+            vars(spec)["_initializing"] = value
+        else:
+            below.__set__(spec, value)  # Another finder's flag.
+
+
+def _observing_class(finder: Finder, base: type) -> type | None:
+    """Make the subclass of *base* that tells *finder*, or `None` where that cannot be."""
+    below = getattr(base, "_initializing", None)
+    if below is not None and type(below) is not _Flag:
+        return None  # It keeps the flag in a way of its own.
+
+    def reduce_ex(self: object, protocol: int) -> object:
+        # Pickled and copied as the base class: this one nobody can find by name. From protocol 2 on
+        # pickle checks the class that it is given, but takes the older form in any protocol.
+        reduced = base.__reduce_ex__(self, min(protocol, 1))  # type: ignore[call-arg,arg-type]  # any class's
+        if not isinstance(reduced, tuple):
+            return reduced
+        arguments = tuple(base if argument is type(self) else argument for argument in reduced[1])
+        return (reduced[0], arguments, *reduced[2:])
+
+    body = {
+        "__slots__": (),
+        "__module__": base.__module__,
+        "__qualname__": base.__qualname__,
+        "__doc__": base.__doc__,
+        "__reduce_ex__": reduce_ex,
+        "_initializing": _Flag(finder, base),
+    }
+    try:
+        return type(base.__name__, (base,), body)
+    except Exception:  # Whatever a metaclass or __init_subclass__ has against it.
+        return None
+
+
+def _is_flag_of(kind: type, finder: Finder) -> bool:
+    flag = kind.__dict__.get("_initializing")
+    return type(flag) is _Flag and flag.finder is finder
+
+
+class _Observed(NamedTuple):
+    """An execution that a :class:`_RestoringLoader` is there to see."""
+
+    finder: Finder
+    spec: ModuleSpec
+    loader: Any  # Foreign: whatever has an exec_module().
+    cause: str
+
+
+class _RestoringLoader:
+    """
+    Stands on a spec from when it is found until its module is executed.
+
+    Until then it passes for the real loader: same class to `isinstance`, same attributes, present or
+    absent (importlib goes by the presence of ``create_module``).
+    """
+
+    __slots__ = ("__weakref__", "_observed")
+
+    def __init__(self, observed: _Observed) -> None:
+        object.__setattr__(self, "_observed", observed)
+
+    @property  # type: ignore[misc]  # read-only, unlike object's
+    def __class__(self) -> type:
+        return type(self._observed.loader)
+
+    def __repr__(self) -> str:
+        return repr(self._observed.loader)
+
+    def __getattr__(self, name: str) -> Any:  # Foreign attributes have any type.
+        return getattr(self._observed.loader, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._observed.loader, name, value)
+
+    @_named_as_importlib
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Go, then execute the module by the real loader."""
+        finder, spec, loader, cause = self._observed
+        _put_back(self, module)
+        token = finder._begin(spec, self, cause)
+        is_done = False
+        # No handler: it would show in the exception state that the module sees.
+        try:
+            loader.exec_module(module)
+            is_done = True
+        finally:
+            finder._end(spec, sys.modules.get(spec.name) if is_done else None, token)
+
+
+def _put_back(loader: _RestoringLoader, module: object) -> None:
+    spec, real = loader._observed.spec, loader._observed.loader
+    if spec.loader is loader:
+        spec.loader = real
+    namespace = namespace_of(module)
+    if namespace is not None and namespace.get("__loader__") is loader:
+        namespace["__loader__"] = real
+
+
+class _Unraisable:
+    """An error that cannot go where it was raised, on its way to `sys.unraisablehook`."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __del__(self) -> None:
+        raise self._error
+
+
+def _show(error: Exception) -> None:
+    # Only the interpreter can make the argument of sys.unraisablehook; it does for what a
+    # finaliser raises.
+    _Unraisable(error)
+
+
+def _cause(frame: types.FrameType, name: str) -> str | None:
+    """
+    Tell why a spec for *name* is asked for: ``"import"``, ``"reload"`` or `None` for no import.
+
+    `importlib.util.find_spec`, ``runpy``, ``pkgutil`` and testers that walk `sys.meta_path` only
+    look, or use the spec in their own way. But if a finder looks on behalf of an import of the same
+    name, that import will use the answer.
+
+    Args:
+        frame: The caller of the finder, which is importlib's own search or another finder.
+        name: The name the finder was asked for.
+    """
+    nearest = at = frame.f_back
+    while at is not None:
+        home, cause = _DECIDING.get(at.f_code.co_name, (None, None))
+        if home is not None and at.f_globals.get("__name__") == home:
+            # The search that importlib itself began is for this name; no need to touch its locals.
+            return cause if at is nearest or at.f_locals.get("name") == name else None
+        at = at.f_back
+    return None
+
+
+@_named_as_importlib
+def _ask(
+    finders: Iterable[Any],  # Foreign objects: whatever has, or has not, a find_spec().
+    name: str,
+    path: Sequence[str] | None,
+    target: types.ModuleType | None,
+) -> ModuleSpec | None:
+    """
+    Ask *finders* in turn, as importlib does.
+
+    Source:
+        ``_find_spec`` in CPython's ``importlib/_bootstrap.py``, for the lock and what is skipped.
+    """
+    for finder in finders:
+        _imp.acquire_lock()
+        try:
+            try:
+                find = finder.find_spec
+            except AttributeError:
+                spec = None if _ask_old_finder is None else _ask_old_finder(finder, name, path)
+            else:
+                spec = find(name, path, target)
+        finally:
+            _imp.release_lock()
+        if spec is not None:
+            return spec  # type: ignore[no-any-return]  # what a foreign finder calls a spec
+    return None
+
+
+def find_spec(
+    name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+) -> ModuleSpec | None:
+    """
+    Find the spec that an import of *name* would use now, and leave it as it is.
+
+    Args:
+        name: Absolute module name.
+        path: ``__path__`` of the parent package, `None` for a top-level module.
+        target: The module it would be loaded into again, for finders that look at it.
+
+    Returns:
+        `None` if no finder knows the name, or the interpreter is shutting down.
+    """
+    finders = [finder for finder in sys.meta_path or () if not issubclass(type(finder), Finder)]
+    return _ask(finders, name, path, target)
+
+
+def install(finder: Finder) -> None:
+    """
+    Put *finder* first in `sys.meta_path`, or leave it where it stands.
+
+    Before that an empty module is imported and dropped again, to see whether this interpreter lets
+    its imports be observed, and how. The import also touches every name that `find_spec` needs, so
+    that none of them is still to be imported later (``-X lazy_imports=all``).
+
+    Raises:
+        ModregError: It does not. Nothing was changed.
+    """
+    if any(entry is finder for entry in sys.meta_path):
+        return
+    finder._is_flag_set = _is_observable(by_flag=True)
+    if not finder._is_flag_set and not _is_observable(by_flag=False):
+        raise ModregError("this interpreter's import system gives no sign of an import; modreg needs CPython")
+    sys.meta_path.insert(0, finder)
+
+
+def uninstall(finder: Finder) -> None:
+    """
+    Take *finder* out of `sys.meta_path`; nothing of it stays on a spec whose import is over.
+
+    An import under way is still told to the end, unless the finder is closed.
+    """
+    # It need not be there: somebody may have put another list in place.
+    with contextlib.suppress(ValueError):
+        sys.meta_path.remove(finder)
+    finder._give_back()
+
+
+class _Trial:
+    """An empty module: its own finder, its own loader, and the observer of its import."""
+
+    def __init__(self) -> None:
+        self.name = f"_modreg_trial_{id(self)}"
+        self.heard: list[object] = []
+
+    def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
+        if fullname != self.name:
+            return None
+        return ModuleSpec(fullname, self)  # type: ignore[arg-type]  # a loader by what it does
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leave it to importlib."""
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        self.heard.append(module)
+
+    def started(self, spec: ModuleSpec, cause: str) -> object:
+        self._hear(spec, cause)
+        return self
+
+    def finished(self, spec: ModuleSpec, module: object | None, token: object) -> None:
+        self._hear(spec, (module, token))
+
+    def _hear(self, spec: ModuleSpec, what: object) -> None:
+        # Other threads import meanwhile.
+        if spec.name == self.name:
+            self.heard.append(what)
+
+
+def _is_observable(*, by_flag: bool) -> bool:
+    """Tell whether the import of an empty module is observed from start to end."""
+    trial = _Trial()
+    finder = Finder(trial)
+    finder._is_flag_set = by_flag
+    sys.meta_path[:0] = [finder, trial]
+    try:
+        module = import_module(trial.name)
+    finally:
+        finder.close()
+        sys.meta_path.remove(finder)
+        sys.meta_path.remove(trial)
+        sys.modules.pop(trial.name, None)
+    return trial.heard == ["import", module, (module, trial)]
+
+
+def namespace_of(module: object) -> dict[str, object] | None:
+    """
+    Give the real namespace of *module* without running any code, or `None` if it is no module.
+
+    `sys.modules` holds objects of any kind. Attribute access, `vars` and `isinstance` run what their
+    classes define; lazy modules wake up.
+    """
+    # issubclass() with a plain type on the right looks through the C bases and asks nobody.
+    if not issubclass(type(module), types.ModuleType):
+        return None
+    namespace: dict[str, object] | None = _namespace.__get__(module)
+    return namespace
+
+
+def is_unloaded_lazy(module: object) -> bool:
+    """Tell whether *module* was given by `importlib.util.LazyLoader` and has not been executed yet."""
+    kind = type(module)
+    # With another metaclass even reading the name could run code; the lazy class has none.
+    return type(kind) is type and kind.__name__ == "_LazyModule" and kind.__module__ == "importlib.util"

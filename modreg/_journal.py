@@ -1,0 +1,338 @@
+"""Every change that a transaction makes to the process, and how each is taken back."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterator, MutableMapping
+from types import CellType
+from typing import Any, Final, Protocol
+
+import attrs
+
+
+class _Missing:
+    """The type of :data:`MISSING`."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+"""What a place holds that holds nothing."""
+
+
+class Place(Protocol):
+    """
+    Somewhere in the process where a value can stand.
+
+    ``get`` and ``put`` read and write it, `MISSING` standing for its absence.  ``put`` can be repeated:
+    an undoing that was interrupted is begun again.  ``merged`` answers what the place should hold
+    so that the change from *before* to *after* is taken back, and nothing that came later.
+    """
+
+    def get(self) -> Any: ...  # a place holds whatever the program put there
+
+    def put(self, value: Any) -> None: ...  # as above
+
+    def merged(self, before: Any, after: Any) -> Any: ...  # as above
+
+
+@attrs.frozen(eq=False)
+class Item:
+    """An entry of a mapping: of ``sys.modules``, of a namespace, of the history."""
+
+    mapping: MutableMapping[Any, Any]  # keys and values of any type
+    key: object
+
+    def get(self) -> object:
+        return self.mapping.get(self.key, MISSING)
+
+    def put(self, value: object) -> None:
+        if value is MISSING:
+            self.mapping.pop(self.key, None)
+        else:
+            self.mapping[self.key] = value
+
+    def merged(self, before: object, after: object) -> object:
+        now = self.get()
+        return before if now is after else now
+
+
+@attrs.frozen(eq=False)
+class Attribute:
+    """
+    An attribute that is a field of the interpreter's own object, such as a function's ``__code__``.
+
+    It is written by ``object.__setattr__``, past whatever the object's class makes of assignments.
+    """
+
+    owner: object
+    name: str
+
+    def get(self) -> object:
+        return object.__getattribute__(self.owner, self.name)
+
+    def put(self, value: object) -> None:
+        object.__setattr__(self.owner, self.name, value)
+
+    def merged(self, before: object, after: object) -> object:
+        return before
+
+
+@attrs.frozen(eq=False)
+class ClassAttribute:
+    """An entry of a class's attribute table, written past its metaclass."""
+
+    owner: type
+    name: str
+
+    def get(self) -> object:
+        return type.__dict__["__dict__"].__get__(self.owner).get(self.name, MISSING)
+
+    def put(self, value: object) -> None:
+        if value is not MISSING:
+            type.__setattr__(self.owner, self.name, value)
+        elif self.get() is not MISSING:
+            type.__delattr__(self.owner, self.name)
+
+    def merged(self, before: object, after: object) -> object:
+        return before
+
+
+@attrs.frozen(eq=False)
+class ClassField:
+    """A field of a class that is no entry of its table: ``__bases__``, ``__qualname__`` and their like."""
+
+    owner: type
+    name: str
+
+    def get(self) -> object:
+        return type.__getattribute__(self.owner, self.name)
+
+    def put(self, value: object) -> None:
+        type.__setattr__(self.owner, self.name, value)
+
+    def merged(self, before: object, after: object) -> object:
+        return before
+
+
+@attrs.frozen(eq=False)
+class Cell:
+    """What a closure's cell holds."""
+
+    cell: CellType
+
+    def get(self) -> object:
+        try:
+            return self.cell.cell_contents
+        except ValueError:  # CPython's word for an empty cell
+            return MISSING
+
+    def put(self, value: object) -> None:
+        if value is not MISSING:
+            self.cell.cell_contents = value
+        elif self.get() is not MISSING:
+            del self.cell.cell_contents
+
+    def merged(self, before: object, after: object) -> object:
+        return before
+
+
+@attrs.frozen(eq=False)
+class Namespace:
+    """
+    All bindings of a namespace at once, as a pair of names and objects.
+
+    Publishing is one ``dict.update``, a single step under the GIL, and only then do surplus names
+    leave: another thread never finds a name missing that both sides have.
+    """
+
+    namespace: dict[str, object]
+
+    def get(self) -> tuple[tuple[str, ...], tuple[object, ...]]:
+        copy = self.namespace.copy()  # one step: other threads may add names meanwhile
+        return tuple(copy), tuple(copy.values())
+
+    def put(self, value: tuple[tuple[str, ...], tuple[object, ...]]) -> None:
+        wanted = dict(zip(*value, strict=True))
+        self.namespace.update(wanted)
+        for name in [name for name in self.namespace.copy() if name not in wanted]:
+            self.namespace.pop(name, None)
+
+    def merged(self, before: Any, after: Any) -> Any:  # a pair, as in get()
+        return before
+
+
+Container = dict[Any, Any] | list[Any] | set[Any] | deque[Any]  # holds whatever the program put there
+PLAIN: Final = frozenset({dict, list, set, deque, defaultdict, OrderedDict})
+"""The types whose contents can be put back without running anybody's code."""
+
+
+@attrs.frozen(eq=False)
+class Contents:
+    """
+    What a plain container holds, as a tuple of its elements or of its pairs.
+
+    Elements are compared by identity alone: ``==`` may run anything.
+    """
+
+    container: Container
+
+    def get(self) -> tuple[object, ...]:
+        copy = self.container.copy()  # one step, as in Namespace
+        return tuple(copy.items() if isinstance(copy, dict) else copy)
+
+    def put(self, value: tuple[Any, ...]) -> None:  # pairs or elements, as get() gave them
+        if _is_same(self.get(), value):
+            return
+        if isinstance(self.container, list):
+            self.container[:] = value
+        else:
+            self.container.clear()
+            _extend(self.container, value)
+
+    def merged(self, before: tuple[Any, ...], after: tuple[Any, ...]) -> tuple[Any, ...]:  # as in put()
+        now = self.get()
+        if _is_same(now, after):
+            return before
+        if isinstance(self.container, dict):
+            return _merged_pairs(dict(before), dict(after), dict(now))
+        return _merged_elements(before, after, now)
+
+
+def _extend(container: Container, value: tuple[Any, ...]) -> None:
+    """Add to a container that was emptied."""
+    if isinstance(container, (dict, set)):
+        container.update(value)
+    else:
+        container.extend(value)
+
+
+def _is_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    """Whether two readings of a container hold the same objects in the same order."""
+    return len(one) == len(other) and all(map(_is_same_element, one, other))
+
+
+def _is_same_element(one: object, other: object) -> bool:
+    """Identity; for the pairs of a dict, which are made at each reading, that of their halves."""
+    if type(one) is tuple and type(other) is tuple and len(one) == len(other) == 2:
+        return one[0] is other[0] and one[1] is other[1]
+    return one is other
+
+
+def _merged_pairs(
+    before: dict[object, object], after: dict[object, object], now: dict[object, object]
+) -> tuple[tuple[object, object], ...]:
+    """The pairs of *now*, less what came from *before* to *after*, with what went back again."""
+    for key, value in after.items():
+        if now.get(key, MISSING) is value and before.get(key, MISSING) is not value:
+            if key in before:
+                now[key] = before[key]
+            else:
+                del now[key]
+    for key, value in before.items():
+        if key not in after:
+            now.setdefault(key, value)
+    return tuple(now.items())
+
+
+def _merged_elements(
+    before: tuple[object, ...], after: tuple[object, ...], now: tuple[object, ...]
+) -> tuple[object, ...]:
+    """As :func:`_merged_pairs`, for elements: what was added goes, what was removed comes back at the end."""
+    had, got, has = ({id(x) for x in side} for side in (before, after, now))
+    kept = [x for x in now if id(x) in had or id(x) not in got]
+    return (*kept, *(x for x in before if id(x) not in got and id(x) not in has))
+
+
+@attrs.frozen(eq=False)
+class Cache:
+    """A cache of results that a changed definition makes wrong: whatever is written, it is emptied."""
+
+    clear: Callable[[], object]
+
+    def get(self) -> object:
+        return object()  # never the same: what a cache holds now is not what it held
+
+    def put(self, value: object) -> None:
+        self.clear()
+
+    def merged(self, before: object, after: object) -> object:
+        return before
+
+
+@attrs.define(eq=False)
+class Entry:
+    """One change: what stood at a place before it, and after."""
+
+    place: Place
+    before: Any  # whatever stood there
+    after: Any  # as above
+
+
+@attrs.define(eq=False)
+class Journal:
+    """
+    The changes of one transaction in their order, so that abort is their reverse.
+
+    A change is noted before it is made: whatever interrupts it, the journal knows what to put back.
+    A journal belongs to the thread that has the transaction open and needs no lock.
+    """
+
+    entries: list[Entry] = attrs.field(factory=list)
+
+    def write(self, place: Place, value: object) -> None:
+        """Put *value* where it differs from what is there."""
+        before = place.get()
+        if before is not value:
+            self.entries.append(Entry(place, before, value))
+            place.put(value)
+
+    def keep(self, place: Place) -> None:
+        """Note what is there now, for a change that other code makes."""
+        self.entries.append(Entry(place, place.get(), MISSING))
+
+    def settle(self) -> None:
+        """Note what the code left in the containers that were kept; those left alone are forgotten."""
+        self.entries = [entry for entry in self.entries if _is_still_wanted(entry)]
+
+    def undo(self) -> None:
+        """
+        Take every change back, last first.
+
+        An exception from outside (a signal) is held back until all is undone: half an abort would be
+        worse than a late one.  A place that refuses twice is given up, and told of at the end.
+        """
+        troubles: list[BaseException] = []
+        refused = 0
+        while self.entries:
+            entry = self.entries[-1]
+            try:
+                if entry.place.get() is not entry.before:  # CPython refuses some writings of the very same
+                    entry.place.put(entry.before)
+                refused = 0
+            except BaseException as trouble:  # see the docstring: raised again below
+                troubles.append(trouble)
+                refused += 1
+                if refused < 2:
+                    continue
+                refused = 0
+            self.entries.pop()
+        if troubles:
+            raise troubles[0]
+
+    def reversed_into(self, journal: Journal) -> None:
+        """Take every change back as changes of *journal*, leaving what others have changed since."""
+        for entry in reversed(self.entries):
+            journal.write(entry.place, entry.place.merged(entry.before, entry.after))
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+
+def _is_still_wanted(entry: Entry) -> bool:
+    """Fill in what a kept container holds by now; whether it changed at all."""
+    if not isinstance(entry.place, Contents):
+        return True
+    entry.after = entry.place.get()
+    return not _is_same(entry.before, entry.after)

@@ -1,0 +1,214 @@
+"""The words of modreg as values: versions, edges, findings, plans and transactions."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from datetime import datetime
+
+import attrs
+from packaging.version import Version
+
+
+class Cause(enum.Enum):
+    """Why a version came to be."""
+
+    IMPORT = "import"
+    ADOPTED = "adopted"
+    IMPORTLIB = "importlib.reload"
+    RELOAD = "reload"
+    REFRESH = "refresh"
+    DEPENDENT = "dependent"
+    ROLLBACK = "rollback"
+
+
+class Phase(enum.Enum):
+    """The parts of a transaction, in order; errors and events name them."""
+
+    PLAN = "plan"
+    EXECUTE = "execute"
+    PATCH = "patch"
+    COMMIT = "commit"
+
+
+class Decision(enum.Enum):
+    """What a plan does with a module."""
+
+    EXECUTE = "execute"
+    UNLOAD = "unload"
+    RESTORE = "restore"
+
+
+class EdgeKind(enum.Enum):
+    """
+    How a module uses another.
+
+    ``REFERENCE`` is ``import tax``, ``BINDING`` is ``from tax import rate``; ``LATE`` is either of them
+    inside a function, which looks anew at each call.
+    """
+
+    REFERENCE = "reference"
+    BINDING = "binding"
+    LATE = "late"
+
+
+@attrs.frozen(kw_only=True)
+class Edge:
+    """
+    One module's use of another.
+
+    Attributes:
+        dependent: Absolute name of the module that imports.
+        dependency: Absolute name of the module imported.
+        kind: How it is used.
+        names: What a from-import takes, sorted; ``("*",)`` for all.
+    """
+
+    dependent: str
+    dependency: str
+    kind: EdgeKind
+    names: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        taken = f" ({', '.join(self.names)})" if self.names else ""
+        return f"{self.dependent} -> {self.dependency}: {self.kind.value}{taken}"
+
+
+@attrs.frozen(kw_only=True)
+class Finding:
+    """
+    Something that a transaction cannot cover, or covers in a way worth knowing.
+
+    Attributes:
+        code: A stable word for programs, as ``container-over-bound``.
+        module: Absolute module name.
+        message: One sentence for people.
+    """
+
+    code: str
+    module: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.module}: {self.message} [{self.code}]"
+
+
+@attrs.frozen(kw_only=True)
+class ModuleVersion:
+    """
+    One execution of a module's source, as the registry recorded it.
+
+    Attributes:
+        name: Absolute module name, the key in ``sys.modules``.
+        number: Place in the module's history, counted from 1 without gaps.
+        revision: The registry's revision that committed this version; 0 before the first commit.
+        source_hash: SHA-256 of the source bytes as read, in lower-case hex; `None` without a source.
+        origin: What the module's spec gave as its origin: a path, ``built-in``, ``frozen`` or `None`.
+        cause: Why it was executed.
+        distribution_version: What its source declares as ``__version__``, if that is one.
+        imports: The modules that its source imports, in order of appearance.
+        restores: The version that a rollback brought back by making this one.
+        created: When its execution ended, in UTC.
+        seconds: How long the execution took, by :func:`time.perf_counter`.
+    """
+
+    name: str
+    number: int = attrs.field(validator=attrs.validators.ge(1))
+    revision: int = 0
+    source_hash: str | None = None
+    origin: str | None = None
+    cause: Cause = Cause.IMPORT
+    distribution_version: Version | None = None
+    imports: tuple[str, ...] = ()
+    restores: int | None = None
+    created: datetime = attrs.field(eq=False)
+    seconds: float = attrs.field(eq=False, default=0.0)
+
+    def __str__(self) -> str:
+        declared = f" ({self.distribution_version})" if self.distribution_version else ""
+        brings = f", brings back {self.restores}" if self.restores else ""
+        return f"version {self.number} of {self.name!r}{declared}, by {self.cause.value}{brings}"
+
+
+@attrs.frozen(kw_only=True)
+class Step:
+    """
+    What a plan does with one module, and why.
+
+    Attributes:
+        module: Absolute module name.
+        decision: What is done.
+        reason: Why, as a clause.
+    """
+
+    module: str
+    decision: Decision
+    reason: str
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    """Rows as lines of columns, each as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """
+    The ordered steps of a transaction, nothing done yet.
+
+    Attributes:
+        cause: The call that it stands for.
+        steps: What would be done, dependencies first.
+        findings: What the transaction could not cover.
+        apply: Carries the plan out and returns its :class:`Transaction`.  What has changed on disk since
+            is found anew: a plan that no longer holds is made again.
+    """
+
+    cause: Cause
+    steps: tuple[Step, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    apply: Callable[[], Transaction] = attrs.field(eq=False, repr=False)
+
+    def __str__(self) -> str:
+        if not self.steps:
+            return "nothing to do: no source changed"
+        rows = [(s.decision.value, s.module, s.reason) for s in self.steps]
+        return "\n".join([_table(rows), *map(str, self.findings)])
+
+    def __bool__(self) -> bool:
+        return bool(self.steps)
+
+
+@attrs.frozen(kw_only=True)
+class Transaction:
+    """
+    A plan carried out: what one commit changed.
+
+    Attributes:
+        revision: The registry's revision after it; the one before where nothing was to be done.
+        cause: The call that made it.
+        steps: What was done, in the order in which it was done.
+        versions: The versions that it made, in the same order.
+        unloaded: Absolute names of the modules that left ``sys.modules``.
+        undoes: The revisions that a rollback took back.
+        findings: What it could not cover.
+        seconds: How long it took, by :func:`time.perf_counter`.
+    """
+
+    revision: int
+    cause: Cause
+    steps: tuple[Step, ...] = ()
+    versions: tuple[ModuleVersion, ...] = ()
+    unloaded: tuple[str, ...] = ()
+    undoes: tuple[int, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    seconds: float = attrs.field(eq=False, default=0.0)
+
+    def __str__(self) -> str:
+        head = f"revision {self.revision}, by {self.cause.value}, {self.seconds * 1000:.1f} ms"
+        gone = [f"unloaded {name!r}" for name in self.unloaded]
+        return "\n  ".join([head, *map(str, self.versions), *gone, *map(str, self.findings)])
+
+    def __bool__(self) -> bool:
+        return bool(self.versions or self.unloaded)

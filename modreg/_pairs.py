@@ -1,0 +1,160 @@
+"""Which new definition stands for which old one, by what they define rather than where they are bound."""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Iterator, Mapping
+from types import FunctionType
+from typing import Final
+
+import attrs
+
+CACHED: Final = type(functools.lru_cache(lambda: None))
+"""The type of what `functools.lru_cache` makes."""
+
+
+@attrs.frozen(eq=False)
+class Pair:
+    """An old definition and the new one that is to become it."""
+
+    old: object
+    new: object
+
+
+def table(cls: type) -> Mapping[str, object]:
+    """A class's own attribute table, past any metaclass."""
+    found: Mapping[str, object] = type.__dict__["__dict__"].__get__(cls)
+    return found
+
+
+def mro(value: object) -> tuple[type, ...]:
+    """The classes of *value*, without asking its ``__class__``, which may be a lie."""
+    found: tuple[type, ...] = type.__dict__["__mro__"].__get__(type(value))
+    return found
+
+
+def is_class(value: object) -> bool:
+    """Whether *value* is really a class."""
+    return type in mro(value)
+
+
+def content(cell: object) -> object:
+    """What a closure's cell holds; `None` if nothing."""
+    try:
+        return cell.cell_contents  # type: ignore[attr-defined]  # CellType: callers pass nothing else
+    except ValueError:
+        return None
+
+
+def parts(value: object) -> Iterator[tuple[str, object]]:
+    """The definitions that *value* wraps, each with its part's name."""
+    kind = type(value)
+    if kind is FunctionType:
+        yield from _parts_of_function(value)  # type: ignore[arg-type]  # its type was just compared
+    elif kind in (staticmethod, classmethod):
+        yield "__func__", value.__func__  # type: ignore[attr-defined]  # as above
+    elif property in mro(value):
+        for name in ("fget", "fset", "fdel"):
+            yield name, getattr(value, name)
+    elif kind is functools.partial or kind is functools.cached_property:
+        yield "func", value.func  # type: ignore[attr-defined]  # as above
+    elif kind is functools.singledispatchmethod:
+        yield "dispatcher", value.dispatcher  # type: ignore[attr-defined]  # as above
+        yield "func", value.func  # type: ignore[attr-defined]  # as above
+    elif kind is CACHED:
+        yield "__wrapped__", value.__wrapped__  # type: ignore[attr-defined]  # as above
+    elif is_class(value):
+        yield from table(value).items()  # type: ignore[arg-type]  # as above
+
+
+def _parts_of_function(function: FunctionType) -> Iterator[tuple[str, object]]:
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        yield name, content(cell)
+    yield from function.__dict__.items()
+
+
+def _label(value: object) -> tuple[object, str, str] | None:
+    """Kind, module and qualified name of a function or class; `None` for everything else."""
+    if type(value) is FunctionType:
+        return FunctionType, value.__module__ or "", value.__qualname__
+    if is_class(value):
+        module = table(value).get("__module__")  # type: ignore[arg-type]  # a class by the line above
+        return type, module if type(module) is str else "", type.__dict__["__qualname__"].__get__(value)
+    return None
+
+
+WRAPPERS: Final = frozenset(
+    {staticmethod, classmethod, functools.partial, functools.cached_property, functools.singledispatchmethod, CACHED}
+)
+
+
+def is_pair(old: object, new: object, owner: str) -> bool:
+    """
+    Whether *new* is the later definition of *old* in the module *owner*.
+
+    Functions and classes by their kind, module and qualified name; one of another module only when some
+    function's body made it (a decorator's wrapper).  What wraps them, by its type.
+    """
+    label = _label(old)
+    if label is not None:
+        return label == _label(new) and (label[1] == owner or "<locals>" in label[2])
+    return type(old) is type(new) and (type(old) in WRAPPERS or property in mro(old))
+
+
+def pair(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> list[Pair]:
+    """
+    Every pair of definitions in an old and a new namespace of the module *owner*.
+
+    First by the path on which both are reached, then, for definitions that were bound to another name,
+    by qualified name where only one definition on each side has it.
+    """
+    found: dict[int, Pair] = {}
+    seen: set[tuple[int, int]] = set()
+    queue = deque((old[name], new[name]) for name in new if name in old)
+    _follow(queue, owner, found, seen)
+    queue.extend(_moved(old, new, owner, found))
+    _follow(queue, owner, found, seen)
+    return list(found.values())
+
+
+def _follow(
+    queue: deque[tuple[object, object]], owner: str, found: dict[int, Pair], seen: set[tuple[int, int]]
+) -> None:
+    """Pair what the queue holds and all that is reached from there on equal paths."""
+    used = {id(p.old) for p in found.values()}
+    while queue:
+        old, new = queue.popleft()
+        if old is new or (id(old), id(new)) in seen:
+            continue
+        seen.add((id(old), id(new)))
+        if not is_pair(old, new, owner) or id(new) in found or id(old) in used:
+            continue
+        found[id(new)] = Pair(old, new)
+        used.add(id(old))
+        inside = dict(parts(old))
+        queue.extend((inside[name], part) for name, part in parts(new) if name in inside)
+
+
+def _moved(
+    old: Mapping[str, object], new: Mapping[str, object], owner: str, found: dict[int, Pair]
+) -> Iterator[tuple[object, object]]:
+    """Definitions that are bound to other names than before."""
+    before = _by_label(old, owner, {id(p.old) for p in found.values()})
+    after = _by_label(new, owner, set(found))
+    for label, values in before.items():
+        others = after.get(label, ())
+        if len(values) == len(others) == 1:
+            yield values[0], others[0]
+
+
+def _by_label(
+    namespace: Mapping[str, object], owner: str, without: set[int]
+) -> dict[tuple[object, str, str], list[object]]:
+    """The module's own functions and classes that are not paired yet, by label."""
+    made: dict[tuple[object, str, str], list[object]] = {}
+    for value in {id(v): v for v in namespace.values()}.values():
+        label = _label(value)
+        if label is not None and label[1] == owner and id(value) not in without:
+            made.setdefault(label, []).append(value)
+    return made

@@ -1,0 +1,373 @@
+"""New definitions into old objects, so that what was held is what the new source defines."""
+
+from __future__ import annotations
+
+import _abc
+import enum
+import functools
+from collections.abc import Iterable, Mapping
+from types import CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType
+from typing import Any, Final
+
+import attrs
+
+from modreg._journal import MISSING, Attribute, Cache, Cell, ClassAttribute, ClassField, Item, Journal
+from modreg._pairs import CACHED, Pair, is_class, mro, pair, table
+
+ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
+"""Types whose values can be compared without running anybody's code."""
+
+_HAS_ANNOTATE: Final = hasattr(FunctionType, "__annotate__")  # from 3.14 on
+_OF_LAYOUT: Final = frozenset({"__dict__", "__weakref__", "__slots__", "_abc_impl", "__module__"})
+
+
+@attrs.define(eq=False)
+class Twins:
+    """
+    The new objects that must give way, each with the old one that is kept.
+
+    The new ones are held as long as this lives, so that no identity is used again.
+    """
+
+    _pairs: dict[int, Pair] = attrs.field(factory=dict)
+
+    def add(self, old: object, new: object) -> None:
+        self._pairs[id(new)] = Pair(old, new)
+
+    def update(self, others: Twins) -> None:
+        self._pairs.update(others._pairs)
+
+    def __contains__(self, value: object) -> bool:
+        return id(value) in self._pairs
+
+    def __bool__(self) -> bool:
+        return bool(self._pairs)
+
+    def kept(self, value: object) -> Any:  # of the type of *value*
+        """The object that stands for *value*: the kept one, itself, or a tuple with either inside."""
+        found = self._pairs.get(id(value))
+        if found is not None:
+            return found.old
+        if type(value) is tuple and any(self.kept(x) is not x for x in value):
+            return tuple(map(self.kept, value))
+        return value
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        return tuple(self._pairs.values())
+
+
+def is_same(old: object, new: object) -> bool:
+    """Whether nobody could tell *new* from *old*, as far as that shows without running their code."""
+    if old is new:
+        return True
+    if type(old) is not type(new):
+        return False
+    if type(old) is tuple:
+        return len(old) == len(new) and all(map(is_same, old, new))  # type: ignore[arg-type]  # both tuples
+    return type(old) in ATOMS and repr(old) == repr(new)  # repr tells 0.0 from -0.0, and finds NaN equal
+
+
+def patch(old: Mapping[str, object], new: Mapping[str, object], owner: str, journal: Journal) -> Twins:
+    """
+    Make the old definitions of the module *owner* into the new ones.
+
+    Args:
+        old: The namespace before the execution.
+        new: The namespace after it.
+        owner: Absolute name of the module.
+        journal: Where every change is noted.
+
+    Returns:
+        The new objects for which an old one was kept.  Where CPython does not allow that
+        (another layout, other free variables) the new object stands and the old one forwards to it.
+    """
+    pairs = pair(old, new, owner)
+    twins = Twins()
+    replaced = [p for p in pairs if not _decide(p, twins, journal)]
+    for each in twins.pairs:
+        _become(each.old, each.new, twins, journal)
+    for each in replaced:
+        _forward(each.old, each.new, journal)
+    return twins
+
+
+def _decide(each: Pair, twins: Twins, journal: Journal) -> bool:
+    """Whether the old object can become the new one; if so it is among *twins* from now on."""
+    old, new = each.old, each.new
+    if type(old) is FunctionType and type(new) is FunctionType:
+        possible = _is_patchable_function(old, new)
+    elif is_class(old):
+        possible = _is_patchable_class(old, new, twins, journal)  # type: ignore[arg-type]  # classes both
+    elif type(old) is CACHED:
+        possible = old.cache_parameters() == new.cache_parameters()  # type: ignore[attr-defined]  # an lru_cache
+    else:
+        possible = True
+    if possible:
+        twins.add(old, new)
+        if isinstance(old, enum.EnumMeta):
+            _pair_members(old, new, twins)  # type: ignore[arg-type]  # an enum too, or it were no pair
+    return possible
+
+
+def _become(old: Any, new: Any, twins: Twins, journal: Journal) -> None:  # any definition
+    """Write into *old* what *new* says."""
+    if type(old) is FunctionType:
+        _become_function(old, new, twins, journal)
+    elif is_class(old):
+        _become_class(old, new, twins, journal)
+    elif type(old) is CACHED:
+        journal.write(Cache(old.cache_clear), None)
+        _write_items(old.__dict__, new.__dict__, twins, journal)
+    elif type(old) in (staticmethod, classmethod):
+        journal.write(_Wrapped(old), (twins.kept(new.__func__),))
+    elif property in mro(old):
+        journal.write(_Accessors(old), tuple(twins.kept(getattr(new, n)) for n in ("fget", "fset", "fdel")))
+    elif type(old) is functools.partial:
+        journal.write(_PartialState(old), _mapped_state(_PartialState(new).get(), twins))
+    elif isinstance(type(old), enum.EnumMeta) or type(old) in (functools.cached_property, functools.singledispatchmethod):
+        _write_items(old.__dict__, new.__dict__, twins, journal)
+
+
+def _write_items(old: dict[str, object], new: Mapping[str, object], twins: Twins, journal: Journal) -> None:
+    """Make one mapping of attributes equal to another."""
+    for name, value in new.items():
+        wanted = twins.kept(value)
+        if not is_same(old.get(name, MISSING), wanted):
+            journal.write(Item(old, name), wanted)
+    for name in [name for name in old if name not in new]:
+        journal.write(Item(old, name), MISSING)
+
+
+# Functions
+
+
+def _is_patchable_function(old: FunctionType, new: FunctionType) -> bool:
+    """CPython assigns a code object only for as many free variables, and never another ``__globals__``."""
+    return len(old.__code__.co_freevars) == len(new.__code__.co_freevars) and old.__globals__ is new.__globals__
+
+
+def _is_same_code(old: CodeType, new: CodeType) -> bool:
+    """Positions count: tracebacks and debuggers show them."""
+    return old is new or (old == new and old.co_filename == new.co_filename)
+
+
+def _become_function(old: FunctionType, new: FunctionType, twins: Twins, journal: Journal) -> None:
+    for mine, other in zip(old.__closure__ or (), new.__closure__ or (), strict=True):
+        wanted = twins.kept(Cell(other).get())
+        if not is_same(Cell(mine).get(), wanted):
+            journal.write(Cell(mine), wanted)
+    for name in ("__defaults__", "__kwdefaults__", "__doc__", "__name__", "__qualname__", "__module__"):
+        _write_field(old, name, twins.kept(getattr(new, name)), journal)
+    if hasattr(old, "__type_params__"):
+        _write_field(old, "__type_params__", new.__type_params__, journal)
+    if old.__dict__ or new.__dict__:
+        _write_items(old.__dict__, new.__dict__, twins, journal)
+    _write_annotations(old, new, journal)
+    if not _is_same_code(old.__code__, new.__code__):
+        journal.write(Attribute(old, "__code__"), new.__code__)
+
+
+def _write_field(old: FunctionType, name: str, wanted: object, journal: Journal) -> None:
+    if not is_same(getattr(old, name), wanted):
+        journal.write(Attribute(old, name), wanted)
+
+
+@attrs.frozen(eq=False)
+class _Annotations:
+    """
+    A function's annotations, evaluated or not yet.
+
+    From 3.14 on assigning ``__annotate__`` drops what was evaluated, and the other way round: one place.
+    """
+
+    function: FunctionType
+
+    def get(self) -> tuple[object, object]:
+        annotate = getattr(self.function, "__annotate__", None)
+        return annotate, None if annotate is not None else self.function.__annotations__
+
+    def put(self, value: tuple[Any, Any]) -> None:  # a function or nothing, a dict or nothing
+        annotate, evaluated = value
+        if annotate is not None:
+            self.function.__annotate__ = annotate  # type: ignore[attr-defined]  # from 3.14 on
+        else:
+            self.function.__annotations__ = evaluated
+
+    def merged(self, before: object, after: object) -> object:
+        return before
+
+
+def _write_annotations(old: FunctionType, new: FunctionType, journal: Journal) -> None:
+    was, wanted = _Annotations(old).get(), _Annotations(new).get()
+    if was[0] is None and wanted[0] is None and not was[1] and not wanted[1]:
+        return
+    journal.write(_Annotations(old), wanted)
+
+
+def _calls(*args: Any, **kwargs: Any) -> Any:  # stands for any function
+    """The body of a function that was replaced: the constant stands for the one to call instead."""
+    target: Any = "target"  # replaced by a function
+    return target(*args, **kwargs)
+
+
+def _forward(old: object, new: object, journal: Journal) -> None:
+    """Make an old object that could not become the new one lead to it."""
+    if type(old) is FunctionType:
+        journal.write(Attribute(old, "__defaults__"), None)
+        journal.write(Attribute(old, "__kwdefaults__"), None)
+        journal.write(Item(old.__dict__, "__wrapped__"), new)  # for `inspect.signature`
+        journal.write(Attribute(old, "__code__"), _forwarding(old.__code__, new))
+
+
+def _forwarding(code: CodeType, target: object) -> CodeType:
+    """Code that calls *target*, for a function with the free variables of *code*."""
+    model = _calls.__code__
+    constants = tuple(target if c == "target" else c for c in model.co_consts)
+    return model.replace(co_consts=constants, co_freevars=code.co_freevars, co_name=code.co_name)
+
+
+# Wrappers
+
+
+@attrs.frozen(eq=False)
+class _Wrapped:
+    """What a static or class method wraps; both can be initialised again."""
+
+    wrapper: Any  # a staticmethod or classmethod
+
+    def get(self) -> tuple[object]:
+        return (self.wrapper.__func__,)
+
+    def put(self, value: tuple[object]) -> None:
+        self.wrapper.__init__(*value)
+
+    def merged(self, before: object, after: object) -> object:
+        return before
+
+
+@attrs.frozen(eq=False)
+class _Accessors:
+    """The functions of a property; they can be replaced by initialising it again."""
+
+    accessor: property
+
+    def get(self) -> tuple[Any, ...]:
+        return self.accessor.fget, self.accessor.fset, self.accessor.fdel
+
+    def put(self, value: tuple[Any, ...]) -> None:
+        property.__init__(self.accessor, *value)
+
+    def merged(self, before: object, after: object) -> object:
+        return before
+
+
+@attrs.frozen(eq=False)
+class _PartialState:
+    """All of a `functools.partial`, as its own pickling gives and takes it."""
+
+    partial: Any  # a functools.partial of anything
+
+    def get(self) -> tuple[Any, ...]:
+        state: tuple[Any, ...] = self.partial.__reduce__()[2]
+        return state
+
+    def put(self, value: tuple[Any, ...]) -> None:
+        self.partial.__setstate__(value)
+
+    def merged(self, before: object, after: object) -> object:
+        return before
+
+
+def _mapped_state(state: tuple[Any, ...], twins: Twins) -> tuple[Any, ...]:
+    function, args, keywords, attributes = state
+    return twins.kept(function), twins.kept(args), {k: twins.kept(v) for k, v in keywords.items()}, attributes
+
+
+# Classes
+
+
+def _layout(cls: type) -> tuple[object, ...]:
+    """What decides where instances keep their attributes; it cannot change in an existing class."""
+    slots = sorted(name for name, value in table(cls).items() if type(value) is MemberDescriptorType)
+    return cls.__basicsize__, cls.__itemsize__, cls.__dictoffset__, cls.__weakrefoffset__, slots
+
+
+def _is_patchable_class(old: type, new: type, twins: Twins, journal: Journal) -> bool:
+    """CPython must allow the new bases, which is found out by assigning them."""
+    if twins.kept(type(new)) is not type(old) or _layout(old) != _layout(new):
+        return False
+    bases = twins.kept(new.__bases__)
+    if not is_same(old.__bases__, bases):
+        try:
+            journal.write(ClassField(old, "__bases__"), bases)
+        except TypeError:
+            return False
+    return True
+
+
+def _is_layout(name: str, value: object) -> bool:
+    return name in _OF_LAYOUT or type(value) in (MemberDescriptorType, GetSetDescriptorType)
+
+
+def _become_class(old: type, new: type, twins: Twins, journal: Journal) -> None:
+    """Only attributes that differ are written: each writing costs one of a class's thousand version tags."""
+    before, after = table(old), table(new)
+    for name, value in after.items():
+        wanted = _without_twins(twins.kept(value), twins)
+        if not _is_layout(name, value) and not is_same(before.get(name, MISSING), wanted):
+            journal.write(ClassAttribute(old, name), wanted)
+    for name, value in list(before.items()):
+        if name not in after and not _is_layout(name, value):
+            journal.write(ClassAttribute(old, name), MISSING)
+    if "_abc_impl" in before:
+        _become_abstract(old, new, twins, journal)
+
+
+def _without_twins(value: object, twins: Twins) -> object:
+    """A new class's own dicts (an enum's maps, a dataclass's fields) with the kept objects inside."""
+    if type(value) is dict:
+        for key in [key for key, inside in value.items() if twins.kept(inside) is not inside]:
+            value[key] = twins.kept(value[key])
+    return value
+
+
+def _pair_members(old: enum.EnumMeta, new: enum.EnumMeta, twins: Twins) -> None:
+    """Members of one name stay the same object, unless their value lies in the object itself and differs."""
+    names: Mapping[str, enum.Enum] = new.__members__
+    former: Mapping[str, enum.Enum] = old.__members__
+    for name, member in names.items():
+        if name in former and _is_keepable_member(former[name], member):
+            twins.add(former[name], member)
+
+
+def _is_keepable_member(old: enum.Enum, new: enum.Enum) -> bool:
+    is_plain = object.__new__ is type(old)._member_type_.__new__  # type: ignore[attr-defined]  # enum's own
+    return is_plain or is_same(old.__dict__.get("_value_"), new.__dict__.get("_value_"))
+
+
+@attrs.frozen(eq=False)
+class _Registered:
+    """The classes registered with an abstract base class."""
+
+    cls: Any  # a class whose metaclass is abc.ABCMeta
+
+    def get(self) -> tuple[type, ...]:
+        references = _abc._get_dump(self.cls)[0]
+        return tuple(cls for reference in references if (cls := reference()) is not None)
+
+    def put(self, value: Iterable[type]) -> None:
+        _abc._reset_registry(self.cls)
+        _abc._reset_caches(self.cls)
+        for cls in value:
+            _abc._abc_register(self.cls, cls)
+
+    def merged(self, before: object, after: object) -> object:
+        return before
+
+
+def _become_abstract(old: type, new: type, twins: Twins, journal: Journal) -> None:
+    """Classes that registered with the new one are registered with the kept one, and caches are emptied."""
+    had = _Registered(old).get()
+    more = [kept for cls in _Registered(new).get() if (kept := twins.kept(cls)) not in had]
+    journal.write(_Registered(old), (*had, *more))

@@ -1,0 +1,188 @@
+"""Modules of an open transaction that are executed by the first import that asks for them."""
+
+from __future__ import annotations
+
+import _thread
+import copyreg
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from importlib.machinery import ModuleSpec
+from typing import Any, Final, NoReturn
+
+import attrs
+
+from modreg import _scan
+from modreg._importer import namespace_of
+
+# importlib keeps the lock of each module under its name here; see Pending._fail.
+_module_locks: Final[dict[str, Callable[[], Any]]] = sys.modules["_frozen_importlib"]._module_locks  # type: ignore[attr-defined]  # private
+
+
+@attrs.define(eq=False)
+class Pending:
+    """
+    The modules that wait, and the watch on every import that may ask for one.
+
+    They stay in `sys.modules`, so nothing vanishes for other threads.  At each import of a loaded module
+    the import system reads ``_initializing`` of its spec; the specs concerned get a class in which that is a
+    property, which turns the reading into the execution, in the transaction's thread alone.
+
+    Args:
+        execute: Executes the module of that name, which is off the list by then.
+
+    Attributes:
+        waiting: Names in the order of the plan.
+    """
+
+    execute: Callable[[str], None]
+    waiting: dict[str, None] = attrs.field(factory=dict)
+    thread: int = attrs.field(factory=_thread.get_ident)
+    _classes: dict[type, type] = attrs.field(factory=dict)
+    _watched: list[ModuleSpec] = attrs.field(factory=list)
+
+    @contextmanager
+    def watch(self, names: Iterable[str]) -> Iterator[None]:
+        """Watch the imports of *names*, of their packages and of what is below them, for as long as this lasts."""
+        self.waiting = dict.fromkeys(names)
+        try:
+            for name in _around(self.waiting):
+                spec = _spec_of(name)
+                if spec is not None:
+                    self.put_on(spec)
+            yield
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End the watch; nothing of ours stays on any spec."""
+        self.waiting.clear()
+        while self._watched:
+            self._take_off(self._watched[-1])
+            self._watched.pop()
+
+    def put_on(self, spec: ModuleSpec) -> None:
+        """
+        Watch the imports of one more spec.
+
+        Where its class cannot be assigned (slots), the module is executed in the plan's order.
+        """
+        base = type(spec)
+        if base in self._classes.values():
+            return
+        made = self._classes.get(base) or self._class(base)
+        self._classes[base] = made
+        self._watched.append(spec)
+        with suppress(TypeError):
+            spec.__class__ = made  # type: ignore[assignment]  # a subclass, made a line above
+
+    def _take_off(self, spec: ModuleSpec) -> None:
+        """Give a spec its own class back."""
+        for base, made in self._classes.items():
+            if type(spec) is made:
+                spec.__class__ = base  # type: ignore[assignment]  # the class it had
+
+    def _class(self, base: type) -> type:
+        def is_initializing(spec: ModuleSpec) -> object:
+            own = spec.__dict__.get("_initializing", False)
+            if _thread.get_ident() != self.thread or not self.waiting:
+                return own
+            return self._asked(spec, sys._getframe(1)) or own
+
+        def set_initializing(spec: ModuleSpec, value: object) -> None:
+            spec.__dict__["_initializing"] = value
+
+        def reduce(spec: ModuleSpec, protocol: object) -> tuple[object, ...]:
+            return copyreg._reconstructor, (base, object, None), dict(spec.__dict__)  # type: ignore[attr-defined]  # private
+
+        names = {name: getattr(base, name) for name in ("__module__", "__qualname__", "__doc__")}
+        watch = property(is_initializing, set_initializing)
+        return type(base.__name__, (base,), {**names, "_initializing": watch, "__reduce_ex__": reduce})
+
+    def _asked(self, spec: ModuleSpec, frame: Any) -> bool:  # FrameType; typeshed has no f_lasti for all
+        """Execute what this import asks for; whether the import system is to be told of a failure."""
+        name = spec.name
+        try:
+            self.run(name)
+            if spec.submodule_search_locations is not None:
+                for each in self._submodules(name, frame):
+                    self.run(each)
+        except BaseException as error:
+            self._fail(name, error)
+            return True
+        return False
+
+    def run(self, name: str) -> None:
+        """Execute a module if it waits, after the packages it is in, as an import does."""
+        parent = name.rpartition(".")[0]
+        if parent and name in self.waiting:
+            self.run(parent)
+        if name in self.waiting:
+            del self.waiting[name]
+            self.execute(name)
+
+    def _submodules(self, package: str, frame: Any) -> list[str]:
+        """
+        The waiting submodules that a ``from package import submodule`` takes.
+
+        Their attribute in the package is still there from before, so the import system asks for no
+        import of theirs: they are found from the importing statement.
+        """
+        if not any(name.startswith(package + ".") for name in self.waiting):
+            return []
+        namespace = namespace_of(sys.modules.get(package)) or {}
+        names = _scan.fromlist_at(frame.f_code, frame.f_lasti)
+        if "*" in names:
+            names = tuple(namespace.get("__all__") or ())  # type: ignore[arg-type]  # names, or the import fails as ever
+        submodules = [(f"{package}.{name}", name) for name in names if isinstance(name, str)]
+        return [full for full, name in submodules if namespace.get(name) is sys.modules.get(full)]
+
+    def _fail(self, name: str, error: BaseException) -> None:
+        """
+        Have the importing statement raise *error*.
+
+        Up to 3.12 the interpreter forgets what reading the flag raises, and an AttributeError it forgets
+        always.  But told that the module is initialising it takes that module's lock, and says what
+        taking it raised: for that one time the lock is one that raises.
+        """
+        former = _module_locks.get(name)
+
+        def give() -> _Raising:
+            if former is None:
+                _module_locks.pop(name, None)
+            else:
+                _module_locks[name] = former
+            return _Raising(error)
+
+        _module_locks[name] = give
+
+
+@attrs.frozen(eq=False)
+class _Raising:
+    """A module lock that cannot be had."""
+
+    error: BaseException
+
+    def acquire(self) -> NoReturn:
+        raise self.error
+
+    def release(self) -> None:
+        """Part of a lock; one that was never taken has nothing to release."""
+
+
+def _spec_of(name: str) -> ModuleSpec | None:
+    """The spec of a loaded module, without running anyone's code."""
+    namespace = namespace_of(sys.modules.get(name))
+    spec = namespace.get("__spec__") if namespace else None
+    return spec if isinstance(spec, ModuleSpec) else None
+
+
+def _around(names: Iterable[str]) -> list[str]:
+    """The names, the packages they are in, and the loaded modules below them."""
+    found = dict.fromkeys(names)
+    below = tuple(f"{name}." for name in found)
+    for name in list(found):
+        while name := name.rpartition(".")[0]:
+            found[name] = None
+    found.update(dict.fromkeys(name for name in list(sys.modules) if name.startswith(below)))
+    return list(found)

@@ -1,0 +1,539 @@
+"""What a transaction would do, found out without running any module's code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    BuiltinImporter,
+    FrozenImporter,
+    ModuleSpec,
+    SourceFileLoader,
+)
+from types import CodeType
+from typing import Any, Final
+
+import attrs
+
+from modreg import _graph, _importer, _scan, _source
+from modreg._history import History, Record
+from modreg._importer import namespace_of
+from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step
+from modreg._scan import Import
+from modreg._scope import OWN, Scope, is_under
+from modreg._source import Source
+from modreg.errors import NotLoadedError, RefusedError, SourceError
+
+_SETTLED: Final = 2.0
+"""Seconds after which a file's time can be trusted to change with its next edit (two on FAT, less elsewhere)."""
+
+_ALREADY_RUNNING: Final = "it is being executed at this very moment"
+
+
+@attrs.define(eq=False)
+class Part:
+    """
+    One module's share of a plan.
+
+    Attributes:
+        record: The version that is current now.
+        spec: The spec to execute it by, found anew where the file changed.
+        source: The bytes to execute.
+        code: Their code object; `None` where a loader of its own kind must execute the module.
+        bound: The names that the current source can bind.
+        starred: The names that its star imports have bound.
+    """
+
+    name: str
+    record: Record
+    cause: Cause
+    reason: str
+    spec: ModuleSpec
+    source: Source | None
+    code: CodeType | None
+    bound: frozenset[str]
+    starred: frozenset[str]
+
+    @property
+    def step(self) -> Step:
+        return Step(module=self.name, decision=Decision.EXECUTE, reason=self.reason)
+
+
+@attrs.define(eq=False)
+class Draft:
+    """
+    A plan with everything that carrying it out needs.
+
+    Attributes:
+        parts: The modules to execute, dependencies first.
+        unload: The modules whose source is gone, with the number of their current version.
+        dependencies: All that the executed modules can reach by their imports, in scope.
+    """
+
+    cause: Cause
+    parts: tuple[Part, ...] = ()
+    unload: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    dependencies: frozenset[str] = frozenset()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        gone = [Step(module=name, decision=Decision.UNLOAD, reason="its source is gone") for name in self.unload]
+        return (*gone, *(part.step for part in self.parts))
+
+
+@attrs.frozen(eq=False)
+class Planner:
+    """Makes drafts from the history, the scope and the files."""
+
+    history: History
+    scope: Scope
+
+    # The calls
+
+    def reload(self, name: str) -> Draft:
+        """
+        Draft the reload of *name* and of its dependents.
+
+        Raises:
+            NotLoadedError: No module of that name is loaded.
+            RefusedError: It cannot be executed again.
+            SourceError: Its source cannot be read or compiled.
+        """
+        self._refuse(name)
+        return self._draft(Cause.RELOAD, {name: "it was asked for"})
+
+    def refresh(self) -> Draft:
+        """Draft the execution of everything in scope whose source changed, and of its dependents."""
+        seeds: dict[str, str] = {}
+        gone: list[str] = []
+        importlib.invalidate_caches()
+        for name in self.tracked():
+            record = self.history.current(name)
+            change = self._change(record)
+            if change == "gone":
+                gone.append(name)
+            elif change := change or self._arrival(record):
+                seeds[name] = change
+        return self._draft(Cause.REFRESH, seeds, tuple(gone)) if seeds or gone else Draft(Cause.REFRESH)
+
+    def restore(self, sources: Mapping[str, Source]) -> Draft:
+        """Draft the execution of earlier sources, for versions whose snapshots are gone."""
+        return self._draft(Cause.ROLLBACK, dict.fromkeys(sources, "an earlier version is brought back"), (), sources)
+
+    # What is loaded
+
+    def tracked(self) -> tuple[str, ...]:
+        """Every module in scope that is loaded, in the order in which they were first imported."""
+        self.adopt()
+        records = self.history.records
+        return tuple(n for n in list(sys.modules) if n in records and self.scope.covers(n, records[n][-1].origin))
+
+    def adopt(self) -> None:
+        """Record what was loaded past the finder, or before it was there."""
+        records = self.history.records
+        for name in [name for name in list(sys.modules) if name not in records]:
+            spec = _spec(name)
+            if spec is not None and self.scope.covers(name, spec.origin):
+                self.adopt_one(name)
+
+    def adopt_one(self, name: str) -> Record:
+        """
+        Record a loaded module that has no version yet.
+
+        Raises:
+            NotLoadedError: There is no such module.
+        """
+        if name not in sys.modules or sys.modules[name] is None:
+            raise NotLoadedError(name)
+        spec = _spec(name)
+        origin = spec.origin if spec is not None else None
+        source = None
+        if self.scope.covers(name, origin):
+            source = _read_quietly(spec, origin)
+        return self.history.add(
+            Record(
+                name=name,
+                number=1,
+                revision=0,
+                cause=Cause.ADOPTED,
+                origin=origin,
+                package=(spec.parent or "") if spec is not None else "",
+                created=time.time(),
+                source=source,
+            )
+        )
+
+    # Edges
+
+    def edges(self, name: str, imports: Iterable[Import], package: str) -> Iterator[Edge]:
+        """What a module uses of the loaded ones, by its import statements."""
+        for each in imports:
+            try:
+                base = _scan.resolve(each, package)
+            except ImportError:
+                continue
+            yield from _edges_of(name, each, base)
+
+    def graph(self, parts: Mapping[str, Part] | None = None) -> dict[str, dict[str, Edge]]:
+        """For each tracked module its edges by dependency; for the parts of a plan by their new code."""
+        found: dict[str, dict[str, Edge]] = {}
+        for name in self.tracked():
+            record = self.history.current(name)
+            part = (parts or {}).get(name)
+            imports = _imports(part) if part is not None else record.read()
+            found[name] = _strongest(self.edges(name, imports, record.package))
+        return found
+
+    # Drafting
+
+    def _draft(
+        self,
+        cause: Cause,
+        seeds: dict[str, str],
+        gone: tuple[str, ...] = (),
+        sources: Mapping[str, Source] | None = None,
+    ) -> Draft:
+        for name in seeds:
+            if name not in self.history.records:
+                self.adopt_one(name)
+        parts = {name: self._seed(name, cause, why, (sources or {}).get(name)) for name, why in seeds.items()}
+        old = self.graph()
+        reasons = _dependents(old, (*seeds, *gone))
+        findings = []
+        for name, why in reasons.items():
+            if name in parts or name in gone:
+                continue
+            if _is_initializing(name):
+                findings.append(_left_running(name))
+            else:
+                parts[name] = self._dependent(name, why)
+        new = self.graph(parts)
+        return Draft(
+            cause,
+            parts=tuple(parts[name] for name in _ordered(new, self._by_start(parts))),
+            unload=gone,
+            findings=tuple(findings),
+            dependencies=_graph.reachable(new, parts),
+        )
+
+    def _seed(self, name: str, cause: Cause, reason: str, source: Source | None) -> Part:
+        """A module that takes part for its own sake: its spec is found anew."""
+        record = self.history.current(name)
+        with _told(record):
+            if source is None:
+                importlib.invalidate_caches()
+                spec = _find(name, record)
+                source = _read(spec)
+            else:
+                spec = _spec(name) or _find(name, record)
+            return self._part(record, cause, reason, spec, source)
+
+    def _dependent(self, name: str, reason: str) -> Part:
+        """A module that takes part for another's sake; its source is read again only if the file changed."""
+        record = self.history.current(name)
+        spec = _spec(name)
+        if spec is None or record.source is None or _source.sign(record.source.path) != record.source.signature:
+            return self._seed(name, Cause.DEPENDENT, reason, None)
+        with _told(record):
+            return self._part(record, Cause.DEPENDENT, reason, spec, record.source)
+
+    def _part(self, record: Record, cause: Cause, reason: str, spec: ModuleSpec, source: Source) -> Part:
+        same = record.source is not None and record.source.hash == source.hash
+        code = record.code if same and record.code is not None else _compile(spec, source)
+        old = record.compiled()
+        bound = _scan.bound_names(old) if old is not None else frozenset()
+        starred = all_star_names(record.name, record.package, record.read())
+        return Part(record.name, record, cause, reason, spec, source, code, bound, starred)
+
+    def _by_start(self, names: Iterable[str]) -> tuple[str, ...]:
+        """
+        Names in the order in which their first execution began: a circle is entered where it was then.
+
+        `sys.modules` has them in the order in which it ended.  For modules that were loaded unobserved
+        there is nothing better than that order turned round: what was entered first ended last.
+        """
+        ended = {name: place for place, name in enumerate(list(sys.modules))}
+
+        def key(name: str) -> tuple[int, float]:
+            first = self.history.of(name)[0]
+            if first.cause is Cause.ADOPTED:
+                return 0, -ended.get(name, 0)
+            return 1, first.created - first.seconds
+
+        return tuple(sorted(names, key=key))
+
+    # Looking at one module
+
+    def _refuse(self, name: str) -> None:
+        """Raise if a module cannot be executed again at all."""
+        if name not in sys.modules or sys.modules[name] is None:
+            raise NotLoadedError(name)
+        reason = _refusal(name, _spec(name), name in self.history.records)
+        if reason:
+            raise RefusedError(name, reason)
+        self.scope.asked.add(name)
+
+    def _change(self, record: Record) -> str:
+        """Why a module's source counts as changed: ``""`` if it does not, ``"gone"`` if it is not there."""
+        if record.source is None:
+            return ""
+        signature = _source.sign(record.source.path)
+        if signature is None:
+            return "its file moved" if _find_quietly(record.name) is not None else "gone"
+        if record.is_settled and signature == record.source.signature:
+            return ""
+        with _told(record):
+            source = _source.read(record.source.path)
+        if source.hash in (record.source.hash, record.declined):
+            if source.hash == record.source.hash:
+                record.source = source
+                record.is_settled = _is_settled(source)
+            return ""
+        return "its source changed"
+
+
+    def _arrival(self, record: Record) -> str:
+        """Why a module counts as changed though its source did not: it imports what was not there, and is now."""
+        for each in record.read():
+            for name in _missing(record.resolved(each), each) if each.is_toplevel else ():
+                if _find_quietly(name) is not None:
+                    return f"it imports {name}, which is there now"
+        return ""
+
+
+# Reading
+
+
+def _is_settled(source: Source) -> bool:
+    """Whether a later edit is certain to give the file another time."""
+    return source.signature is not None and time.time() - source.signature.mtime_ns / 1e9 > _SETTLED
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    """The spec of a loaded module, without running its code."""
+    namespace = namespace_of(sys.modules.get(name))
+    spec = namespace.get("__spec__") if namespace is not None else None
+    return spec if isinstance(spec, ModuleSpec) else None
+
+
+def _is_initializing(name: str) -> bool:
+    spec = _spec(name)
+    return spec is not None and bool(spec.__dict__.get("_initializing", False))
+
+
+def _left_running(name: str) -> Finding:
+    return Finding(code="being-executed", module=name, message=f"left as it is, for {_ALREADY_RUNNING}")
+
+
+def _refusal(name: str, spec: ModuleSpec | None, is_recorded: bool) -> str:
+    """Why a module cannot be executed again; ``""`` if it can."""
+    if any(is_under(name, own) for own in OWN):
+        return "it is modreg itself, or what modreg runs on"
+    if name == "__main__":
+        return "it is the program that was started; keep what shall be reloaded in modules that it imports"
+    if spec is None:
+        return "" if is_recorded else "it has no spec, so its source cannot be found again"
+    if _is_initializing(name):
+        return _ALREADY_RUNNING
+    return _refusal_of_kind(spec)
+
+
+def _refusal_of_kind(spec: ModuleSpec) -> str:
+    origin = spec.origin or ""
+    if spec.loader is BuiltinImporter or spec.origin == "built-in":
+        return "it is built into the interpreter"
+    if spec.loader is FrozenImporter or spec.origin == "frozen":
+        return "it is frozen into the interpreter"
+    if origin.endswith(tuple(EXTENSION_SUFFIXES)):
+        return "it is an extension module, which can be loaded only once in a process"
+    if spec.loader is None or spec.origin is None:
+        return "it has no source (a namespace package)"
+    if not origin.endswith(tuple(SOURCE_SUFFIXES)):
+        return f"it has no source that could be executed again ({origin})"
+    return ""
+
+
+def _find(name: str, record: Record) -> ModuleSpec:
+    """The spec of a module, found anew by the finders."""
+    spec = _importer.find_spec(name, _path_of_parent(name), sys.modules.get(name))  # type: ignore[arg-type]  # any object
+    if spec is None or spec.origin is None:
+        if record.origin:
+            _source.read(record.origin)  # says what is wrong with the file better than we could
+        raise ModuleNotFoundError(f"no finder knows {name!r} any more", name=name)
+    return spec
+
+
+def _find_quietly(name: str) -> ModuleSpec | None:
+    spec = _importer.find_spec(name, _path_of_parent(name))
+    return spec if spec is not None and spec.origin is not None else None
+
+
+def _path_of_parent(name: str) -> Any:  # an iterable of folders, of whatever type the package has
+    parent = name.rpartition(".")[0]
+    namespace = namespace_of(sys.modules.get(parent)) if parent else None
+    return namespace.get("__path__") if namespace is not None else None
+
+
+def _read(spec: ModuleSpec) -> Source:
+    """The bytes that a spec leads to: a file, or what its loader has (an archive)."""
+    origin = spec.origin or ""
+    if not os.path.lexists(origin) and hasattr(spec.loader, "get_data"):
+        return _source.of_bytes(origin, spec.loader.get_data(origin))  # type: ignore[union-attr]  # asked a line above
+    return _source.read(origin)
+
+
+def _read_quietly(spec: ModuleSpec | None, origin: str | None) -> Source | None:
+    """The source of a module that is adopted; it runs, whether or not its source can be read."""
+    try:
+        return _read(spec) if spec is not None and origin else None
+    except OSError:
+        return None
+
+
+def _compile(spec: ModuleSpec, source: Source) -> CodeType | None:
+    """
+    Compile exactly these bytes; a ``.pyc`` is never asked, for it may be of an edit in the same second.
+
+    A loader that transforms sources does so; one that only executes gives no code object.
+    """
+    loader: Any = spec.loader  # any loader
+    if type(loader) is SourceFileLoader:
+        return _source.compile_source(source)
+    if hasattr(loader, "source_to_code"):
+        code: CodeType = loader.source_to_code(source.data, source.path)
+        return code
+    if hasattr(loader, "archive"):  # zipimport
+        return _source.compile_source(source)
+    _source.compile_source(source)  # a mistake in syntax is found before anything is touched
+    return None
+
+
+@attrs.frozen(eq=False)
+class _told:  # noqa: N801  # a context manager, used as a function is
+    """Says of what cannot be read or compiled which module it is, and what is running."""
+
+    record: Record
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (OSError, SyntaxError, ValueError, ImportError, RecursionError, MemoryError)):
+            record = self.record
+            path = getattr(error, "filename", None) or record.origin or ""
+            line = getattr(error, "lineno", None)
+            running = f"version {record.number} of {record.name!r}"
+            raise SourceError(Phase.PLAN.value, record.name, str(path), line, running, _problem(error)) from error
+
+
+def _problem(error: BaseException) -> str:
+    """What an exception says, in a few words."""
+    said = getattr(error, "msg", None) or getattr(error, "strerror", None) or str(error)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+# Edges
+
+
+def all_star_names(name: str, package: str, imports: Iterable[Import]) -> frozenset[str]:
+    """The names that the module *name* has now by its star imports."""
+    found: set[str] = set()
+    for each in imports:
+        if each.names == ("*",):
+            with suppress(ImportError):  # beyond the top-level package: that import failed
+                found.update(_star_names(name, _scan.resolve(each, package)))
+    return frozenset(found)
+
+
+def _star_names(module: str, dependency: str) -> tuple[str, ...]:
+    mine, theirs = namespace_of(sys.modules.get(module)), namespace_of(sys.modules.get(dependency))
+    if mine is None or theirs is None:
+        return ()
+    public = theirs.get("__all__")
+    names = public if isinstance(public, (list, tuple)) else [n for n in theirs.copy() if not n.startswith("_")]
+    return tuple(n for n in names if n in mine and n in theirs and mine[n] is theirs[n])
+
+
+def _missing(base: str, each: Import) -> Iterator[str]:
+    """The modules that an import statement may have asked for in vain."""
+    namespace = namespace_of(sys.modules.get(base))
+    if namespace is None:
+        if base and base not in sys.modules:
+            yield base
+    elif "__path__" in namespace:
+        yield from (f"{base}.{n}" for n in each.names if n not in namespace and f"{base}.{n}" not in sys.modules)
+
+
+def _imports(part: Part) -> tuple[Import, ...]:
+    return _scan.imports(part.code) if part.code is not None else part.record.read()
+
+
+def _edges_of(name: str, each: Import, base: str) -> Iterator[Edge]:
+    """The edges of one import statement to modules that are loaded."""
+    kind = EdgeKind.REFERENCE if each.is_toplevel else EdgeKind.LATE
+    submodules = [f"{base}.{taken}" for taken in each.names if _is_submodule(base, taken)]
+    for full in submodules:
+        yield Edge(dependent=name, dependency=full, kind=kind)
+    taken = tuple(n for n in each.names if f"{base}.{n}" not in submodules)
+    if taken and base in sys.modules:
+        kind = EdgeKind.BINDING if each.is_toplevel else EdgeKind.LATE
+        yield Edge(dependent=name, dependency=base, kind=kind, names=taken)
+    elif not each.names:
+        for full in {base, base.partition(".")[0]} & sys.modules.keys():
+            yield Edge(dependent=name, dependency=full, kind=kind)
+
+
+def _is_submodule(package: str, name: str) -> bool:
+    """Whether ``from package import name`` takes a loaded submodule."""
+    module = sys.modules.get(f"{package}.{name}")
+    namespace = namespace_of(sys.modules.get(package))
+    return module is not None and (namespace is None or namespace.get(name, module) is module)
+
+
+def _strongest(edges: Iterable[Edge]) -> dict[str, Edge]:
+    """One edge for each dependency: a binding before a reference before a late use."""
+    found: dict[str, Edge] = {}
+    order = (EdgeKind.LATE, EdgeKind.REFERENCE, EdgeKind.BINDING)
+    for edge in edges:
+        had = found.get(edge.dependency)
+        if edge.dependency == edge.dependent:
+            continue
+        if had is None or order.index(edge.kind) >= order.index(had.kind):
+            names = edge.names if had is None else tuple(sorted({*had.names, *edge.names}))
+            found[edge.dependency] = attrs.evolve(edge, names=names)
+    return found
+
+
+def _dependents(graph: Mapping[str, Mapping[str, Edge]], seeds: Iterable[str]) -> dict[str, str]:
+    """Everything that uses one of the seeds while it is executed, directly or not, each with its reason."""
+    users = _graph.reverse({name: _at_import(edges) for name, edges in graph.items()})
+    found: dict[str, str] = {}
+    queue = list(seeds)
+    for name in queue:
+        for user in users.get(name, ()):
+            if user not in found:
+                found[user] = f"it imports {name}"
+                queue.append(user)
+    return found
+
+
+def _at_import(edges: Mapping[str, Edge]) -> tuple[str, ...]:
+    """The dependencies that are used when the module is executed."""
+    return tuple(name for name, edge in edges.items() if edge.kind is not EdgeKind.LATE)
+
+
+def _ordered(graph: Mapping[str, Mapping[str, Edge]], names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names, dependencies first; a package comes before what is in it, as in any import."""
+    among: dict[str, tuple[str, ...]] = {}
+    wanted = frozenset(names)
+    for name in names:
+        before = (*_at_import(graph.get(name, {})), name.rpartition(".")[0])
+        among[name] = tuple(each for each in before if each in wanted and each != name)
+    return _graph.order(among)

@@ -1,0 +1,571 @@
+"""The registry: every call that modreg offers, as a method."""
+
+from __future__ import annotations
+
+import _thread
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, Literal
+
+import attrs
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from modreg import _diff, _graph, _importer, _scan
+from modreg._diff import Diff, Side
+from modreg._events import Subscriber, Subscribers, TransactionAborted, TransactionCommitted, VersionCommitted
+from modreg._history import Commit, History, Record
+from modreg._importer import Finder, namespace_of
+from modreg._model import Cause, Edge, ModuleVersion, Plan, Transaction
+from modreg._planner import Draft, Planner
+from modreg._recorder import Recorder
+from modreg._scope import Scope
+from modreg._snapshot import Manifest, Snapshot
+from modreg._transaction import Execution, Rollback, Work
+from modreg.errors import (
+    BusyError,
+    ModregError,
+    NestedTransactionError,
+    NoEarlierVersionError,
+    NotAModuleError,
+    NotLoadedError,
+    NotTrackedError,
+    UnknownVersionError,
+)
+
+Module = ModuleType | str
+"""A module, or its absolute dotted name."""
+
+
+@attrs.define(eq=False)
+class _Turn:
+    """Whose turn it is: one transaction at a time, and none inside another."""
+
+    _lock: Any = attrs.field(factory=_thread.allocate_lock)  # guards `owner` and the open transaction
+    owner: int | None = None
+    work: Work | None = None
+
+    @contextmanager
+    def taken(self, wanted: str, timeout: float | None) -> Iterator[None]:
+        """
+        Wait for the turn, and hold it.
+
+        Raises:
+            NestedTransactionError: This thread has it already.
+            BusyError: It did not come within *timeout* seconds.
+        """
+        me = _thread.get_ident()
+        if self.owner == me:
+            executing = self.work.executing if self.work is not None else ()
+            raise NestedTransactionError(wanted, executing[-1] if executing else "")
+        if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
+            raise BusyError(timeout or 0.0, _thread_name(self.owner))
+        try:
+            self.owner = me
+            yield
+        finally:
+            self.owner = self.work = None
+            self._lock.release()
+
+    def mine(self) -> Work | None:
+        """The transaction that this thread has open."""
+        return self.work if self.owner == _thread.get_ident() else None
+
+
+def _thread_name(ident: int | None) -> str:
+    threading = sys.modules.get("threading")  # not imported for a message: it would upset gevent
+    found = threading._active.get(ident) if threading is not None else None
+    return found.name if found is not None else str(ident)
+
+
+class Registry:
+    """
+    Every import as a version, every reload as a transaction.
+
+    The functions of the package `modreg` are the methods of one registry.  A program needs a second one
+    only in tests: both would observe the same imports.
+    """
+
+    def __init__(self) -> None:
+        self._history = History()
+        self._scope = Scope()
+        self._planner = Planner(self._history, self._scope)
+        self._turn = _Turn()
+        self._subscribers = Subscribers()
+        self._finder: Finder | None = None
+        self._removed: Literal["keep", "drop"] = "keep"
+
+    # Installation
+
+    def install(
+        self,
+        *,
+        roots: Iterable[str] | None = None,
+        removed: Literal["keep", "drop"] = "keep",
+        keep_snapshots: int = 10,
+    ) -> Registry:
+        """
+        Record every import from here on.
+
+        What is loaded already is adopted at first need.  A second call changes the options of the
+        one installation.
+
+        Args:
+            roots: Absolute module names; they and all below them are in scope, which means that their
+                sources are recorded and that they may be executed again.  `None` stands for everything
+                outside the standard library and the folders of installed distributions.
+            removed: What happens to names that the new source can no longer bind: they linger, as
+                with `importlib.reload`, or they leave the namespace.
+            keep_snapshots: Versions before the current one, for each module, that a rollback restores
+                as they last lived; older ones are executed again.
+
+        Returns:
+            This registry.
+
+        Raises:
+            TypeError: *roots* is a string, or holds something that is none.
+            ValueError: *removed* is another word, *keep_snapshots* is negative, or a root is no dotted name.
+
+        .. versionadded:: 0.1.0
+        """
+        scope = _checked_roots(roots)
+        if removed not in ("keep", "drop"):
+            raise ValueError(f"removed must be 'keep' or 'drop', not {removed!r}")
+        if keep_snapshots < 0:
+            raise ValueError(f"keep_snapshots must not be negative, not {keep_snapshots}")
+        self._scope.roots, self._removed, self._history.keep = scope, removed, keep_snapshots
+        if self._finder is None:
+            self._planner.adopt()
+            finder = Finder(Recorder(self._history, self._scope, self._turn.mine))
+            _importer.install(finder)
+            self._finder = finder
+        return self
+
+    def uninstall(self) -> None:
+        """
+        Stop recording: `sys.meta_path` and all else as before :meth:`install`.
+
+        Modules stay loaded and usable, and the history can still be read.  Without an installation
+        nothing happens.
+
+        .. versionadded:: 0.1.0
+        """
+        if self._finder is not None:
+            _importer.uninstall(self._finder)
+            self._finder = None
+
+    # Transactions
+
+    def reload(self, module: Module, *, timeout: float | None = None) -> ModuleType:
+        """
+        Execute the source of *module* in its retained namespace, and bring its dependents up to date.
+
+        Args:
+            module: A loaded module, or its absolute dotted name.
+            timeout: Seconds to wait for a transaction in progress; `None` waits for ever.
+
+        Returns:
+            The module that `sys.modules` holds under the name, as `importlib.reload` does.  The
+            transaction is ``modreg.transactions()[-1]``.
+
+        Raises:
+            NotAModuleError: *module* is neither.
+            NotLoadedError: It is not loaded.
+            RefusedError: It cannot be executed again.
+            SourceError: Its source cannot be read or compiled.
+            ReloadError: A module raised.  Everything is as it was before.
+            NestedTransactionError: This thread has a transaction open.
+            BusyError: Another transaction was still open after *timeout*.
+
+        Source:
+            `importlib.reload` for what a retained namespace keeps; unlike it, a failed execution
+            leaves nothing behind.
+
+        .. versionadded:: 0.1.0
+        """
+        name = _loaded_name(module)
+        self._execute(f"reload({name!r})", timeout, lambda: self._planner.reload(name))
+        return sys.modules[name]
+
+    def refresh(self, *, timeout: float | None = None) -> Transaction:
+        """
+        Bring everything in scope whose source changed up to date, as one transaction.
+
+        A source that a rollback turned away is left alone until its file changes again.
+
+        Args:
+            timeout: As for :meth:`reload`.
+
+        Returns:
+            The transaction; it is false, and no revision, if no source changed.
+
+        Raises:
+            SourceError: A source cannot be read or compiled.
+            ReloadError: A module raised.  Everything is as it was before.
+            NestedTransactionError: This thread has a transaction open.
+            BusyError: Another transaction was still open after *timeout*.
+
+        .. versionadded:: 0.1.0
+        """
+        return self._execute("refresh()", timeout, self._planner.refresh)
+
+    def rollback(
+        self, module: Module, to: int | ModuleVersion | str | None = None, *, timeout: float | None = None
+    ) -> ModuleType | None:
+        """
+        Bring an earlier version of *module* back, with all that the same transactions changed.
+
+        History only grows: each module concerned gets a new version that says which one it restores.
+        Bindings come back as they last lived, functions and classes as they were defined; the contents of
+        containers only as far as a transaction changed them.
+
+        Args:
+            module: A module with a history, or its absolute dotted name.
+            to: A version number, a :class:`ModuleVersion`, or a specifier such as ``"<2.0"``, which the newest
+                version whose source declared a fitting ``__version__`` answers to.  By default the version before.
+            timeout: As for :meth:`reload`.
+
+        Returns:
+            The module that `sys.modules` holds under the name now; `None` if it was not loaded then.
+
+        Raises:
+            NotAModuleError: *module* is neither.
+            NotTrackedError: The registry never saw it.
+            UnknownVersionError: There is no such version.
+            NoEarlierVersionError: It stands at the first version that is known.
+            ReloadError: An earlier source had to be executed again, and raised.
+            NestedTransactionError: This thread has a transaction open.
+            BusyError: Another transaction was still open after *timeout*.
+
+        .. versionadded:: 0.1.0
+        """
+        name = _name(module)
+        with self._turn.taken(f"rollback({name!r})", timeout):
+            revision = self._revision_before(name, to)
+            chain = self._chain(name, revision)
+            targets = self._targets(chain, revision)
+            if chain:
+                self._run(self._rollback(chain, targets))
+        return sys.modules.get(name)
+
+    def plan(self, module: Module | None = None) -> Plan:
+        """
+        Tell what a reload of *module*, or without one a refresh, would do; no module code runs.
+
+        Args:
+            module: A loaded module, its absolute dotted name, or `None`.
+
+        Returns:
+            The steps in order, and what the transaction could not cover.  ``apply()`` carries it out.
+
+        Raises:
+            NotAModuleError, NotLoadedError, RefusedError, SourceError: As for :meth:`reload`.
+
+        .. versionadded:: 0.1.0
+        """
+        if module is None:
+            draft = self._planner.refresh()
+            return Plan(cause=draft.cause, steps=draft.steps, findings=draft.findings, apply=self.refresh)
+        name = _loaded_name(module)
+        draft = self._planner.reload(name)
+
+        def apply() -> Transaction:
+            return self._execute(f"reload({name!r})", None, lambda: self._planner.reload(name))
+
+        return Plan(cause=draft.cause, steps=draft.steps, findings=draft.findings, apply=apply)
+
+    # Questions
+
+    def history(self, module: Module) -> tuple[ModuleVersion, ...]:
+        """
+        Every version of *module*, oldest first.
+
+        Raises:
+            NotAModuleError: *module* is neither a module nor a name.
+            NotTrackedError: It is not loaded and never was.
+
+        .. versionadded:: 0.1.0
+        """
+        return tuple(record.version for record in self._records(module))
+
+    def current(self, module: Module) -> ModuleVersion:
+        """
+        The version that the namespace of *module* holds.
+
+        Raises:
+            NotAModuleError: *module* is neither a module nor a name.
+            NotTrackedError: It is not loaded and never was.
+
+        .. versionadded:: 0.1.0
+        """
+        return self._records(module)[-1].version
+
+    def diff(self, module: Module, old: int | None = None, new: int | None = None) -> Diff:
+        """
+        What differs between two versions of *module*.
+
+        Args:
+            module: A module with a history, or its absolute dotted name.
+            old: A version number; by default the one before *new*.
+            new: A version number; by default the current one.
+
+        Raises:
+            NotAModuleError: *module* is neither a module nor a name.
+            NotTrackedError: It is not loaded and never was.
+            UnknownVersionError: There is no such version.
+            NoEarlierVersionError: No *old* was given, and *new* is the first.
+
+        .. versionadded:: 0.1.0
+        """
+        name = self._records(module)[-1].name
+        last = len(self._history.of(name)) if new is None else new
+        if old is None and last <= 1:
+            raise NoEarlierVersionError(name, last)
+        first = last - 1 if old is None else old
+        return _diff.diff(name, self._side(name, first), self._side(name, last))
+
+    def dependencies(self, module: Module) -> tuple[Edge, ...]:
+        """
+        What *module* uses of the loaded modules, in the order of its import statements.
+
+        Raises:
+            NotAModuleError: *module* is neither a module nor a name.
+            NotTrackedError: It is not loaded and never was.
+
+        .. versionadded:: 0.1.0
+        """
+        record = self._records(module)[-1]
+        graph = self._planner.graph()
+        return tuple(graph.get(record.name, {}).values())
+
+    def dependents(self, module: Module) -> tuple[Edge, ...]:
+        """
+        Which modules in scope use *module*, and how.
+
+        Raises:
+            NotAModuleError: *module* is neither a module nor a name.
+            NotTrackedError: It is not loaded and never was.
+
+        .. versionadded:: 0.1.0
+        """
+        name = self._records(module)[-1].name
+        return tuple(edges[name] for edges in self._planner.graph().values() if name in edges)
+
+    def why(self, module: Module, dependent: Module) -> tuple[Edge, ...]:
+        """
+        Why *dependent* has to do with *module*: the shortest chain of edges from one to the other.
+
+        Returns:
+            The edges, beginning with one of *dependent*; nothing if it does not depend on *module*.
+
+        Raises:
+            NotAModuleError: One of them is neither a module nor a name.
+            NotTrackedError: One of them is not loaded and never was.
+
+        .. versionadded:: 0.1.0
+        """
+        start, end = self._records(dependent)[-1].name, self._records(module)[-1].name
+        graph = self._planner.graph()
+        chain = _graph.path(graph, start, end)
+        return tuple(graph[one][other] for one, other in zip(chain, chain[1:], strict=False))
+
+    def transactions(self) -> tuple[Transaction, ...]:
+        """
+        Every transaction that was committed, oldest first.
+
+        .. versionadded:: 0.1.0
+        """
+        return tuple(commit.transaction for commit in self._history.commits)
+
+    def subscribe(self, callback: Subscriber) -> Callable[[], None]:
+        """
+        Have *callback* told of each event, after the fact, in the thread that made it true.
+
+        A callback that raises is logged and told nothing more.
+
+        Returns:
+            A function that ends the subscription.
+
+        Raises:
+            TypeError: *callback* cannot be called.
+
+        .. versionadded:: 0.1.0
+        """
+        if not callable(callback):
+            raise TypeError(f"expected something that can be called, got {callback!r}")
+        return self._subscribers.add(callback)
+
+    # Inside
+
+    def _records(self, module: Module) -> tuple[Record, ...]:
+        name = _name(module)
+        if name not in self._history.records:
+            try:
+                self._planner.adopt_one(name)
+            except NotLoadedError:
+                raise NotTrackedError(name) from None
+        return self._history.of(name)
+
+    def _execute(self, wanted: str, timeout: float | None, draft: Callable[[], Draft]) -> Transaction:
+        with self._turn.taken(wanted, timeout):
+            found = draft()
+            if not found.steps:
+                return Transaction(revision=self._history.revision, cause=found.cause, findings=found.findings)
+            work = Execution(self._history, found.cause, draft=found, is_dropping=self._removed == "drop")
+            return self._run(work)
+
+    def _run(self, work: Work) -> Transaction:
+        """Run a transaction and tell of its end, outside all locks but the turn."""
+        self._turn.work = work
+        try:
+            commit = work.run()
+        except ModregError as error:
+            self._subscribers.publish(TransactionAborted(error=error))
+            raise
+        work.settle()
+        done = commit.transaction
+        self._subscribers.publish(*(VersionCommitted(version=v) for v in done.versions), TransactionCommitted(transaction=done))
+        return done
+
+    # Rollback
+
+    def _revision_before(self, name: str, to: int | ModuleVersion | str | None) -> int:
+        """The revision whose state a rollback is to bring back."""
+        current = self._history.current(name)
+        if to is None:
+            made = self._history.record(name, self._history.root(name, current.number))
+            earlier = self._history.at(name, made.revision - 1)
+            if made.revision == 0 or (not earlier and not self._is_addition(name, made.revision)):
+                raise NoEarlierVersionError(name, current.number)
+            return made.revision - 1
+        return self._wanted(name, to).revision
+
+    def _is_addition(self, name: str, revision: int) -> bool:
+        """Whether a transaction first imported the module, so that taking it back unloads it."""
+        return any(c.revision == revision and c.before.get(name) == 0 for c in self._history.commits)
+
+    def _wanted(self, name: str, to: int | ModuleVersion | str) -> Record:
+        if isinstance(to, ModuleVersion):
+            if to.name != name:
+                raise UnknownVersionError(name, to)
+            to = to.number
+        if isinstance(to, int) and not isinstance(to, bool):
+            return self._history.record(name, to)
+        if isinstance(to, str):
+            return self._fitting(name, to)
+        raise TypeError(f"expected a version number, a ModuleVersion or a specifier, got {to!r}")
+
+    def _fitting(self, name: str, specifier: str) -> Record:
+        try:
+            wanted = SpecifierSet(specifier, prereleases=True)
+        except InvalidSpecifier as error:
+            raise UnknownVersionError(name, repr(specifier)) from error
+        for record in reversed(self._history.of(name)):
+            declared = record.version.distribution_version
+            if declared is not None and declared in wanted:
+                return record
+        raise UnknownVersionError(name, repr(specifier))
+
+    def _chain(self, name: str, revision: int) -> tuple[Commit, ...]:
+        """
+        The commits to take back, newest first: the module's own after *revision*, and those that changed
+        any of the same modules since; a rollback and what it took back cancel out.
+        """
+        later = [c for c in self._history.commits if c.revision > revision]
+        concerned, found, grown = {name}, set[int](), True
+        while grown:
+            more = {c.revision for c in later if c.revision not in found and concerned & _modules(c)}
+            found |= more
+            concerned.update(*(_modules(c) for c in later if c.revision in more))
+            grown = bool(more)
+        chain = [c for c in later if c.revision in found]
+        for commit in chain[::-1]:
+            undone = set(commit.transaction.undoes)
+            if undone and undone <= {c.revision for c in chain}:
+                chain = [c for c in chain if c is not commit and c.revision not in undone]
+        return tuple(reversed(chain))
+
+    def _targets(self, chain: tuple[Commit, ...], revision: int) -> dict[str, int]:
+        """For each module that the chain changed, the version whose state it gets."""
+        return {name: self._history.at(name, revision) for commit in reversed(chain) for name in _modules(commit)}
+
+    def _rollback(self, chain: tuple[Commit, ...], targets: dict[str, int]) -> Work:
+        undoes = tuple(commit.revision for commit in chain)
+        if all(commit.journal is not None for commit in chain):
+            return Rollback(self._history, Cause.ROLLBACK, chain=chain, targets=targets, undoes=undoes)
+        sources = {n: s for n, number in targets.items() if number and (s := self._history.record(n, number).source)}
+        draft = attrs.evolve(self._planner.restore(sources), unload=tuple(n for n, number in targets.items() if not number))
+        return Execution(
+            self._history,
+            Cause.ROLLBACK,
+            draft=draft,
+            is_dropping=self._removed == "drop",
+            restores={n: number for n, number in targets.items() if number},
+            undoes=undoes,
+        )
+
+    # Differences
+
+    def _side(self, name: str, number: int) -> Side:
+        record = self._history.record(name, number)
+        code = record.compiled()
+        return Side(
+            number=number,
+            manifest=self._manifest(record),
+            source=record.source,
+            bound=_scan.bound_names(code) if code is not None else None,
+        )
+
+    def _manifest(self, record: Record) -> Manifest | None:
+        """The names of a version: as they last lived, or for the current one as they are."""
+        snapshot = record.snapshot
+        if snapshot is None and record is self._history.current(record.name):
+            namespace = namespace_of(sys.modules.get(record.name))
+            snapshot = Snapshot.take(namespace) if namespace is not None else None
+        return Manifest.of(snapshot) if snapshot is not None else None
+
+
+def _modules(commit: Commit) -> set[str]:
+    return {*commit.before, *commit.transaction.unloaded}
+
+
+def _name(module: object) -> str:
+    """The absolute name that *module* is or has."""
+    if isinstance(module, str):
+        if not module or not all(part.isidentifier() for part in module.split(".")):
+            raise NotAModuleError(module)
+        return module
+    namespace = namespace_of(module)
+    if namespace is None:
+        raise NotAModuleError(module)
+    name = getattr(namespace.get("__spec__"), "name", None) or namespace.get("__name__")
+    if not isinstance(name, str):
+        raise NotAModuleError(module)
+    return name
+
+
+def _loaded_name(module: object) -> str:
+    """As :func:`_name`, of the very module that `sys.modules` holds."""
+    name = _name(module)
+    if not isinstance(module, str) and sys.modules.get(name) is not module:
+        raise NotLoadedError(name)
+    return name
+
+
+def _checked_roots(roots: Iterable[str] | None) -> tuple[str, ...] | None:
+    if roots is None:
+        return None
+    if isinstance(roots, str):
+        raise TypeError(f"roots must be a collection of module names, not the string {roots!r}")
+    checked = tuple(roots)
+    for root in checked:
+        if not isinstance(root, str):
+            raise TypeError(f"a root must be a module name, not {root!r}")
+        if not root or not all(part.isidentifier() for part in root.split(".")):
+            raise ValueError(f"a root must be an absolute dotted name, not {root!r}")
+    return checked
+
+
+# The one registry that the functions of the package belong to: sys.meta_path is one, too.
+DEFAULT = Registry()

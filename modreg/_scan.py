@@ -1,0 +1,305 @@
+"""
+What a code object says of imports and names, read from its bytecode, without parsing.
+
+An instruction is two bytes, the operation and the low byte of its argument; ``EXTENDED_ARG`` instructions
+before it carry the higher ones. ``co_code`` shows instructions as the compiler wrote them, whatever the
+interpreter or a tracer has made of them since, with zeros (``CACHE``) for its inline caches.
+"""
+
+from __future__ import annotations
+
+import dis
+import importlib.util
+import inspect
+import sys
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_EXTENDED_ARG = dis.opmap["EXTENDED_ARG"]
+_IMPORT_NAME = dis.opmap["IMPORT_NAME"]
+_LOAD_CONST = dis.opmap["LOAD_CONST"]
+_SETUP_ANNOTATIONS = dis.opmap["SETUP_ANNOTATIONS"]
+_STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
+_STORE_NAME = dis.opmap["STORE_NAME"]
+_CACHE = dis.opmap["CACHE"]
+_COPY = bytes([dis.opmap["COPY"], 1])
+
+# The jumps forward, and what may stand at the end of a module. Above 255 are the compiler's own.
+_JUMPS = [each for each in dis.hasjrel if each < 256 and "BACKWARD" not in dis.opname[each]]
+_ENDS = [dis.opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST") if name in dis.opmap]
+
+# Both are new in 3.14. No instruction has the number -1.
+_LOAD_SMALL_INT = dis.opmap.get("LOAD_SMALL_INT", -1)
+_LOAD_COMMON_CONSTANT = dis.opmap.get("LOAD_COMMON_CONSTANT", -1)
+
+# What looks up a name in the module's namespace, and how many flags stand below the name's index.
+_LOOKUPS = {
+    operation: flags
+    for name, flags in {"LOAD_NAME": 0, "LOAD_GLOBAL": 1, "LOAD_FROM_DICT_OR_GLOBALS": 0}.items()
+    if (operation := dis.opmap.get(name)) is not None  # The last is new in 3.12.
+}
+
+# PEP 810 put two flags below the name's index: must be lazy, and must not.
+_IMPORT_SHIFT = 2 if sys.version_info >= (3, 15) else 0
+_LAZY_FLAG = 1 if sys.version_info >= (3, 15) else 0
+
+# Functions that the compiler makes of a part of a statement, and that run where they stand.
+_INLINE = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<generic parameters of ")
+
+
+@attrs.frozen(kw_only=True)
+class Import:
+    """
+    One import statement, or one clause of ``import a, b``, as written.
+
+    Attributes:
+        module: The module named, without leading dots; empty for ``from . import x``.
+        level: The number of leading dots.
+        names: What a from-import asks for, ``("*",)`` for all, nothing for ``import a.b``.
+        is_toplevel: Whether it runs when the module is executed: in the module's body or that of a class.
+        is_lazy: Whether it is a ``lazy import`` (PEP 810).
+        line: Line of the statement in its file, counted from 1, where the code object knows it.
+    """
+
+    module: str
+    level: int = 0
+    names: tuple[str, ...] = ()
+    is_toplevel: bool = True
+    is_lazy: bool = False
+    line: int | None = attrs.field(default=None, eq=False)
+
+
+def imports(code: CodeType) -> tuple[Import, ...]:
+    """List the import statements of *code* and of all code within it, in the order of their lines."""
+    # Once each: the compiler writes a `finally` clause out twice.
+    found = {
+        (each.line, each): each
+        for inner, is_toplevel in _walk(code)
+        if _IMPORT_NAME in inner.co_code  # Be it as an argument: most code is sorted out by this look.
+        for each in _own_imports(inner, is_toplevel=is_toplevel)
+    }
+    return tuple(sorted(found.values(), key=lambda each: each.line or 0))
+
+
+def fromlist_at(code: CodeType, lasti: int) -> tuple[str, ...]:
+    """
+    Tell what the from-import at *lasti* asks for.
+
+    Args:
+        code: The code object of a frame.
+        lasti: The frame's ``f_lasti``, in bytes; while the frame imports, that is the importing instruction.
+
+    Returns:
+        The names, and nothing where the instruction is a plain import or does not import.
+    """
+    raw = code.co_code
+    if not 0 <= lasti < len(raw) or raw[lasti] != _IMPORT_NAME:
+        return ()
+    return _import_at(code, raw, lasti).names
+
+
+def resolve(imp: Import, package: str) -> str:
+    """
+    Give the absolute name of the module that *imp* names, in a module of *package*.
+
+    Raises:
+        ImportError: The import is relative, and *package* is empty or has fewer levels than it has dots.
+
+    Source:
+        `importlib.util.resolve_name`.
+    """
+    return importlib.util.resolve_name("." * imp.level + imp.module, package)
+
+
+def bound_names(code: CodeType) -> frozenset[str]:
+    """
+    Collect every name that executing a module can bind in its namespace, now or when its functions run.
+
+    Names that a star import, ``globals()`` or ``exec`` binds are not to be seen in the code. Names that the
+    compiler binds (``__annotations__``, ``__annotate__``) are included where it does.
+    """
+    names = {code.co_names[each] for each in _arguments(code.co_code, _STORE_NAME)}
+    names.update(
+        inner.co_names[each]
+        for inner, _ in _walk(code)
+        if _STORE_GLOBAL in inner.co_code
+        for each in _arguments(inner.co_code, _STORE_GLOBAL)
+    )
+    if _SETUP_ANNOTATIONS in code.co_code[::2]:
+        names.add("__annotations__")
+    return frozenset(names)
+
+
+def read_names(code: CodeType) -> frozenset[str]:
+    """
+    Collect the names that a module's code can look up in its namespace while the module is executed.
+
+    The bodies of the module, of its classes, and of the comprehensions in them are read; functions that they
+    call are not. A name that a class body has bound itself is included, for the code does not tell.
+    """
+    return frozenset(
+        inner.co_names[each >> shift]
+        for inner, is_toplevel in _walk(code)
+        if is_toplevel
+        for operation, shift in _LOOKUPS.items()
+        for each in _arguments(inner.co_code, operation)
+    )
+
+
+def has_star_import(code: CodeType) -> bool:
+    """Tell whether *code* is a module's with a ``from ... import *``."""
+    return any(each.names == ("*",) for each in _own_imports(code, is_toplevel=True))
+
+
+def string_constant(code: CodeType, name: str) -> str | None:
+    """
+    Find the string that a module binds *name* to by ``name = "literal"``; the last if there are several.
+
+    ``name = other = "literal"`` counts. Assignments that a jump can leave out do not: those under ``if``, in
+    an ``except`` clause, in a loop.
+    """
+    if name not in code.co_names:
+        return None
+    index = code.co_names.index(name)
+    raw = code.co_code
+    found = None
+    for offset in _offsets(raw, _STORE_NAME):
+        argument, start = _argument(raw, offset)
+        if argument == index:
+            source = _source(raw, start)
+            value = _string_at(code, raw, source)
+            if value is not None and not _is_skippable(raw, source):
+                found = value
+    return found
+
+
+def _source(raw: bytes, offset: int) -> int:
+    """Find what made the value stored at *offset*, before the other targets of ``a = b = ...``."""
+    offset -= 2
+    if raw.startswith(_COPY, offset):
+        offset -= 2
+    while raw[offset] == _STORE_NAME:
+        _, start = _argument(raw, offset)
+        if not raw.startswith(_COPY, start - 2):
+            break
+        offset = start - 4
+    return offset
+
+
+def _string_at(code: CodeType, raw: bytes, offset: int) -> str | None:
+    """Read the string that the instruction at *offset* loads, if it is one that does."""
+    value = None
+    if raw[offset] == _LOAD_CONST:
+        value = code.co_consts[_argument(raw, offset)[0]]
+    elif raw[offset] == _LOAD_COMMON_CONSTANT:
+        value = next(each.argval for each in dis.get_instructions(code) if each.offset == offset)
+    return value if isinstance(value, str) else None
+
+
+def _is_skippable(raw: bytes, offset: int) -> bool:
+    """Tell whether *offset* can be left out: a jump goes over it, or it stands after the module's end."""
+    return any(at < offset for end in _ENDS for at in _offsets(raw, end)) or any(
+        at < offset < _target(raw, at) for jump in _JUMPS for at in _offsets(raw, jump)
+    )
+
+
+def _target(raw: bytes, offset: int) -> int:
+    """Compute where the forward jump at *offset* leads: so many instructions on, not counting its caches."""
+    argument, _ = _argument(raw, offset)
+    offset += 2
+    while raw[offset] == _CACHE:
+        offset += 2
+    return offset + 2 * argument
+
+
+def _walk(code: CodeType) -> list[tuple[CodeType, bool]]:
+    """List *code* and all code objects within it, each with whether executing *code* executes it too."""
+    found = [(code, True)]
+    # The list grows while it is walked. No comprehension: this loop is half the time of a scan.
+    for outer, is_toplevel in found:
+        for inner in outer.co_consts:
+            if isinstance(inner, CodeType):
+                found.append((inner, is_toplevel and _runs_at_once(inner)))  # noqa: PERF401
+    return found
+
+
+def _runs_at_once(code: CodeType) -> bool:
+    """Tell whether *code* is run by the statement that it is part of; a function's waits for a call."""
+    return not code.co_flags & inspect.CO_OPTIMIZED or code.co_name.startswith(_INLINE)
+
+
+def _own_imports(code: CodeType, *, is_toplevel: bool) -> Iterator[Import]:
+    """Yield the imports of *code* itself, in the order of its instructions."""
+    raw = code.co_code
+    spans = code.co_lines()
+    end, line = 0, None
+    for offset in _offsets(raw, _IMPORT_NAME):
+        while end <= offset:
+            _, end, line = next(spans, (0, len(raw), None))
+        yield _import_at(code, raw, offset, is_toplevel=is_toplevel, line=line)
+
+
+def _import_at(
+    code: CodeType, raw: bytes, offset: int, *, is_toplevel: bool = True, line: int | None = None
+) -> Import:
+    """Read the import whose ``IMPORT_NAME`` is at *offset*; before it its level was loaded, then its names."""
+    argument, start = _argument(raw, offset)
+    names, start = _constant_before(code, raw, start)
+    level, _ = _constant_before(code, raw, start)
+    return Import(
+        module=code.co_names[argument >> _IMPORT_SHIFT],
+        level=level,
+        names=names or (),
+        is_toplevel=is_toplevel,
+        is_lazy=bool(argument & _LAZY_FLAG),
+        line=line,
+    )
+
+
+def _constant_before(code: CodeType, raw: bytes, offset: int) -> tuple[Any, int]:  # Any: any constant
+    """
+    Find the constant that was loaded last before *offset*, and where its loading starts.
+
+    What stands between is passed over: tools that rewrite bytecode put in ``NOP`` and calls of their own.
+    """
+    for at in range(offset - 2, -2, -2):
+        operation = raw[at]
+        if operation == _LOAD_CONST:
+            argument, start = _argument(raw, at)
+            return code.co_consts[argument], start
+        if operation == _LOAD_SMALL_INT:
+            return raw[at + 1], at
+        if operation == _LOAD_COMMON_CONSTANT:
+            return None, at  # The only one of them that an import can have.
+    raise ValueError(f"no constant is loaded before offset {offset} of {code!r}")
+
+
+def _arguments(raw: bytes, operation: int) -> Iterator[int]:
+    """Yield the argument of each instruction with *operation*."""
+    for offset in _offsets(raw, operation):
+        yield _argument(raw, offset)[0]
+
+
+def _offsets(raw: bytes, operation: int) -> Iterator[int]:
+    """Yield the offset of each instruction with *operation*."""
+    operations = raw[::2]
+    index = operations.find(operation)
+    while index >= 0:
+        yield 2 * index
+        index = operations.find(operation, index + 1)
+
+
+def _argument(raw: bytes, offset: int) -> tuple[int, int]:
+    """Put together the argument of the instruction at *offset*; tell also where its prefixes start."""
+    argument = raw[offset + 1]
+    shift = 8
+    while offset >= 2 and raw[offset - 2] == _EXTENDED_ARG:
+        offset -= 2
+        argument |= raw[offset + 1] << shift
+        shift += 8
+    return argument, offset

@@ -1,0 +1,58 @@
+"""Which modules modreg may execute again."""
+
+from __future__ import annotations
+
+import os
+import site
+import sysconfig
+from importlib.machinery import SOURCE_SUFFIXES
+from typing import Final
+
+import attrs
+
+OWN: Final = ("modreg", "attr", "attrs", "packaging")
+"""modreg and what it imports: executing these would change the tool at work."""
+
+
+def _installed() -> tuple[str, ...]:
+    """The folders of the standard library and of installed distributions, each with its separator."""
+    found = {sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    found.update(getattr(site, "getsitepackages", list)())  # not there in some frozen applications
+    found.add(site.USER_SITE or "")
+    found.add(os.path.dirname(os.__file__))
+    real = {os.path.realpath(folder) for folder in found if folder}
+    return tuple(sorted(os.path.join(folder, "") for folder in found | real if folder))
+
+
+def is_under(name: str, root: str) -> bool:
+    """Whether *name* is *root* or a module below it; roots match on dots, never on substrings."""
+    return name == root or name.startswith(root + ".")
+
+
+@attrs.define(eq=False)
+class Scope:
+    """
+    The modules whose sources are recorded and that may be executed again.
+
+    Attributes:
+        roots: Absolute module names, each with all below it; `None` stands for everything outside the
+            standard library and the folders of installed distributions.
+        asked: Names that an explicit reload put in scope.
+        installed: Folders whose modules are out of scope unless a root names them.
+    """
+
+    roots: tuple[str, ...] | None = None
+    asked: set[str] = attrs.field(factory=set)
+    installed: tuple[str, ...] = attrs.field(factory=_installed)
+
+    def covers(self, name: str, origin: str | None) -> bool:
+        """Whether the module *name*, found at *origin*, is in scope."""
+        if origin is None or not origin.endswith(tuple(SOURCE_SUFFIXES)):
+            return False
+        if name == "__main__" or any(is_under(name, own) for own in OWN):
+            return False
+        if name in self.asked:
+            return True
+        if self.roots is not None:
+            return any(is_under(name, root) for root in self.roots)
+        return not origin.startswith(self.installed)

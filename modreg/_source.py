@@ -1,0 +1,467 @@
+"""
+What is known of a module's file: its bytes, their hash, their code, and what that code does.
+"""
+
+from __future__ import annotations
+
+import dis
+import hashlib
+import importlib.util
+import inspect
+import io
+import marshal
+import os
+from itertools import pairwise
+from types import CodeType
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# How often a file that changes while it is read is read again.
+_ATTEMPTS = 5
+
+# The last format of `marshal` that writes equal values as equal bytes: later ones write references as well.
+_MARSHAL_VERSION = 2
+
+
+def _numbers(*names: str) -> frozenset[int]:
+    """Look up operations, without those that this version of Python does not have."""
+    return frozenset(dis.opmap[name] for name in names if name in dis.opmap)
+
+
+_CACHE = dis.opmap["CACHE"]
+_EXTENDED_ARG = dis.opmap["EXTENDED_ARG"]
+_LOAD_FAST = dis.opmap["LOAD_FAST"]
+_NOP = dis.opmap["NOP"]
+_STORE_FAST = dis.opmap["STORE_FAST"]
+_STORE_NAME = dis.opmap["STORE_NAME"]
+
+_CONSTANTS = frozenset(dis.hasconst)
+_ENDS = _numbers("RETURN_VALUE", "RETURN_CONST", "RERAISE", "RAISE_VARARGS")
+_GOTOS = _numbers("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT")
+_JUMPS = frozenset(dis.hasjrel)
+_JUMPS_BACK = {each for each in _JUMPS if "BACKWARD" in dis.opname[each]} | _numbers("END_ASYNC_FOR")
+
+# Variants that differ in speed alone, and which of them are chosen where can depend on lines.
+_LOADS = _numbers("LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK")
+_PAIRS = {
+    dis.opmap[name]: pair
+    for name, pair in {
+        "LOAD_FAST_LOAD_FAST": (_LOAD_FAST, _LOAD_FAST),
+        "LOAD_FAST_BORROW_LOAD_FAST_BORROW": (_LOAD_FAST, _LOAD_FAST),
+        "STORE_FAST_LOAD_FAST": (_STORE_FAST, _LOAD_FAST),
+        "STORE_FAST_STORE_FAST": (_STORE_FAST, _STORE_FAST),
+    }.items()
+    if name in dis.opmap
+}
+
+# Conditional jumps: what they ask, truth or `None`, by a number of ours, and whether they jump if it is so.
+# The compiler turns them round as the direction of the jump demands.
+_TESTS = {
+    each: (-2 if name.endswith("NONE") else -1, name.endswith(("IF_TRUE", "IF_NONE")))
+    for each in _JUMPS
+    if (name := dis.opname[each]).startswith("POP_JUMP_")
+}
+
+
+@attrs.frozen(kw_only=True)
+class Signature:
+    """
+    What the file system says of a file; while it stays equal, the file has hardly changed.
+
+    Attributes:
+        mtime_ns: Time of the last modification, in nanoseconds since the epoch.
+        size: Size in bytes.
+        inode: The file's number in its file system; a file put in another's place has a new one.
+    """
+
+    mtime_ns: int
+    size: int
+    inode: int
+
+
+@attrs.frozen(kw_only=True)
+class Source:
+    """
+    A module's source, as read at one moment.
+
+    Attributes:
+        path: Where it was read; tracebacks show it.
+        data: The bytes of the file.
+        hash: SHA-256 of *data*, in lower-case hex.
+        signature: What the file system said of the file with these bytes; `None` if they came from elsewhere
+            or the file kept changing. It takes no part in comparisons.
+    """
+
+    path: str
+    data: bytes = attrs.field(repr=False)
+    hash: str
+    signature: Signature | None = attrs.field(default=None, eq=False)
+
+
+def sign(path: str) -> Signature | None:
+    """
+    Take the signature of the file at *path*, `None` if there is none.
+
+    Raises:
+        OSError: The system refuses to tell.
+    """
+    try:
+        return _signature(os.stat(path))  # noqa: PTH116: `refresh()` asks for thousands of files, `Path` takes twice as long.
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def read(path: str) -> Source:
+    """
+    Read the file at *path*, again if it was changed or replaced meanwhile.
+
+    Raises:
+        OSError: It cannot be read: `FileNotFoundError`, `IsADirectoryError`, `PermissionError` and so on.
+    """
+    for _ in range(_ATTEMPTS):
+        # As importlib's loaders open source, so that audit hooks hear of it.
+        with io.open_code(path) as file:
+            before = _signature(os.fstat(file.fileno()))
+            data = file.read()
+        if sign(path) == before:
+            return of_bytes(path, data, before)
+    return of_bytes(path, data)
+
+
+def _signature(status: os.stat_result) -> Signature:
+    """Take from *status* what changes when the file does."""
+    return Signature(mtime_ns=status.st_mtime_ns, size=status.st_size, inode=status.st_ino)
+
+
+def of_bytes(path: str, data: bytes, signature: Signature | None = None) -> Source:
+    """Make the source that *data* is, with its hash."""
+    return Source(path=path, data=data, hash=hashlib.sha256(data).hexdigest(), signature=signature)
+
+
+def decode(data: bytes) -> str:
+    """
+    Decode source as the compiler does: by its coding cookie, UTF-8 otherwise, with ``\\n`` for each line end.
+
+    Raises:
+        SyntaxError: The cookie names no encoding of text.
+        UnicodeError: The bytes are not in that encoding; a `ValueError`. Until 3.13 the compiler does not mind
+            this in comments.
+    """
+    try:
+        return importlib.util.decode_source(data)
+    except LookupError as exc:
+        raise SyntaxError(str(exc)) from exc
+
+
+def compile_source(source: Source, *, flags: int = 0) -> CodeType:
+    """
+    Compile the bytes of *source* to the code of a module.
+
+    Args:
+        source: What to compile.
+        flags: As for `compile`; nothing is taken over from the module that calls.
+
+    Raises:
+        SyntaxError: It is no Python: wrong grammar, a null byte, bytes that cannot be decoded.
+        ValueError: The same, in words of an earlier release: null bytes before 3.11.4.
+        RecursionError: It is nested too deeply for the compiler.
+        MemoryError: It is nested too deeply for the parser.
+    """
+    code: CodeType = compile(source.data, source.path, "exec", flags=flags, dont_inherit=True)
+    return code
+
+
+def digest(code: CodeType) -> str:
+    """
+    Hash a code object by what it does, as 64 digits of hex; each release of Python has digests of its own.
+
+    Sources that differ in comments, blank lines, layout, positions or the file's name have equal digests.
+    All else counts: names, constants with their types, docstrings, flags, the order of evaluation, the code
+    within. Only a layout that spreads the targets of one assignment, or mixed ``and`` and ``or``, over
+    several lines can count too, because the compiler optimizes them within a line.
+    """
+    content, inner = _normal(code)
+    parts = (content, *map(digest, inner))
+    return hashlib.sha256(marshal.dumps(parts, _MARSHAL_VERSION)).hexdigest()
+
+
+def is_same_code(first: CodeType, second: CodeType) -> bool:
+    """Tell whether two code objects do the same: what :func:`digest` tells, and faster."""
+    if first is second:
+        return True
+    if _head(first) != _head(second):
+        return False
+    if _is_same_body(first, second):
+        inner, other_inner = _codes_in(first), _codes_in(second)
+    else:
+        content, inner = _normal(first)
+        other_content, other_inner = _normal(second)
+        if content != other_content:
+            return False
+    return all(map(is_same_code, inner, other_inner))
+
+
+def _is_same_body(first: CodeType, second: CodeType) -> bool:
+    """Compare instructions and constants as they stand, code among the constants aside."""
+    return (
+        first.co_code == second.co_code
+        and first.co_exceptiontable == second.co_exceptiontable
+        and len(first.co_consts) == len(second.co_consts)
+        and all(map(_is_same_constant, first.co_consts, second.co_consts))
+    )
+
+
+def _is_same_constant(first: object, second: object) -> bool:
+    """Compare two constants with their types; any two code objects pass."""
+    if first is second:
+        return True
+    if type(first) is not type(second):
+        return False
+    if isinstance(first, (str, bytes, int)):
+        return first == second
+    return isinstance(first, CodeType) or _pack(first) == _pack(second)
+
+
+def _codes_in(code: CodeType) -> list[CodeType]:
+    """List the code objects among the constants of *code*."""
+    return [each for each in code.co_consts if isinstance(each, CodeType)]
+
+
+def _head(code: CodeType) -> tuple[object, ...]:
+    """Take what counts of *code* besides its instructions; plain strings, numbers and tuples of strings."""
+    first = code.co_consts[0] if code.co_consts and code.co_flags & inspect.CO_OPTIMIZED else None
+    return (
+        code.co_name,
+        code.co_qualname,
+        code.co_flags,
+        code.co_argcount,
+        code.co_posonlyargcount,
+        code.co_kwonlyargcount,
+        code.co_names,
+        code.co_varnames,
+        code.co_cellvars,
+        code.co_freevars,
+        # A function's docstring, which no instruction loads.
+        first if isinstance(first, str) else None,
+    )
+
+
+def _pack(constant: object) -> bytes:
+    """Write a constant as bytes, equal for equal values of equal types only."""
+    return marshal.dumps(_plain(constant), _MARSHAL_VERSION)
+
+
+def _plain(constant: object) -> object:
+    """
+    Make of a constant what `marshal` writes in one way only.
+
+    Sets have no order, and slices `marshal` did not write before 3.14, when they became constants; the words
+    in front keep them apart from tuples.
+    """
+    if isinstance(constant, tuple):
+        return ("tuple", *map(_plain, constant))
+    if isinstance(constant, frozenset):
+        return ("frozenset", *sorted(map(_pack, constant)))
+    if isinstance(constant, slice):
+        return ("slice", _plain(constant.start), _plain(constant.stop), _plain(constant.step))
+    return constant
+
+
+@attrs.define(eq=False)
+class _Step:
+    """
+    An instruction in the flow of control.
+
+    Attributes:
+        operation: Its number, one for all variants that differ only in speed; ``NOP`` where it has no effect.
+        argument: A number or, as bytes, a constant.
+        following: What can come next: after a test first the one for true, at a loop's head the one inside.
+        handler: Where an exception leads and how the stack is prepared for it; `None` for out of the code.
+        twin: The step that does the same from here on, if there is another.
+    """
+
+    operation: int
+    argument: int | bytes = 0
+    following: tuple[_Step, ...] = ()
+    handler: tuple[_Step, int] | None = None
+    twin: _Step | None = None
+
+
+def _normal(code: CodeType) -> tuple[list[object], list[CodeType]]:
+    """
+    Bring *code* into a form that layout does not change.
+
+    For instructions on different lines the compiler puts in a ``NOP``, does not follow a jump to a jump, does
+    not pair loads and stores, and copies other endings than for those on one. So here what has no effect is
+    passed over, pairs are split, equal endings are joined, and the instructions are written down in the order
+    in which a walk along the jumps meets them.
+
+    Returns:
+        Strings, numbers, bytes and tuples of them; and the code within, in the order in which it is used.
+    """
+    steps = _take_apart(code)
+    _drop_positions(code, steps)
+    _join(steps)
+    places = _places(_effective(steps[0]))
+    # No constant is packed to such bytes.
+    within = {_mark(index): each for index, each in enumerate(code.co_consts) if isinstance(each, CodeType)}
+    inner: list[CodeType] = []
+    content: list[object] = list(_head(code))
+    for step, place in places.items():
+        argument = step.argument
+        if argument in within:
+            inner.append(within[argument])
+            argument = _mark(len(inner))
+        content += step.operation, argument
+        following = tuple([places[each] for each in step.following])
+        if following != (place + 1,):
+            content.append(following)
+        if step.handler is not None:
+            content.append((places[step.handler[0]], step.handler[1]))
+    return content, inner
+
+
+def _mark(number: int) -> bytes:
+    """Write the argument of an instruction that loads code."""
+    return b"code %d" % number
+
+
+def _take_apart(code: CodeType) -> list[_Step]:
+    """Make steps of the instructions of *code*, in their order, and link them."""
+    raw = code.co_code
+    constants = [
+        _mark(index) if isinstance(each, CodeType) else _pack(each)
+        for index, each in enumerate(code.co_consts)
+    ]
+    steps: list[_Step] = []
+    offsets: list[int] = []
+    distances: dict[int, int] = {}
+    start, prefix = 0, 0
+    for offset in range(0, len(raw), 2):
+        operation, argument = raw[offset], prefix | raw[offset + 1]
+        if operation == _CACHE:
+            start = offset + 2
+            continue
+        if operation == _EXTENDED_ARG:
+            prefix = argument << 8
+            continue
+        offsets.append(start)
+        if operation in _LOADS:
+            steps.append(_Step(_LOAD_FAST, argument))
+        elif operation in _CONSTANTS:
+            steps.append(_Step(operation, constants[argument]))
+        elif operation in _JUMPS:
+            distances[len(steps)] = -2 * argument if operation in _JUMPS_BACK else 2 * argument
+            steps.append(_Step(operation))
+        elif operation in _PAIRS:
+            offsets.append(start)
+            first, second = _PAIRS[operation]
+            steps += _Step(first, argument >> 4), _Step(second, argument & 15)
+        else:
+            steps.append(_Step(operation, argument))
+        start, prefix = offset + 2, 0
+    offsets.append(len(raw))
+    _link(code, steps, offsets, distances)
+    return steps
+
+
+def _link(code: CodeType, steps: list[_Step], offsets: list[int], distances: dict[int, int]) -> None:
+    """Tell each step what follows it and what handles its exceptions."""
+    # In reverse, since a jump to a pair leads to its first step.
+    indices = {offset: index for index, offset in reversed([*enumerate(offsets)])}
+    for step, after in pairwise(steps):
+        step.following = () if step.operation in _ENDS else (after,)
+    for index, distance in distances.items():
+        # Distances count from the next instruction.
+        step, target = steps[index], steps[indices[offsets[index + 1] + distance]]
+        if step.operation in _GOTOS:
+            step.operation, step.following = _NOP, (target,)
+        elif step.operation in _TESTS:
+            step.operation, is_true = _TESTS[step.operation]
+            step.following = (target, *step.following) if is_true else (*step.following, target)
+        else:
+            step.following += (target,)
+    for start, end, target, stack in _handlers(code.co_exceptiontable):
+        for step in steps[indices[start] : indices[end]]:
+            step.handler = steps[indices[target]], stack
+
+
+def _handlers(table: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """
+    Read an exception table: where handling starts and ends, where the handler is, the state of the stack.
+
+    Source:
+        ``Objects/exception_handling_notes.txt`` in CPython: numbers in groups of six bits, of which all but
+        the last are marked; four to an entry, the second being a length.
+    """
+    numbers: list[int] = []
+    number = 0
+    for byte in table:
+        number = number << 6 | byte & 0x3F
+        if not byte & 0x40:
+            numbers.append(number)
+            number = 0
+    for start, length, target, stack in zip(*[iter(numbers)] * 4, strict=True):
+        yield 2 * start, 2 * (start + length), 2 * target, stack
+
+
+def _drop_positions(code: CodeType, steps: list[_Step]) -> None:
+    """
+    Forget the constants by which the body of a class tells its first line and what its methods assign.
+
+    From 3.13 on; the second says nothing that the methods do not, in an order that some versions leave to
+    chance.
+    """
+    if code.co_flags & inspect.CO_OPTIMIZED or "__static_attributes__" not in code.co_names:
+        return
+    names = {code.co_names.index("__firstlineno__"), code.co_names.index("__static_attributes__")}
+    for load, store in pairwise(steps):
+        if store.operation == _STORE_NAME and store.argument in names:
+            load.operation, load.argument = _NOP, 0
+
+
+def _join(steps: list[_Step]) -> None:
+    """Let no step be followed by one without effect, nor by one of several that do the same from there on."""
+    found: dict[tuple[object, ...], _Step] = {}
+    for step in reversed(steps):
+        step.following = tuple([_effective(each) for each in step.following])
+        if step.handler is not None:
+            step.handler = _effective(step.handler[0]), step.handler[1]
+        key = (step.operation, step.argument, step.following, step.handler)
+        step.twin = found.setdefault(key, step)
+    # What a jump back leads to had no twin yet.
+    for step in found.values():
+        step.following = tuple([each.twin or each for each in step.following])
+        if step.handler is not None and step.handler[0].twin is not None:
+            step.handler = step.handler[0].twin, step.handler[1]
+
+
+def _effective(step: _Step) -> _Step:
+    """Find the first step with an effect from *step* on."""
+    passed = []
+    while step.operation == _NOP and step.following:
+        if step in passed:
+            # A loop of nothing. It has no end, so nothing follows.
+            step.following = ()
+        else:
+            passed.append(step)
+            step = step.following[0]
+    return step.twin or step
+
+
+def _places(first: _Step) -> dict[_Step, int]:
+    """Number the steps in the order of a walk: on and on, then what jumps lead to, then what handlers do."""
+    places: dict[_Step, int] = {}
+    waiting = [first]
+    while waiting:
+        step = waiting.pop()
+        if step not in places:
+            places[step] = len(places)
+            if step.handler is not None:
+                waiting.append(step.handler[0])
+            waiting.extend(reversed(step.following))
+    return places

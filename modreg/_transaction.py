@@ -1,0 +1,531 @@
+"""A plan carried out: all of it, or none."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Iterator
+from importlib import util
+from types import ModuleType
+from typing import Any, Final
+
+import attrs
+
+from modreg import _scan
+from modreg._history import Commit, History, Record
+from modreg._importer import namespace_of
+from modreg._journal import MISSING, PLAIN, Contents, Entry, Item, Journal, Namespace
+from modreg._model import Cause, Decision, Finding, Phase, Step, Transaction
+from modreg._pairs import is_class, table
+from modreg._patch import Twins, patch
+from modreg._pending import Pending
+from modreg._planner import Draft, Part, all_star_names
+from modreg._snapshot import Snapshot
+from modreg._window import Window, held, replace
+from modreg.errors import ModregError, ReloadError
+
+BOUND: Final = 10_000
+"""Entries beyond which the contents of a container are not kept for an abort."""
+
+_bootstrap: Final[Any] = sys.modules["_frozen_importlib"]  # private, and what importlib.reload itself uses
+
+# What a module has from the import system, not from its source.
+_IMPORT_SYSTEM: Final = frozenset(
+    {"__name__", "__loader__", "__package__", "__spec__", "__path__", "__file__", "__cached__", "__builtins__"}
+)
+
+
+@attrs.define(eq=False)
+class Work:
+    """
+    What every transaction has: a journal, a phase, and an end that is either commit or abort.
+
+    Attributes:
+        phase: What is being done, for errors.
+        executing: Names of the modules whose code is running, innermost last.
+        before: The version numbers that were current at the start, by module.
+        made: The versions made so far, in order.
+    """
+
+    history: History
+    cause: Cause
+    journal: Journal = attrs.field(factory=Journal)
+    ledger: Journal = attrs.field(factory=Journal)
+    phase: Phase = Phase.EXECUTE
+    executing: list[str] = attrs.field(factory=list)
+    steps: list[Step] = attrs.field(factory=list)
+    before: dict[str, int] = attrs.field(factory=dict)
+    made: list[Record] = attrs.field(factory=list)
+    unloaded: list[str] = attrs.field(factory=list)
+    undoes: tuple[int, ...] = ()
+    findings: list[Finding] = attrs.field(factory=list)
+    snapshots: dict[str, Snapshot] = attrs.field(factory=dict)
+    started: float = attrs.field(factory=time.perf_counter)
+    is_committed: bool = False
+
+    def run(self) -> Commit:
+        """
+        Do it, and commit; whatever is raised on the way, undo it.
+
+        Raises:
+            ReloadError: Something raised; it is the ``__cause__``.
+            BaseException: `KeyboardInterrupt`, `SystemExit` and their like, as they are.
+        """
+        try:
+            try:
+                self.do()
+                self.phase = Phase.COMMIT
+                commit = self._commit()
+                self.is_committed = True
+                return commit
+            except BaseException as error:  # whatever it is, nothing may stay half done
+                self._abort(error)
+                raise self._explained(error) from _cause(error)
+        finally:
+            self._clean()  # a signal may have come between any two lines above
+
+    def do(self) -> None:
+        """Make the changes."""
+        raise NotImplementedError
+
+    def added(self, record: Record, module: object) -> None:
+        """Take in a module that was imported for the first time while this is open."""
+        parent, _, child = record.name.rpartition(".")
+        namespace = namespace_of(sys.modules.get(parent)) if parent else None
+        if namespace is not None:
+            place = Item(namespace, child)
+            self.journal.entries.append(Entry(place, place.get(), module))
+        self.journal.entries.append(Entry(Item(sys.modules, record.name), MISSING, module))
+        self.before.setdefault(record.name, 0)
+        self.made.append(record)
+
+    def unload(self, name: str) -> None:
+        """Take a module out of `sys.modules` and off its package."""
+        module = sys.modules.get(name)
+        parent, _, child = name.rpartition(".")
+        namespace = namespace_of(sys.modules.get(parent)) if parent else None
+        if namespace is not None and namespace.get(child) is module:
+            self.journal.write(Item(namespace, child), MISSING)
+        self.journal.write(Item(sys.modules, name), MISSING)
+        self.unloaded.append(name)
+
+    def note(self, name: str, number: int) -> None:
+        """Remember which version of a module this transaction supersedes, and what its namespace holds."""
+        self.before.setdefault(name, number)
+        namespace = namespace_of(sys.modules.get(name))
+        if namespace is not None:
+            self.snapshots[name] = Snapshot.take(namespace)
+
+    def _commit(self) -> Commit:
+        """Everything is made ready first; the history's revision is the last thing that changes."""
+        self.journal.settle()
+        revision = self.history.revision + 1
+        for number, record in enumerate(self.made):
+            record.revision = revision
+            record.number = self.history.next_number(record.name) + sum(
+                other.name == record.name for other in self.made[:number]
+            )
+        commit = Commit(self._transaction(revision), self.before, self.journal)
+        self.history.commit(commit, self.made, self.ledger)
+        return commit
+
+    def _transaction(self, revision: int) -> Transaction:
+        return Transaction(
+            revision=revision,
+            cause=self.cause,
+            steps=tuple(self.steps),
+            versions=tuple(record.version for record in self.made),
+            unloaded=tuple(self.unloaded),
+            undoes=self.undoes,
+            findings=tuple(self.findings),
+            seconds=time.perf_counter() - self.started,
+        )
+
+    def settle(self) -> None:
+        """After the commit: hand each superseded version its snapshot, and let go of what is too old."""
+        for name, snapshot in self.snapshots.items():
+            if self.before.get(name):
+                record = self.history.record(name, self.before[name])
+                record.snapshot = snapshot
+                record.code = None
+        self.history.forget()
+
+    def _clean(self) -> None:
+        """Whatever was interrupted where: what is not committed is undone."""
+        if not self.is_committed:
+            self.ledger.undo()
+            self.journal.undo()
+
+    def _abort(self, error: BaseException) -> None:
+        """
+        Undo, history first.
+
+        A place that cannot be put back is told with the error; a signal is raised when all is undone.
+        """
+        try:
+            self.ledger.undo()
+        finally:
+            try:
+                self.journal.undo()
+            except Exception as trouble:
+                error.add_note(f"modreg could not undo one change: {trouble!r}")
+
+    def _explained(self, error: BaseException) -> BaseException:
+        """The error to raise: modreg's own, or for what is no `Exception` the very same with a note."""
+        if isinstance(error, ModregError):
+            return error
+        told = self._told(error)
+        if isinstance(error, Exception):
+            return told
+        error.add_note(f"modreg: {told}")
+        return error
+
+    def _told(self, error: BaseException) -> ReloadError:
+        name = self._culprit(error)
+        record = self.history.records.get(name, ())[-1:]
+        path = (record[0].origin or "") if record else ""
+        running = f"version {record[0].number} of {name!r}" if record else "what was running before"
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return ReloadError(self.phase.value, name, path, _line(error, path), running, text)
+
+    def _culprit(self, error: BaseException) -> str:
+        """The module whose code raised: the innermost one that was being executed."""
+        return self.executing[-1] if self.executing else ""
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """What an error of ours is raised from: the module's own, which keeps its own cause otherwise."""
+    is_wrapped = isinstance(error, Exception) and not isinstance(error, ModregError)
+    return error if is_wrapped else error.__cause__
+
+
+def _line(error: BaseException, path: str) -> int | None:
+    """The last line of *path* that the error came through."""
+    if isinstance(error, SyntaxError) and error.filename == path:
+        return error.lineno
+    lines = [lineno for frame, lineno in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == path]
+    return lines[-1] if lines else None
+
+
+@attrs.define(eq=False)
+class Execution(Work):
+    """
+    A transaction that executes modules.
+
+    Args:
+        draft: What to do, with the sources read and compiled.
+        is_dropping: Whether names that the new source cannot bind leave the namespace.
+        restores: For each module that is brought back by executing it, the version brought back.
+    """
+
+    draft: Draft = attrs.field(kw_only=True)
+    is_dropping: bool = attrs.field(kw_only=True, default=False)
+    restores: dict[str, int] = attrs.field(kw_only=True, factory=dict)
+    window: Window = attrs.field(factory=Window)
+    pending: Pending = attrs.field(init=False)
+    parts: dict[str, Part] = attrs.field(init=False)
+    twins: Twins = attrs.field(factory=Twins)
+    held: Twins = attrs.field(factory=Twins)
+    failed: list[tuple[BaseException, str]] = attrs.field(factory=list)
+    finished: list[str] = attrs.field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.parts = {part.name: part for part in self.draft.parts}
+        self.pending = Pending(self._execute)
+        self.findings.extend(self.draft.findings)
+
+    def do(self) -> None:
+        self._keep()
+        try:
+            self.window.open()
+            for name in self.draft.unload:
+                self._unload(name)
+            with self.pending.watch(self.parts):
+                for name in self.parts:
+                    self.pending.run(name)
+                    self.window.move()
+        finally:
+            self.window.close()
+        self._replace_held()
+
+    def _clean(self) -> None:
+        self.window.close()
+        self.pending.stop()
+        super()._clean()
+        if not self.is_committed and self.twins:
+            replace(self.twins)  # what the failed code put where no journal reaches
+
+    # Before
+
+    def _keep(self) -> None:
+        """Note what the modules' own code may change past the journal."""
+        for name, part in self.parts.items():
+            self.note(name, part.record.number)
+            self.journal.keep(Item(sys.modules, name))
+            namespace = namespace_of(sys.modules[name])
+            if namespace is not None:
+                self.journal.keep(Namespace(namespace))
+        for container in _containers(self.draft.dependencies, self.findings):
+            self.journal.keep(Contents(container))
+
+    def _unload(self, name: str) -> None:
+        self.note(name, self.history.current(name).number)
+        self.steps.append(Step(module=name, decision=Decision.UNLOAD, reason="its source is gone"))
+        self.unload(name)
+
+    # One module
+
+    def _execute(self, name: str) -> None:
+        """Execute one module and bring what is held of it up to date, before anything else runs."""
+        part = self.parts[name]
+        self.executing.append(name)
+        try:
+            with _bootstrap._ModuleLockManager(name):  # as importlib: who imports it now waits
+                self._execute_part(part, time.perf_counter())
+        except BaseException as error:
+            self._failed(name, error)
+            raise
+        self.executing.pop()
+
+    def _failed(self, name: str, error: BaseException) -> None:
+        """As after any failed import, the module is gone; if nobody catches the error, the abort brings it back."""
+        self.failed.append((error, name))
+        self.executing.pop()
+        self.journal.write(Item(sys.modules, name), MISSING)
+
+    def _culprit(self, error: BaseException) -> str:
+        for known, name in self.failed:
+            if known is error:
+                return name
+        return super()._culprit(error)
+
+    def _execute_part(self, part: Part, started: float) -> None:
+        module = sys.modules.get(part.name)
+        namespace = namespace_of(module)
+        if namespace is None or "__builtins__" not in namespace:
+            self._execute_replaced(part, module)
+        else:
+            self._execute_in(part, module, namespace)
+        self._bind_in_parent(part.name)
+        self.finished.append(part.name)
+        self.steps.append(part.step)
+        self.made.append(self._record(part, time.perf_counter() - started))
+
+    def _execute_in(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # a module of any class
+        """The usual case: the new code in the retained namespace."""
+        since, finished = len(self.journal.entries), len(self.finished)
+        former = namespace.copy()
+        self._prepare(part, module, namespace)
+        self._run(part, module, namespace)
+        self.phase = Phase.PATCH
+        if self.is_dropping:
+            self._drop_stars(part, namespace)
+        twins = patch(former, namespace, part.name, self.journal)
+        if twins:
+            self._publish(twins, namespace)
+            self._revise(twins, since, self.finished[finished:])
+            self._replace(twins)
+        self.phase = Phase.EXECUTE
+
+    def _prepare(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # as above
+        """Let go of what must not steer the new code, and set what the import system sets."""
+        if self.is_dropping:
+            self._drop(part, namespace)
+        if part.spec.submodule_search_locations is None:
+            namespace.pop("__path__", None)  # a package that became a module
+        self.pending.put_on(part.spec)
+        _bootstrap._init_module_attrs(part.spec, module, override=True)
+
+    def _drop(self, part: Part, namespace: dict[str, object]) -> None:
+        """Names that the old source could bind and the new one cannot leave before it is executed."""
+        if part.code is None:
+            return
+        namespace.pop("__annotations__", None)  # made anew by the execution, where there are any
+        for name in part.bound - _scan.bound_names(part.code) - _IMPORT_SYSTEM:
+            if name == "__doc__":
+                namespace[name] = None
+            elif not _is_submodule(part.name, name, namespace):
+                namespace.pop(name, None)
+
+    def _drop_stars(self, part: Part, namespace: dict[str, object]) -> None:
+        """Names of former star imports that the present ones do not bring leave afterwards: only then are they known."""
+        if part.code is None:
+            return
+        stays = _scan.bound_names(part.code) | _IMPORT_SYSTEM
+        stays |= all_star_names(part.name, part.spec.parent or "", _scan.imports(part.code))
+        for name in part.starred - stays:
+            if not _is_submodule(part.name, name, namespace):
+                namespace.pop(name, None)
+
+    def _run(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # as above
+        part.spec.__dict__["_initializing"] = True
+        try:
+            if part.code is None:
+                part.spec.loader.exec_module(module)  # type: ignore[union-attr]  # a source always has a loader
+            else:
+                exec(part.code, namespace)  # noqa: S102  # executing modules is what this is for
+        finally:
+            part.spec.__dict__["_initializing"] = False
+        if part.name not in sys.modules:
+            raise ImportError(f"{part.name!r} took itself out of sys.modules", name=part.name)
+
+    def _execute_replaced(self, part: Part, current: object) -> None:
+        """
+        A module that put another object in its place in `sys.modules`.
+
+        The one that was executed is gone, so a new one is made; where both put a module there, the
+        one that was there is kept and takes over the new one's namespace.
+        """
+        made = util.module_from_spec(part.spec)
+        self.pending.put_on(part.spec)
+        self.journal.write(Item(sys.modules, part.name), made)
+        self._run(part, made, vars(made))
+        mine, theirs = namespace_of(current), namespace_of(sys.modules[part.name])
+        if mine is not None and theirs is not None and type(sys.modules[part.name]) is type(current):
+            self.phase = Phase.PATCH
+            twins = patch(mine, theirs, part.name, self.journal)
+            twins.add(current, sys.modules[part.name])
+            Namespace(mine).put(Namespace(theirs).get())
+            self._publish(twins, mine)
+            self._replace(twins)
+            self.journal.write(Item(sys.modules, part.name), current)
+            self.phase = Phase.EXECUTE
+
+    def _bind_in_parent(self, name: str) -> None:
+        """As the import system does after every import of a submodule."""
+        parent, _, child = name.rpartition(".")
+        namespace = namespace_of(sys.modules.get(parent)) if parent else None
+        if namespace is not None:
+            self.journal.write(Item(namespace, child), sys.modules[name])
+
+    def _record(self, part: Part, seconds: float) -> Record:
+        return Record(
+            name=part.name,
+            number=part.record.number + 1,
+            revision=0,
+            cause=part.cause,
+            origin=part.spec.origin,
+            package=part.spec.parent or "",
+            created=time.time(),
+            seconds=seconds,
+            restores=self.restores.get(part.name),
+            source=part.source,
+            code=part.code,
+        )
+
+    # What is held
+
+    def _publish(self, twins: Twins, namespace: dict[str, object]) -> None:
+        """The kept objects under their names, in one step for other threads."""
+        copy = namespace.copy()
+        namespace.update({name: kept for name, value in copy.items() if (kept := twins.kept(value)) is not value})
+
+    def _revise(self, twins: Twins, since: int, nested: Iterable[str]) -> None:
+        """
+        Modules in a circle with this one were executed within it, and took new objects from it: its
+        journal entries and namespaces are the places outside the window that can hold them.
+        """
+        for entry in self.journal.entries[since:]:
+            now = entry.after
+            wanted = twins.kept(now)
+            if wanted is not now and entry.place.get() is now:
+                entry.place.put(wanted)
+                entry.after = wanted
+        for name in nested:
+            namespace = namespace_of(sys.modules.get(name))
+            if namespace is not None:
+                self._publish(twins, namespace)
+
+    def _replace(self, twins: Twins) -> None:
+        """Point all else that the execution made to the kept objects."""
+        self.twins.update(twins)
+        stuck = replace(twins)
+        self.findings.extend(_stuck(holder, self.executing[-1]) for holder in stuck)
+        for each in held(twins.pairs):
+            self.held.add(each.old, each.new)
+
+    def _replace_held(self) -> None:
+        """One ordinary search for all twins that something outside the window holds."""
+        if self.held:
+            replace(self.held)
+
+
+def _stuck(holder: object, name: str) -> Finding:
+    kind = type(holder)
+    what = f"{kind.__module__}.{kind.__qualname__}"
+    return Finding(code="stale-holder", module=name, message=f"an object of type {what} holds the new twin of a kept object")
+
+
+def _is_submodule(package: str, name: str, namespace: dict[str, object]) -> bool:
+    """Whether a name is bound to a submodule, which the import system put there."""
+    module = sys.modules.get(f"{package}.{name}")
+    return module is not None and namespace.get(name) is module
+
+
+def _containers(names: Iterable[str], findings: list[Finding]) -> Iterator[Any]:  # plain containers of anything
+    """The plain containers at module level and in class bodies; too large ones are findings instead."""
+    seen: set[int] = set()
+    for name in names:
+        namespace = namespace_of(sys.modules.get(name)) or {}
+        for path, value in _plain(namespace.copy(), name):
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+            if len(value) <= BOUND:
+                yield value
+            else:
+                said = f"{path} has {len(value)} entries: what a failing execution does to it is not undone"
+                findings.append(Finding(code="container-over-bound", module=name, message=said))
+
+
+def _plain(namespace: dict[str, object], owner: str) -> Iterator[tuple[str, Any]]:  # as above
+    for name, value in namespace.items():
+        if type(value) in PLAIN and name != "__builtins__":
+            yield name, value
+        elif is_class(value):
+            attributes = table(value)  # type: ignore[arg-type]  # a class by the line above
+            if attributes.get("__module__") == owner:
+                yield from ((f"{name}.{n}", v) for n, v in attributes.items() if type(v) in PLAIN)
+
+
+@attrs.define(eq=False)
+class Rollback(Work):
+    """
+    A transaction that takes former ones back by their journals; nothing is executed.
+
+    Args:
+        chain: The commits to take back, newest first.
+        targets: For each module, the version whose state it gets; 0 for one that was not loaded then.
+    """
+
+    chain: tuple[Commit, ...] = attrs.field(kw_only=True)
+    targets: dict[str, int] = attrs.field(kw_only=True)
+
+    def do(self) -> None:
+        for name in self.targets:
+            self.note(name, len(self.history.records[name]))
+        for commit in self.chain:
+            commit.journal.reversed_into(self.journal)  # type: ignore[union-attr]  # the caller has checked
+        for name, number in self.targets.items():
+            if number:
+                self.made.append(self._record(name, number))
+                self.steps.append(Step(module=name, decision=Decision.RESTORE, reason=f"back to version {number}"))
+            else:
+                self.unloaded.append(name)
+                self.steps.append(Step(module=name, decision=Decision.UNLOAD, reason="it was not loaded then"))
+
+    def _record(self, name: str, number: int) -> Record:
+        target, current = self.history.record(name, number), self.history.current(name)
+        declined = current.source.hash if current.source and current.source != target.source else None
+        return attrs.evolve(
+            target,
+            number=0,
+            cause=Cause.ROLLBACK,
+            restores=number,
+            created=time.time(),
+            seconds=0.0,
+            snapshot=None,
+            declined=declined,
+            is_settled=False,
+        )

@@ -1,0 +1,287 @@
+"""The objects that an execution made, found without searching the heap."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import operator
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from types import CellType, FrameType, FunctionType, GenericAlias, MemberDescriptorType, MethodType, UnionType
+from typing import Any, Final
+
+import attrs
+
+from modreg._journal import Attribute, Cell, ClassAttribute, ClassField, Contents, Item
+from modreg._pairs import Pair, is_class, mro, table
+from modreg._patch import Twins
+
+
+@attrs.define(eq=False)
+class Window:
+    """
+    An allocation window: from ``open`` to ``close`` the collector shows only what was made meanwhile.
+
+    ``gc.freeze`` puts everything that lives aside, so ``gc.get_objects`` and ``gc.get_referrers``
+    see new objects alone.  An application that froze objects itself must keep them frozen: then the
+    window stays wide and every search goes over the whole heap.
+    """
+
+    is_narrow: bool = False
+
+    def open(self) -> None:
+        if not self.is_narrow and gc.get_freeze_count() == 0:
+            gc.freeze()
+            self.is_narrow = True
+
+    def move(self) -> None:
+        """Begin anew: what was made up to now is outside."""
+        if self.is_narrow:
+            gc.freeze()
+
+    def close(self) -> None:
+        if self.is_narrow:
+            self.is_narrow = False
+            gc.unfreeze()
+
+
+def held(pairs: Iterable[Pair]) -> list[Pair]:
+    """
+    The pairs whose new object something holds that :func:`replace` could not see.
+
+    Reference counts tell: what the collector finds inside the window is subtracted.
+    """
+    wanted = {id(p.new): p for p in pairs}
+    seen = _seen(wanted)
+    return [p for key, p in wanted.items() if sys.getrefcount(p.new) - _OWN > seen[key]]
+
+
+def _seen(wanted: dict[int, Pair]) -> dict[int, int]:
+    """How many references to each new object the collector shows."""
+    counts = dict.fromkeys(wanted, 0)
+    for holder in gc.get_referrers(*[p.new for p in wanted.values()]):
+        for inside in gc.get_referents(holder):
+            if id(inside) in counts:
+                counts[id(inside)] += 1
+    return counts
+
+
+# How many references a count by sys.getrefcount itself adds; versions differ.
+_OWN: Final = sys.getrefcount(Pair(None, []).new) - 1
+
+
+def replace(twins: Twins) -> list[object]:
+    """
+    Point whatever refers to a twin to the kept object, and answer the holders where that is impossible.
+
+    None of it is noted in a journal: the kept object is right before and after, whatever becomes of
+    the transaction, and a twin must never come back.
+    """
+    round_ = _Round(twins)
+    while round_.targets:
+        round_.run()
+    return round_.stuck
+
+
+@attrs.define(eq=False)
+class _Round:
+    """One search for the holders of some targets; immutable holders are the targets of the next."""
+
+    twins: Twins
+    targets: list[object] = attrs.field(init=False)
+    stuck: list[object] = attrs.field(factory=list)
+    seen: set[int] = attrs.field(factory=set)
+    instead: Twins = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.targets = [p.new for p in self.twins.pairs]
+        self.instead = Twins()
+        for each in self.twins.pairs:
+            self.instead.add(each.old, each.new)
+
+    def run(self) -> None:
+        targets, self.targets = self.targets, []
+        mine = {id(targets), id(self.targets)}
+        holders = [x for x in gc.get_referrers(*targets) if id(x) not in mine]
+        tables = _tables(holders)
+        for holder in holders:
+            if not _is_left_alone(holder) and holder not in self.instead:
+                self._change(holder, tables.get(id(holder)))
+
+    def _change(self, holder: object, owner: type | None) -> None:
+        if owner is not None:
+            if owner not in self.instead:
+                _in_class(owner, self.instead.kept)
+            return
+        made = _remade(holder, self.instead.kept)
+        if made is not None:
+            if id(holder) not in self.seen:
+                self.seen.add(id(holder))
+                self.instead.add(made, holder)
+                self.targets.append(holder)
+        elif not _changed(holder, self.instead.kept):
+            self.stuck.append(holder)
+
+
+Kept = Callable[[Any], Any]
+
+
+def _is_left_alone(holder: object) -> bool:
+    """A frame keeps what it runs with; modreg's own records go on seeing both."""
+    if type(holder) is FrameType:
+        return True
+    module = table(type(holder)).get("__module__")
+    return type(module) is str and module.startswith("modreg._")
+
+
+def _tables(holders: list[object]) -> dict[int, type]:
+    """The classes whose attribute table is among *holders*: such a dict may only be written through its class."""
+    dicts = [x for x in holders if type(x) is dict]
+    if not dicts:
+        return {}
+    wanted = {id(x) for x in dicts}
+    found: dict[int, type] = {}
+    for owner in gc.get_referrers(*dicts):
+        if is_class(owner):
+            found.update((id(x), owner) for x in gc.get_referents(owner) if id(x) in wanted and type(x) is dict)
+    return found
+
+
+def _remade(holder: object, kept: Kept) -> object | None:
+    """For an immutable holder, one like it with the kept objects; `None` for any other."""
+    kind = type(holder)
+    if kind is tuple:
+        return tuple(map(kept, holder))  # type: ignore[call-overload,no-any-return]  # a tuple by the line above
+    if kind is frozenset:
+        return frozenset(map(kept, holder))  # type: ignore[call-overload]  # as above
+    if kind is MethodType:
+        return MethodType(kept(holder.__func__), kept(holder.__self__))  # type: ignore[attr-defined]  # as above
+    if kind is GenericAlias:
+        return GenericAlias(kept(holder.__origin__), tuple(map(kept, holder.__args__)))  # type: ignore[attr-defined]
+    if kind is UnionType:
+        return functools.reduce(operator.or_, map(kept, holder.__args__))  # type: ignore[attr-defined]  # as above
+    if tuple in mro(holder) and not is_class(holder):
+        return tuple.__new__(kept(kind), map(kept, holder))  # type: ignore[call-overload]  # a named tuple, say
+    return None
+
+
+def _changed(holder: Any, kept: Kept) -> bool:  # any object
+    """Change a mutable holder in place; whether its kind is one that can be."""
+    kind = type(holder)
+    if dict in mro(holder):
+        _in_dict(holder, kept)
+    elif list in mro(holder) or set in mro(holder) or deque in mro(holder):
+        _in_elements(holder, kept)
+    elif kind is CellType:
+        _write(Cell(holder), kept)
+    elif kind is FunctionType:
+        _in_function(holder, kept)
+    elif is_class(holder):
+        _in_class(holder, kept)
+    elif not _in_descriptor(holder, kept):
+        return _in_instance(holder, kept)
+    return True
+
+
+def _write(place: Any, kept: Kept) -> bool:  # any Place
+    """Put the kept object where a twin is; whether that was so."""
+    now = place.get()
+    wanted = kept(now)
+    if wanted is not now:
+        place.put(wanted)
+    return wanted is not now
+
+
+def _in_dict(holder: dict[Any, Any], kept: Kept) -> None:  # any keys and values
+    if any(kept(key) is not key for key in list(holder)):
+        Contents(holder).put(tuple((kept(k), kept(v)) for k, v in list(holder.items())))
+        return
+    for key in list(holder):
+        _write(Item(holder, key), kept)
+
+
+def _in_elements(holder: Any, kept: Kept) -> None:  # a list, set or deque
+    """A second entry for an object that was there already is a second registration, and goes."""
+    elements = tuple(holder)
+    present = {id(x) for x in elements}
+    wanted = tuple(k for x in elements if (k := kept(x)) is x or id(k) not in present)
+    Contents(holder).put(wanted)
+
+
+def _in_function(function: FunctionType, kept: Kept) -> None:
+    function.__annotations__  # noqa: B018  # until asked for they may be a tuple, which is found as a holder
+    for name in ("__defaults__", "__type_params__"):
+        if hasattr(function, name):
+            _write(Attribute(function, name), kept)
+
+
+def _in_class(cls: type, kept: Kept) -> None:
+    _write(ClassField(cls, "__bases__"), kept)
+    for name in list(table(cls)):
+        _write(ClassAttribute(cls, name), kept)
+
+
+def _in_descriptor(holder: Any, kept: Kept) -> bool:  # any object
+    """Wrappers that the execution made are initialised again, as nobody has used them yet."""
+    if property in mro(holder):
+        property.__init__(holder, kept(holder.fget), kept(holder.fset), kept(holder.fdel))
+    elif type(holder) in (staticmethod, classmethod):
+        holder.__init__(kept(holder.__func__))
+    elif type(holder) is functools.partial:
+        function, args, keywords, attributes = holder.__reduce__()[2]
+        holder.__setstate__((kept(function), kept(args), {k: kept(v) for k, v in keywords.items()}, attributes))
+    else:
+        return False
+    return True
+
+
+def _in_instance(holder: Any, kept: Kept) -> bool:  # any object
+    """An instance: its class, its attributes, its slots."""
+    found = False
+    if kept(type(holder)) is not type(holder):
+        found = _write(Attribute(holder, "__class__"), kept)
+    for place in _places(holder):
+        found = _write(place, kept) or found
+    return found
+
+
+def _places(holder: object) -> Iterator[Item | _Slot]:
+    attributes = _attributes(holder)
+    for name in list(attributes):
+        yield Item(attributes, name)
+    for cls in mro(holder):
+        for value in list(table(cls).values()):
+            if type(value) is MemberDescriptorType and cls.__flags__ & _HEAP_TYPE:
+                yield _Slot(holder, value)
+
+
+_HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE: the slots of C types may be read-only
+
+
+def _attributes(holder: object) -> dict[str, object]:
+    try:
+        found = object.__getattribute__(holder, "__dict__")
+    except AttributeError:
+        return {}
+    return found if type(found) is dict else {}
+
+
+@attrs.frozen(eq=False)
+class _Slot:
+    """An attribute that an instance keeps in a slot."""
+
+    holder: object
+    member: Any  # a member descriptor
+
+    def get(self) -> object:
+        try:
+            return self.member.__get__(self.holder)
+        except AttributeError:
+            return None
+
+    def put(self, value: object) -> None:
+        self.member.__set__(self.holder, value)
+
+    def merged(self, before: object, after: object) -> object:
+        return before
