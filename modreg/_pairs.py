@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Iterator, Mapping
-from types import FunctionType
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
+from typing import Any, Final
 
 import attrs
 
@@ -28,10 +28,29 @@ def table(cls: type) -> Mapping[str, object]:
     return found
 
 
+_OF_LAYOUT: Final = frozenset({"__dict__", "__weakref__", "__slots__", "_abc_impl", "__module__"})
+
+
+def is_layout(name: str, value: object) -> bool:
+    """Whether an entry of a class's attribute table belongs to that very class and to no other."""
+    return name in _OF_LAYOUT or type(value) in (MemberDescriptorType, GetSetDescriptorType)
+
+
+def mro_of(cls: type) -> tuple[type, ...]:
+    """A class and all its bases, past any metaclass."""
+    found: tuple[type, ...] = type.__dict__["__mro__"].__get__(cls)
+    return found
+
+
+def bases_of(value: Any) -> tuple[type, ...]:  # a class of any metaclass
+    """The bases of a class: some of them are defined nowhere else (a named tuple)."""
+    found: tuple[type, ...] = type.__dict__["__bases__"].__get__(value)
+    return found
+
+
 def mro(value: object) -> tuple[type, ...]:
     """The classes of *value*, without asking its ``__class__``, which may be a lie."""
-    found: tuple[type, ...] = type.__dict__["__mro__"].__get__(type(value))
-    return found
+    return mro_of(type(value))
 
 
 def is_class(value: object) -> bool:
@@ -66,6 +85,7 @@ def parts(value: object) -> Iterator[tuple[str, object]]:
         yield "__wrapped__", value.__wrapped__  # type: ignore[attr-defined]  # as above
     elif is_class(value):
         yield from table(value).items()  # type: ignore[arg-type]  # as above
+        yield from ((f"__bases__[{n}]", base) for n, base in enumerate(bases_of(value)))
 
 
 def _parts_of_function(function: FunctionType) -> Iterator[tuple[str, object]]:
@@ -134,6 +154,34 @@ def _follow(
         used.add(id(old))
         inside = dict(parts(old))
         queue.extend((inside[name], part) for name, part in parts(new) if name in inside)
+
+
+def rebound(old: Mapping[str, object], new: Mapping[str, object], pairs: Iterable[Pair]) -> list[Pair]:
+    """
+    Functions whose name the new source gives to another function: a decorator came, went or changed.
+
+    A function counts only under the name that it was defined with: a mere alias that now leads
+    elsewhere says nothing of the function.
+    """
+    paired = {id(side) for p in pairs for side in (p.old, p.new)}
+    alive = {id(value) for value in new.values()}
+    return [
+        Pair(value, new[name])
+        for name, value in old.items()
+        if name in new
+        and value is not new[name]
+        and paired.isdisjoint((id(value), id(new[name])))
+        and id(value) not in alive
+        and type(value) is FunctionType
+        and type(new[name]) in (FunctionType, CACHED)
+        and all(_is_defined_as(each, name) for each in (value, new[name]))
+    ]
+
+
+def _is_defined_as(value: Any, name: str) -> bool:  # a function, or an lru_cache of one
+    """Whether *name* is where a function was defined, or where what a function made of it was put."""
+    qualname = value.__qualname__
+    return qualname == name or "<locals>" in qualname
 
 
 def _moved(

@@ -6,19 +6,18 @@ import _abc
 import enum
 import functools
 from collections.abc import Iterable, Mapping
-from types import CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType
+from types import CodeType, FunctionType, MemberDescriptorType
 from typing import Any, Final
 
 import attrs
 
 from modreg._journal import MISSING, Attribute, Cache, Cell, ClassAttribute, ClassField, Item, Journal
-from modreg._pairs import CACHED, Pair, is_class, mro, pair, table
+from modreg._pairs import CACHED, Pair, is_class, is_layout, mro, pair, rebound, table
 
 ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 """Types whose values can be compared without running anybody's code."""
 
 _HAS_ANNOTATE: Final = hasattr(FunctionType, "__annotate__")  # from 3.14 on
-_OF_LAYOUT: Final = frozenset({"__dict__", "__weakref__", "__slots__", "_abc_impl", "__module__"})
 
 
 @attrs.define(eq=False)
@@ -68,28 +67,41 @@ def is_same(old: object, new: object) -> bool:
     return type(old) in ATOMS and repr(old) == repr(new)  # repr tells 0.0 from -0.0, and finds NaN equal
 
 
-def patch(old: Mapping[str, object], new: Mapping[str, object], owner: str, journal: Journal) -> Twins:
+@attrs.frozen(eq=False)
+class Patched:
+    """
+    What became of a module's definitions.
+
+    Attributes:
+        twins: The new objects for which an old one was kept.
+        replaced: The classes that could not become their new definition, each with the one in its place.
+    """
+
+    twins: Twins
+    replaced: tuple[Pair, ...]
+
+
+def patch(old: Mapping[str, object], new: Mapping[str, object], owner: str, journal: Journal) -> Patched:
     """
     Make the old definitions of the module *owner* into the new ones.
+
+    Where CPython does not allow that (another layout, other free variables) the new object stands, and
+    an old function forwards to it.
 
     Args:
         old: The namespace before the execution.
         new: The namespace after it.
         owner: Absolute name of the module.
         journal: Where every change is noted.
-
-    Returns:
-        The new objects for which an old one was kept.  Where CPython does not allow that
-        (another layout, other free variables) the new object stands and the old one forwards to it.
     """
     pairs = pair(old, new, owner)
     twins = Twins()
     replaced = [p for p in pairs if not _decide(p, twins, journal)]
     for each in twins.pairs:
         _become(each.old, each.new, twins, journal)
-    for each in replaced:
+    for each in (*replaced, *rebound(old, new, pairs)):
         _forward(each.old, each.new, journal)
-    return twins
+    return Patched(twins, tuple(p for p in replaced if is_class(p.old)))
 
 
 def _decide(each: Pair, twins: Twins, journal: Journal) -> bool:
@@ -306,19 +318,15 @@ def _is_patchable_class(old: type, new: type, twins: Twins, journal: Journal) ->
     return True
 
 
-def _is_layout(name: str, value: object) -> bool:
-    return name in _OF_LAYOUT or type(value) in (MemberDescriptorType, GetSetDescriptorType)
-
-
 def _become_class(old: type, new: type, twins: Twins, journal: Journal) -> None:
     """Only attributes that differ are written: each writing costs one of a class's thousand version tags."""
     before, after = table(old), table(new)
     for name, value in after.items():
         wanted = _without_twins(twins.kept(value), twins)
-        if not _is_layout(name, value) and not is_same(before.get(name, MISSING), wanted):
+        if not is_layout(name, value) and not is_same(before.get(name, MISSING), wanted):
             journal.write(ClassAttribute(old, name), wanted)
     for name, value in list(before.items()):
-        if name not in after and not _is_layout(name, value):
+        if name not in after and not is_layout(name, value):
             journal.write(ClassAttribute(old, name), MISSING)
     if "_abc_impl" in before:
         _become_abstract(old, new, twins, journal)

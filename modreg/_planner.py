@@ -94,6 +94,8 @@ class Planner:
 
     history: History
     scope: Scope
+    # Modules out of scope, by identity, so that each is looked at once.
+    _strangers: dict[str, int] = attrs.field(factory=dict)
 
     # The calls
 
@@ -129,6 +131,11 @@ class Planner:
 
     # What is loaded
 
+    def limit(self, roots: tuple[str, ...] | None) -> None:
+        """Take other roots."""
+        self.scope.limit(roots)
+        self._strangers.clear()
+
     def tracked(self) -> tuple[str, ...]:
         """Every module in scope that is loaded, in the order in which they were first imported."""
         self.adopt()
@@ -138,10 +145,14 @@ class Planner:
     def adopt(self) -> None:
         """Record what was loaded past the finder, or before it was there."""
         records = self.history.records
-        for name in [name for name in list(sys.modules) if name not in records]:
+        for name, module in list(sys.modules.items()):
+            if name in records or self._strangers.get(name) == id(module):
+                continue
             spec = _spec(name)
             if spec is not None and self.scope.covers(name, spec.origin):
                 self.adopt_one(name)
+            else:
+                self._strangers[name] = id(module)
 
     def adopt_one(self, name: str) -> Record:
         """
@@ -278,7 +289,7 @@ class Planner:
         reason = _refusal(name, _spec(name), name in self.history.records)
         if reason:
             raise RefusedError(name, reason)
-        self.scope.asked.add(name)
+        self.scope.ask(name)
 
     def _change(self, record: Record) -> str:
         """Why a module's source counts as changed: ``""`` if it does not, ``"gone"`` if it is not there."""
@@ -303,7 +314,8 @@ class Planner:
         """Why a module counts as changed though its source did not: it imports what was not there, and is now."""
         for each in record.read():
             for name in _missing(record.resolved(each), each) if each.is_toplevel else ():
-                if _find_quietly(name) is not None:
+                spec = _find_quietly(name)
+                if spec is not None and _is_newer(spec, record.created):
                     return f"it imports {name}, which is there now"
         return ""
 
@@ -459,6 +471,19 @@ def _star_names(module: str, dependency: str) -> tuple[str, ...]:
     public = theirs.get("__all__")
     names = public if isinstance(public, (list, tuple)) else [n for n in theirs.copy() if not n.startswith("_")]
     return tuple(n for n in names if n in mine and n in theirs and mine[n] is theirs[n])
+
+
+def _is_newer(spec: ModuleSpec, moment: float) -> bool:
+    """
+    Whether a module came to where it is after *moment*, in seconds since the epoch.
+
+    An import that stands in the source may never have been tried (``if TYPE_CHECKING``): that its module
+    is there says nothing, that it came since does.  The inode's change time cannot be set back.
+    """
+    try:
+        return os.stat(spec.origin or "").st_ctime > moment
+    except OSError:
+        return False  # in an archive or the like, which does not change under a running program
 
 
 def _missing(base: str, each: Import) -> Iterator[str]:

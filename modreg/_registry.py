@@ -129,12 +129,13 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        scope = _checked_roots(roots)
+        checked = _checked_roots(roots)
         if removed not in ("keep", "drop"):
             raise ValueError(f"removed must be 'keep' or 'drop', not {removed!r}")
         if keep_snapshots < 0:
             raise ValueError(f"keep_snapshots must not be negative, not {keep_snapshots}")
-        self._scope.roots, self._removed, self._history.keep = scope, removed, keep_snapshots
+        self._planner.limit(checked)
+        self._removed, self._history.keep = removed, keep_snapshots
         if self._finder is None:
             self._planner.adopt()
             finder = Finder(Recorder(self._history, self._scope, self._turn.mine))
@@ -475,7 +476,7 @@ class Registry:
         later = [c for c in self._history.commits if c.revision > revision]
         concerned, found, grown = {name}, set[int](), True
         while grown:
-            more = {c.revision for c in later if c.revision not in found and concerned & _modules(c)}
+            more = {c.revision for c in later if c.revision not in found and not concerned.isdisjoint(_modules(c))}
             found |= more
             concerned.update(*(_modules(c) for c in later if c.revision in more))
             grown = bool(more)
@@ -526,8 +527,9 @@ class Registry:
         return Manifest.of(snapshot) if snapshot is not None else None
 
 
-def _modules(commit: Commit) -> set[str]:
-    return {*commit.before, *commit.transaction.unloaded}
+def _modules(commit: Commit) -> tuple[str, ...]:
+    """The modules that a commit made a version of or unloaded, in its order."""
+    return tuple(commit.before)
 
 
 def _name(module: object) -> str:

@@ -44,9 +44,27 @@ class Scope:
     roots: tuple[str, ...] | None = None
     asked: set[str] = attrs.field(factory=set)
     installed: tuple[str, ...] = attrs.field(factory=_installed)
+    _known: dict[tuple[str, str | None], bool] = attrs.field(factory=dict)
+
+    def limit(self, roots: tuple[str, ...] | None) -> None:
+        """Take other roots."""
+        self.roots = roots
+        self._known.clear()
+
+    def ask(self, name: str) -> None:
+        """Put one more module in scope."""
+        if name not in self.asked:
+            self.asked.add(name)
+            self._known.clear()
 
     def covers(self, name: str, origin: str | None) -> bool:
         """Whether the module *name*, found at *origin*, is in scope."""
+        verdict = self._known.get((name, origin))
+        if verdict is None:
+            verdict = self._known[name, origin] = self._covers(name, origin)
+        return verdict
+
+    def _covers(self, name: str, origin: str | None) -> bool:
         if origin is None or not origin.endswith(tuple(SOURCE_SUFFIXES)):
             return False
         if name == "__main__" or any(is_under(name, own) for own in OWN):

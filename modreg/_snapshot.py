@@ -406,6 +406,9 @@ def _listing(path: str, value: object, home: str, images: dict[int, Image]) -> I
             yield from _listing(f"{path}.{name}", attribute, f"{home}.{name}", images)
 
 
+_MOST_INSIDE: Final = 50  # functions in closures and wrappers that one item tells
+
+
 def _inheritance(cls: type, bases: tuple[type, ...]) -> str:
     """What stands in the parentheses of a class statement, save keywords of the metaclass's own."""
     names = [_full_name(base) for base in bases if base is not object]
@@ -419,7 +422,8 @@ def _item(value: object, images: dict[int, Image], seen: set[int]) -> Item:
     image = images.get(id(value))
     if image is None or len(image) == 4:
         return _named(value)
-    if id(value) in seen:
+    # A module that wraps its own function anew at each reload makes a chain without end.
+    if id(value) in seen or len(seen) >= _MOST_INSIDE:
         return Item(Kind.VALUE, "...")
     seen.add(id(value))
     inside = [_item(part, images, seen) for part in image[-1] if part is not None]
@@ -521,8 +525,8 @@ def _plain(value: object, room: int = 10_000) -> str | None:
 
     It looks at no more than *room* values; each level takes half of it at least, which bounds the depth too.
     """
-    if type(value) is int and value.bit_length() > 10_000:
-        return hex(value)  # repr would raise: sys.set_int_max_str_digits
+    if type(value) is int and value.bit_length() > 2_000:
+        return hex(value)  # repr can be forbidden from 640 digits on: sys.set_int_max_str_digits
     if id(type(value)) in _SHOWN:
         return repr(value)
     if (type(value) is not tuple and type(value) is not frozenset) or len(value) >= room:
@@ -555,7 +559,10 @@ def _digest(text: str) -> str:
 
 def _full_name(cls: type) -> str:
     """Module and qualified name of a class, of built-in ones the name alone."""
-    return _joined(_MODULE(cls), _QUALNAME(cls))
+    try:
+        return _joined(_MODULE(cls), _QUALNAME(cls))
+    except AttributeError:  # made where no module's name was to be had
+        return _qualname(cls)
 
 
 def _qualname(cls: type) -> str:

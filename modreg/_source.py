@@ -1,6 +1,4 @@
-"""
-What is known of a module's file: its bytes, their hash, their code, and what that code does.
-"""
+"""What is known of a module's file: its bytes, their hash, their code, and what that code does."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ import marshal
 import os
 from itertools import pairwise
 from types import CodeType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -45,8 +43,10 @@ _GOTOS = _numbers("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT")
 _JUMPS = frozenset(dis.hasjrel)
 _JUMPS_BACK = {each for each in _JUMPS if "BACKWARD" in dis.opname[each]} | _numbers("END_ASYNC_FOR")
 
-# Variants that differ in speed alone, and which of them are chosen where can depend on lines.
-_LOADS = _numbers("LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK")
+# Variants: the same but for speed or for tracers. Which of them the compiler takes can depend on lines.
+_SAME = dict.fromkeys(_numbers("LOAD_FAST_BORROW", "LOAD_FAST_CHECK"), _LOAD_FAST) | dict.fromkeys(
+    _numbers("NOT_TAKEN"), _NOP
+)
 _PAIRS = {
     dis.opmap[name]: pair
     for name, pair in {
@@ -110,7 +110,7 @@ def sign(path: str) -> Signature | None:
         OSError: The system refuses to tell.
     """
     try:
-        return _signature(os.stat(path))  # noqa: PTH116: `refresh()` asks for thousands of files, `Path` takes twice as long.
+        return _signature(os.stat(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
 
@@ -144,12 +144,15 @@ def of_bytes(path: str, data: bytes, signature: Signature | None = None) -> Sour
 
 def decode(data: bytes) -> str:
     """
-    Decode source as the compiler does: by its coding cookie, UTF-8 otherwise, with ``\\n`` for each line end.
+    Decode source as the compiler does: by its coding cookie or UTF-8, with line feeds for all line ends.
 
     Raises:
         SyntaxError: The cookie names no encoding of text.
-        UnicodeError: The bytes are not in that encoding; a `ValueError`. Until 3.13 the compiler does not mind
-            this in comments.
+        UnicodeError: The bytes are not in that encoding; a `ValueError`. Up to 3.13 the compiler does not
+            mind that in comments.
+
+    Source:
+        `importlib.util.decode_source`.
     """
     try:
         return importlib.util.decode_source(data)
@@ -185,8 +188,7 @@ def digest(code: CodeType) -> str:
     several lines can count too, because the compiler optimizes them within a line.
     """
     content, inner = _normal(code)
-    parts = (content, *map(digest, inner))
-    return hashlib.sha256(marshal.dumps(parts, _MARSHAL_VERSION)).hexdigest()
+    return hashlib.sha256(_dump([*content, *map(digest, inner)])).hexdigest()
 
 
 def is_same_code(first: CodeType, second: CodeType) -> bool:
@@ -252,14 +254,19 @@ def _head(code: CodeType) -> tuple[object, ...]:
 
 def _pack(constant: object) -> bytes:
     """Write a constant as bytes, equal for equal values of equal types only."""
-    return marshal.dumps(_plain(constant), _MARSHAL_VERSION)
+    return _dump(_plain(constant))
+
+
+def _dump(value: Any) -> bytes:  # Any: what `marshal` can write, for which typeshed's name is private.
+    """Write *value* as bytes, equal for equal values."""
+    return marshal.dumps(value, _MARSHAL_VERSION)
 
 
 def _plain(constant: object) -> object:
     """
-    Make of a constant what `marshal` writes in one way only.
+    Make of a constant what :func:`_dump` can write, and in one way only.
 
-    Sets have no order, and slices `marshal` did not write before 3.14, when they became constants; the words
+    The members of a set come in any order, and slices, constants since 3.14, need a later format. The words
     in front keep them apart from tuples.
     """
     if isinstance(constant, tuple):
@@ -350,9 +357,7 @@ def _take_apart(code: CodeType) -> list[_Step]:
             prefix = argument << 8
             continue
         offsets.append(start)
-        if operation in _LOADS:
-            steps.append(_Step(_LOAD_FAST, argument))
-        elif operation in _CONSTANTS:
+        if operation in _CONSTANTS:
             steps.append(_Step(operation, constants[argument]))
         elif operation in _JUMPS:
             distances[len(steps)] = -2 * argument if operation in _JUMPS_BACK else 2 * argument
@@ -362,7 +367,7 @@ def _take_apart(code: CodeType) -> list[_Step]:
             first, second = _PAIRS[operation]
             steps += _Step(first, argument >> 4), _Step(second, argument & 15)
         else:
-            steps.append(_Step(operation, argument))
+            steps.append(_Step(_SAME.get(operation, operation), argument))
         start, prefix = offset + 2, 0
     offsets.append(len(raw))
     _link(code, steps, offsets, distances)
@@ -385,9 +390,9 @@ def _link(code: CodeType, steps: list[_Step], offsets: list[int], distances: dic
             step.following = (target, *step.following) if is_true else (*step.following, target)
         else:
             step.following += (target,)
-    for start, end, target, stack in _handlers(code.co_exceptiontable):
+    for start, end, goal, stack in _handlers(code.co_exceptiontable):
         for step in steps[indices[start] : indices[end]]:
-            step.handler = steps[indices[target]], stack
+            step.handler = steps[indices[goal]], stack
 
 
 def _handlers(table: bytes) -> Iterator[tuple[int, int, int, int]]:

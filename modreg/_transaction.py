@@ -17,11 +17,12 @@ from modreg._history import Commit, History, Record
 from modreg._importer import namespace_of
 from modreg._journal import MISSING, PLAIN, Contents, Entry, Item, Journal, Namespace
 from modreg._model import Cause, Decision, Finding, Phase, Step, Transaction
-from modreg._pairs import is_class, table
+from modreg._pairs import Pair, is_class, table
 from modreg._patch import Twins, patch
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names
 from modreg._snapshot import Snapshot
+from modreg._successor import succeed
 from modreg._window import Window, held, replace
 from modreg.errors import ModregError, ReloadError
 
@@ -227,6 +228,7 @@ class Execution(Work):
     parts: dict[str, Part] = attrs.field(init=False)
     twins: Twins = attrs.field(factory=Twins)
     held: Twins = attrs.field(factory=Twins)
+    replaced: list[tuple[str, Pair]] = attrs.field(factory=list)
     failed: list[tuple[BaseException, str]] = attrs.field(factory=list)
     finished: list[str] = attrs.field(factory=list)
 
@@ -247,14 +249,18 @@ class Execution(Work):
                     self.window.move()
         finally:
             self.window.close()
-        self._replace_held()
+        self.phase = Phase.PATCH
+        if self.held:
+            replace(self.held, self.window)
+        for name, each in self.replaced:
+            self._succeed(name, each)
 
     def _clean(self) -> None:
         self.window.close()
         self.pending.stop()
         super()._clean()
         if not self.is_committed and self.twins:
-            replace(self.twins)  # what the failed code put where no journal reaches
+            replace(self.twins, self.window)  # what the failed code put where no journal reaches
 
     # Before
 
@@ -321,11 +327,12 @@ class Execution(Work):
         self.phase = Phase.PATCH
         if self.is_dropping:
             self._drop_stars(part, namespace)
-        twins = patch(former, namespace, part.name, self.journal)
-        if twins:
-            self._publish(twins, namespace)
-            self._revise(twins, since, self.finished[finished:])
-            self._replace(twins)
+        patched = patch(former, namespace, part.name, self.journal)
+        self.replaced.extend((part.name, each) for each in patched.replaced)
+        if patched.twins:
+            self._publish(patched.twins, namespace)
+            self._revise(patched.twins, since, self.finished[finished:])
+            self._replace(patched.twins)
         self.phase = Phase.EXECUTE
 
     def _prepare(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # as above
@@ -384,7 +391,9 @@ class Execution(Work):
         mine, theirs = namespace_of(current), namespace_of(sys.modules[part.name])
         if mine is not None and theirs is not None and type(sys.modules[part.name]) is type(current):
             self.phase = Phase.PATCH
-            twins = patch(mine, theirs, part.name, self.journal)
+            patched = patch(mine, theirs, part.name, self.journal)
+            self.replaced.extend((part.name, each) for each in patched.replaced)
+            twins = patched.twins
             twins.add(current, sys.modules[part.name])
             Namespace(mine).put(Namespace(theirs).get())
             self._publish(twins, mine)
@@ -440,15 +449,17 @@ class Execution(Work):
     def _replace(self, twins: Twins) -> None:
         """Point all else that the execution made to the kept objects."""
         self.twins.update(twins)
-        stuck = replace(twins)
+        stuck = replace(twins, self.window)
         self.findings.extend(_stuck(holder, self.executing[-1]) for holder in stuck)
         for each in held(twins.pairs):
             self.held.add(each.old, each.new)
 
-    def _replace_held(self) -> None:
-        """One ordinary search for all twins that something outside the window holds."""
-        if self.held:
-            replace(self.held)
+    def _succeed(self, name: str, each: Pair) -> None:
+        """Move what is left of a class that could not become its new definition."""
+        done = succeed(each, self.journal)
+        if done.left:
+            said = f"{done.left} instances keep an earlier layout of their class ({done.example}); {done.moved} were moved"
+            self.findings.append(Finding(code="layout", module=name, message=said))
 
 
 def _stuck(holder: object, name: str) -> Finding:

@@ -7,14 +7,15 @@ import gc
 import operator
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from types import CellType, FrameType, FunctionType, GenericAlias, MemberDescriptorType, MethodType, UnionType
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
+from types import CellType, FrameType, FunctionType, GenericAlias, GetSetDescriptorType, MemberDescriptorType, MethodType, UnionType
 from typing import Any, Final
 
 import attrs
 
 from modreg._journal import Attribute, Cell, ClassAttribute, ClassField, Contents, Item
-from modreg._pairs import Pair, is_class, mro, table
+from modreg._pairs import Pair, is_class, mro, mro_of, table
 from modreg._patch import Twins
 
 
@@ -45,6 +46,27 @@ class Window:
             self.is_narrow = False
             gc.unfreeze()
 
+    def holders(self, targets: list[object]) -> list[object]:
+        """
+        Everything that the collector shows and that refers to a target.
+
+        ``gc.get_referrers`` compares each reference with each target: quick for a few targets in a
+        large heap, slow for the many of a window.  From 3.13 on it also finds its own arguments.
+        """
+        if not self.is_narrow and len(targets) < _FEW:
+            return [x for x in gc.get_referrers(*targets) if not _is_copy(x, targets)]
+        wanted = {id(x) for x in targets}
+        return [x for x in gc.get_objects() if not wanted.isdisjoint(map(id, gc.get_referents(x)))]
+
+
+_FEW: Final = 50
+"""Targets for which comparing with each is quicker than a loop in Python."""
+
+
+def _is_copy(value: object, targets: list[object]) -> bool:
+    """Whether *value* is the tuple that the targets were passed in."""
+    return type(value) is tuple and len(value) == len(targets) and all(map(operator.is_, value, targets))
+
 
 def held(pairs: Iterable[Pair]) -> list[Pair]:
     """
@@ -53,14 +75,14 @@ def held(pairs: Iterable[Pair]) -> list[Pair]:
     Reference counts tell: what the collector finds inside the window is subtracted.
     """
     wanted = {id(p.new): p for p in pairs}
-    seen = _seen(wanted)
+    seen = _seen(wanted.keys())
     return [p for key, p in wanted.items() if sys.getrefcount(p.new) - _OWN > seen[key]]
 
 
-def _seen(wanted: dict[int, Pair]) -> dict[int, int]:
-    """How many references to each new object the collector shows."""
+def _seen(wanted: Collection[int]) -> dict[int, int]:
+    """How many references to each object the collector shows, by identity."""
     counts = dict.fromkeys(wanted, 0)
-    for holder in gc.get_referrers(*[p.new for p in wanted.values()]):
+    for holder in gc.get_objects():
         for inside in gc.get_referents(holder):
             if id(inside) in counts:
                 counts[id(inside)] += 1
@@ -71,17 +93,32 @@ def _seen(wanted: dict[int, Pair]) -> dict[int, int]:
 _OWN: Final = sys.getrefcount(Pair(None, []).new) - 1
 
 
-def replace(twins: Twins) -> list[object]:
+def replace(twins: Twins, window: Window) -> list[object]:
     """
     Point whatever refers to a twin to the kept object, and answer the holders where that is impossible.
 
     None of it is noted in a journal: the kept object is right before and after, whatever becomes of
     the transaction, and a twin must never come back.
     """
-    round_ = _Round(twins)
+    _level(twins)
+    round_ = _Round(twins, window)
     while round_.targets:
         round_.run()
     return round_.stuck
+
+
+def _level(twins: Twins) -> None:
+    """
+    Give the new classes the kept bases, from the top of the tree downwards.
+
+    They go, but CPython exchanges classes with slots for each other, as a base or as an instance's
+    class, only where their own bases are the same objects.
+    """
+    classes = [(p.new, p.old) for p in twins.pairs if is_class(p.new)]
+    for new, old in sorted(classes, key=lambda each: len(mro_of(each[0]))):
+        with suppress(TypeError):  # then its subclasses stay where they are, and are told of
+            if new.__bases__ != old.__bases__:
+                new.__bases__ = old.__bases__
 
 
 @attrs.define(eq=False)
@@ -89,6 +126,7 @@ class _Round:
     """One search for the holders of some targets; immutable holders are the targets of the next."""
 
     twins: Twins
+    window: Window
     targets: list[object] = attrs.field(init=False)
     stuck: list[object] = attrs.field(factory=list)
     seen: set[int] = attrs.field(factory=set)
@@ -103,13 +141,32 @@ class _Round:
     def run(self) -> None:
         targets, self.targets = self.targets, []
         mine = {id(targets), id(self.targets)}
-        holders = [x for x in gc.get_referrers(*targets) if id(x) not in mine]
-        tables = _tables(holders)
+        holders = [x for x in self.window.holders(targets) if id(x) not in mine]
+        tables = self._tables(holders)
         for holder in holders:
             if not _is_left_alone(holder) and holder not in self.instead:
                 self._change(holder, tables.get(id(holder)))
 
+    def _tables(self, holders: list[object]) -> dict[int, type]:
+        """The classes whose attribute table is among *holders*: such a dict may only be written through its class."""
+        dicts = [x for x in holders if type(x) is dict]
+        if not dicts:
+            return {}
+        wanted = {id(x) for x in dicts}
+        found: dict[int, type] = {}
+        for owner in self.window.holders(dicts):
+            if is_class(owner):
+                found.update((id(x), owner) for x in gc.get_referents(owner) if id(x) in wanted and type(x) is dict)
+        return found
+
     def _change(self, holder: object, owner: type | None) -> None:
+        """Change one holder; what CPython refuses (another layout) leaves it stuck."""
+        try:
+            self._point(holder, owner)
+        except TypeError:
+            self.stuck.append(holder)
+
+    def _point(self, holder: object, owner: type | None) -> None:
         if owner is not None:
             if owner not in self.instead:
                 _in_class(owner, self.instead.kept)
@@ -128,24 +185,11 @@ Kept = Callable[[Any], Any]
 
 
 def _is_left_alone(holder: object) -> bool:
-    """A frame keeps what it runs with; modreg's own records go on seeing both."""
-    if type(holder) is FrameType:
+    """A frame keeps what it runs with, a class its own descriptors; modreg's records go on seeing both."""
+    if type(holder) in (FrameType, GetSetDescriptorType, MemberDescriptorType):
         return True
     module = table(type(holder)).get("__module__")
     return type(module) is str and module.startswith("modreg._")
-
-
-def _tables(holders: list[object]) -> dict[int, type]:
-    """The classes whose attribute table is among *holders*: such a dict may only be written through its class."""
-    dicts = [x for x in holders if type(x) is dict]
-    if not dicts:
-        return {}
-    wanted = {id(x) for x in dicts}
-    found: dict[int, type] = {}
-    for owner in gc.get_referrers(*dicts):
-        if is_class(owner):
-            found.update((id(x), owner) for x in gc.get_referents(owner) if id(x) in wanted and type(x) is dict)
-    return found
 
 
 def _remade(holder: object, kept: Kept) -> object | None:

@@ -608,6 +608,47 @@ def test_functions_in_each_other_s_closures():
     assert str(items["even"]) == "function (n) of (n) of ..."
 
 
+def test_endless_wrapping():
+    """
+    Of a function that was wrapped over and over the outermost wrappers are told.
+    """
+    namespace = execute("def rate(): pass\ndef wrap(function):\n    return lambda: function()\n")
+    for _ in range(5000):
+        namespace["rate"] = namespace["wrap"](namespace["rate"])
+
+    items = Manifest.of(Snapshot.take(namespace))
+
+    assert str(items["rate"]).startswith("function () of () of () of")
+
+
+def test_class_without_a_module():
+    """
+    A class that was made outside of all modules is told by its name alone.
+    """
+    made = eval("type('Made', (), {})", {"__builtins__": {"type": type}})
+    assert "__module__" not in vars(made)
+
+    items = Manifest.of(Snapshot.take({"__name__": "tax", "made": made, "instance": made()}))
+
+    assert {path: str(item) for path, item in items.items()} == {"made": "class Made", "instance": "Made"}
+
+
+def test_digits_that_are_forbidden():
+    """
+    Integers are told also where their digits may not be.
+    """
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(640)
+
+    try:
+        found = Manifest.of(Snapshot.take({"short": 10**100, "long": 10**700}))
+    finally:
+        sys.set_int_max_str_digits(limit)
+
+    assert found["short"].text == str(10**100)
+    assert found["long"].text.startswith("0x")
+
+
 def test_function_that_never_got_its_closure():
     """
     An empty cell holds nothing.

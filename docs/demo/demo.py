@@ -123,8 +123,9 @@ class Demo:
         if late:
             held = {name: told for name, told in wanted.items() if name.startswith("held ")}
             self.checks.same("there, taken after the upgrade", held, probe.references(late))
-        self.checks.holds("the files and the program agree: nothing to do", not modreg.plan())
-        print()
+        plan = modreg.plan()
+        self.checks.holds("the files and the program agree: nothing to do", not plan)
+        show("modreg.plan()", plan) if plan else print()
         return {name: told for name, told in got.items() if name.startswith("answer ")}
 
     def timed(self, what, call, *args):

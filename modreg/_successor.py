@@ -1,0 +1,90 @@
+"""Classes that could not become their new definition, and what is moved to the class in their place."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Journal
+from modreg._pairs import Pair, is_layout, mro_of, table
+
+
+@attrs.frozen(kw_only=True)
+class Succession:
+    """
+    What became of a class in whose place another stands.
+
+    Attributes:
+        moved: How many of its instances are of the new class now.
+        left: How many are not, because CPython refuses: their attributes lie elsewhere.
+        example: Type of one that is left, or ``""``.
+    """
+
+    moved: int = 0
+    left: int = 0
+    example: str = ""
+
+
+def succeed(pair: Pair, journal: Journal) -> Succession:
+    """
+    Let a class lead to the one in its place: its instances and subclasses move, and itself forwards.
+
+    The whole heap is searched for instances, so the allocation window must be closed.
+
+    Source:
+        CPython's ``compatible_for_assignment``: bases and classes can be exchanged where layouts agree,
+        save that a class whose only base is `object` keeps that base for ever.
+    """
+    old: Any = pair.old
+    new: Any = pair.new
+    for subclass in type.__subclasses__(old):
+        bases = tuple(new if base is old else base for base in subclass.__bases__)
+        _try(journal, ClassField(subclass, "__bases__"), bases)
+    moved = left = 0
+    example = ""
+    for instance in _instances(old):
+        if _try(journal, Attribute(instance, "__class__"), new):
+            moved += 1
+        else:
+            left += 1
+            example = f"{type(instance).__module__}.{type(instance).__qualname__}"
+    _lead(old, new, journal)
+    return Succession(moved=moved, left=left, example=example)
+
+
+def _instances(cls: type) -> Iterator[object]:
+    """The live direct instances of a class, as far as the collector knows them."""
+    return (x for x in gc.get_referrers(cls) if type(x) is cls)
+
+
+def _try(journal: Journal, place: Any, value: object) -> bool:  # any Place
+    """Write where CPython allows it."""
+    try:
+        journal.write(place, value)
+    except TypeError:
+        journal.entries.pop()  # the entry of the change that was refused
+        return False
+    return True
+
+
+def _lead(old: Any, new: Any, journal: Journal) -> None:  # classes of any metaclass
+    """Make the old class an empty subclass of the new one, or where that is refused its likeness."""
+    if _try(journal, ClassField(old, "__bases__"), (new,)):
+        for name, value in list(table(old).items()):
+            if not is_layout(name, value):
+                journal.write(ClassAttribute(old, name), MISSING if name != "__doc__" else table(new).get(name))
+        return
+    for name, value in _flat(new).items():
+        journal.write(ClassAttribute(old, name), value)
+    journal.write(ClassAttribute(old, "__new__"), staticmethod(lambda _, *args, **kwargs: new(*args, **kwargs)))
+
+
+def _flat(cls: type) -> dict[str, object]:
+    """The attributes of a class with those that it inherits, but for what every class has."""
+    found: dict[str, object] = {}
+    for each in reversed(mro_of(cls)[:-1]):
+        found.update((n, v) for n, v in table(each).items() if not is_layout(n, v))
+    return found

@@ -1,0 +1,722 @@
+"""
+All or nothing: an exception at every step of every phase, and in every statement of the modules themselves.
+
+The scene is seven modules: five take part in the plan (a circle, a package with a submodule), one is a
+dependency that is not executed but changed by those that are, and one is imported for the first time by
+new code.  By default each line of modreg's own code fails once, at its first or at its last visit;
+``MODREG_SWEEP=5`` lets five visits of each fail, ``MODREG_SWEEP=full`` every single one.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import gc
+import importlib
+import os
+import sys
+import textwrap
+from collections import Counter, deque
+from types import CellType, FunctionType, MappingProxyType, ModuleType
+
+import pytest
+
+from modreg import Cause, NoEarlierVersionError, Registry, ReloadError
+
+SWEEP = os.environ.get("MODREG_SWEEP", "")
+locks = sys.modules["_frozen_importlib"]._module_locks
+
+
+OLD = {
+    "ledger.py": """
+        from collections import deque
+
+        ENTRIES, INDEX, NAMES, QUEUE = [], {}, set(), deque()
+
+        def note(name, value):
+            ENTRIES.append((name, value))
+            INDEX[name] = value
+            NAMES.add(name)
+            QUEUE.append(value)
+        """,
+    "base.py": """
+        import functools
+        import ledger
+
+        ledger.note("base", 1)
+        KINDS = []
+        LIMITS = {"low": 1, "high": 10}
+
+        def traced(function):
+            calls = []
+
+            @functools.wraps(function)
+            def wrapper(*args, **kwargs):
+                calls.append(args)
+                return function(*args, **kwargs)
+
+            return wrapper
+
+        class Shape:
+            sides = 1
+            table = {}
+
+            def __init_subclass__(cls):
+                KINDS.append(cls)
+
+            def area(self, scale=1):
+                return self.sides * scale
+
+            @property
+            def label(self):
+                return "old"
+
+            @staticmethod
+            def make(cls):
+                return cls()
+
+            @classmethod
+            def known(cls):
+                return cls.sides
+
+            def gone(self):
+                return "old"
+
+        class Slotted:
+            __slots__ = ("one",)
+
+        def counter(start):
+            def step(by=1):
+                return start + by
+            return step
+
+        step = counter(1)
+        half = functools.partial(counter, 5)
+
+        @functools.lru_cache
+        def cached(number):
+            return number + 1
+
+        def removed():
+            return "old"
+        """,
+    "shop/__init__.py": """
+        from base import Shape, step, traced
+        from shop.stock import Stock, count
+        from . import stock
+        import ledger
+
+        ledger.note("shop", 1)
+
+        class Till(Shape):
+            sides = 2
+
+            def total(self):
+                return super().area() + count(1)
+
+        HANDLERS = {"count": count, "stock": Stock}
+        """,
+    "shop/stock.py": """
+        from base import LIMITS, Shape, counter, traced
+        import left
+        import ledger
+
+        ledger.note("stock", 1)
+        LIMITS["stock"] = 1
+        PRICES = [1, 2]
+
+        class Stock(Shape):
+            sides = 4
+
+            def area(self, scale=2):
+                return super().area(scale)
+
+        @traced
+        def count(number, *, by=1):
+            return number * by
+
+        after = counter(3)
+        THE_ONE = Stock()
+        """,
+    "left.py": """
+        import base
+        import right
+        import ledger
+
+        ledger.note("left", 1)
+
+        class Left(base.Shape):
+            sides = 3
+
+            def other(self):
+                return right.Right
+
+        def late():
+            return right.late()
+        """,
+    "right.py": """
+        import left
+        from base import Shape, counter
+        import ledger
+
+        ledger.note("right", 1)
+
+        class Right(Shape):
+            sides = 5
+
+        def late():
+            return left.Left().area()
+
+        TABLE = {"right": Right}
+        """,
+}
+
+NEW = {
+    "base.py": """
+        import functools
+        import ledger
+
+        ledger.note("base", 2)
+        ledger.INDEX.pop("left", None)
+        KINDS = []
+        LIMITS = {"low": 2, "high": 20}
+
+        def traced(function, label="new"):
+            calls = []
+
+            @functools.wraps(function)
+            def wrapper(*args, **kwargs):
+                calls.append((label, args))
+                return function(*args, **kwargs) + 100
+
+            return wrapper
+
+        class Plain:
+            extra = 7
+
+        class Shape(Plain):
+            sides = 10
+            table = {"new": 1}
+
+            def __init_subclass__(cls):
+                KINDS.append(cls)
+
+            def area(self, scale=2, *, plus=0):
+                return self.sides * scale + plus
+
+            @property
+            def label(self):
+                return "new"
+
+            @staticmethod
+            def make(cls, times=1):
+                return cls()
+
+            @classmethod
+            def known(cls):
+                return cls.sides + 1
+
+            def fresh(self):
+                return "new"
+
+        class Slotted:
+            __slots__ = ("one", "two")
+
+        def counter(start):
+            def step(by=2):
+                return start + by + 1000
+            return step
+
+        step = counter(2)
+        half = functools.partial(counter, 6)
+
+        @functools.lru_cache
+        def cached(number):
+            return number + 2
+        """,
+    "shop/__init__.py": """
+        from base import Plain, Shape, step, traced
+        from shop.stock import Stock, count
+        from . import stock
+        import ledger
+
+        ledger.note("shop", 2)
+
+        class Till(Shape):
+            sides = 20
+
+            def total(self):
+                return super().area() + count(2)
+
+        HANDLERS = {"count": count, "stock": Stock, "plain": Plain}
+        """,
+    "shop/stock.py": """
+        from base import LIMITS, Shape, counter, traced
+        import left
+        import ledger
+        import added
+
+        ledger.note("stock", 2)
+        ledger.ENTRIES.sort()
+        LIMITS["stock"] = added.VALUE
+        PRICES = [3]
+
+        class Stock(added.Mixin, Shape):
+            sides = 40
+
+            def area(self, scale=3):
+                return super().area(scale)
+
+        @traced
+        def count(number, *, by=2):
+            return number * by + added.VALUE
+
+        after = counter(4)
+        THE_ONE = Stock()
+        """,
+    "left.py": """
+        import base
+        import right
+        import ledger
+
+        ledger.note("left", 2)
+        ledger.NAMES.discard("base")
+
+        class Left(base.Shape):
+            sides = 30
+
+            def other(self):
+                return right.Right, "new"
+
+        def late():
+            return right.late() + 1
+        """,
+    "right.py": """
+        import left
+        from base import Shape, counter
+        import ledger
+
+        ledger.note("right", 2)
+
+        class Right(Shape):
+            sides = 50
+
+        def late():
+            scale = 2
+
+            def inner():
+                return left.Left().area(scale)
+            return inner()
+
+        TABLE = {"right": Right, "more": counter}
+        """,
+    "added.py": """
+        import ledger
+
+        ledger.note("added", 2)
+        VALUE = 9
+
+        class Mixin:
+            def mixed(self):
+                return VALUE
+        """,
+}
+
+PLANNED = ("base", "shop", "shop.stock", "left", "right")
+ALL = (*PLANNED, "ledger", "added")
+ASKED = (
+    "base.Shape().area()",
+    "base.Shape.known()",
+    "base.step()",
+    "base.half()()",
+    "base.cached(1)",
+    "base.LIMITS",
+    "sorted(kind.__name__ for kind in base.KINDS)",
+    "shop.Till().total()",
+    "shop.HANDLERS['count'](1)",
+    "shop.Stock is shop.stock.Stock is shop.HANDLERS['stock']",
+    "shop.stock.count(3)",
+    "shop.stock.after()",
+    "shop.stock.THE_ONE.area()",
+    "type(shop.stock.THE_ONE) is shop.Stock",
+    "[each.__name__ for each in shop.Stock.__mro__]",
+    "left.late()",
+    "left.Left().other() in (right.Right, (right.Right, 'new'))",
+    "right.late()",
+    "right.TABLE['right'] is right.Right",
+    "issubclass(right.Right, base.Shape)",
+    "ledger.ENTRIES",
+    "ledger.INDEX",
+    "sorted(ledger.NAMES)",
+    "list(ledger.QUEUE)",
+    "sorted(set(sys.modules) & set(everything))",
+    "held_area(shop.Stock())",
+    "held_count(1)",
+    "held_step()",
+)
+"""Questions whose answers tell the one state from the other; they are also asked through what was held."""
+
+
+EACH = 20
+"""After so many faults the operation is done undisturbed, and its result compared."""
+
+
+class Fault(Exception):
+    """What no code but this file raises."""
+
+
+# What a process holds
+
+
+def picture():
+    """Every object that can be reached from the modules, by path; held, so that no identity is used twice."""
+    found = {}
+    for name in ALL:
+        module = sys.modules.get(name)
+        if module is not None:
+            found[f"sys.modules[{name!r}]"] = module
+            found[f"class of {name}.__spec__"] = type(module.__spec__)
+            found[f"{name}.__spec__._initializing"] = vars(module.__spec__).get("_initializing")
+            _walk(f"{name}", module, found, {})
+    return found
+
+
+def _walk(path, value, found, seen):
+    """Note what *value* consists of, each part once."""
+    if id(value) in seen:
+        return
+    seen[id(value)] = value
+    for name, part in _parts(value):
+        found[f"{path}{name}"] = part
+        _walk(f"{path}{name}", part, found, seen)
+
+
+def _parts(value):
+    kind = type(value)
+    if kind is ModuleType and value.__name__ in ALL:
+        yield from ((f".{name}", part) for name, part in vars(value).items() if name != "__builtins__")
+        yield " names", " ".join(sorted(vars(value)))
+    elif kind is FunctionType and value.__module__ in ALL:
+        for name in ("__code__", "__defaults__", "__name__", "__qualname__", "__doc__", "__module__", "__wrapped__"):
+            yield f".{name}", getattr(value, name, None)
+        yield from ((f".{name}", part) for name, part in vars(value).items())
+        yield from ((f".__kwdefaults__[{name}]", part) for name, part in (value.__kwdefaults__ or {}).items())
+        yield from ((f".cell{number}", cell) for number, cell in enumerate(value.__closure__ or ()))
+    elif kind is CellType:
+        yield ".content", value.cell_contents
+    elif isinstance(value, type) and value.__module__ in ALL:
+        yield from ((f".{name}", part) for name, part in vars(value).items())
+        yield from ((f".__bases__[{number}]", base) for number, base in enumerate(value.__bases__))
+        yield " names", " ".join(sorted(vars(value)))
+    elif kind in (list, tuple, deque):
+        yield from ((f"[{number}]", part) for number, part in enumerate(value))
+        yield " length", len(value)
+    elif kind is set:
+        yield from ((f"{{{part!r}}}", part) for part in value)
+        yield " length", len(value)
+    elif kind in (dict, MappingProxyType):
+        for number, (key, part) in enumerate(value.items()):
+            yield f" key {number}", key
+            yield f"[{key!r}]", part
+        yield " length", len(value)
+    elif kind in (staticmethod, classmethod):
+        yield ".__func__", value.__func__
+    elif kind is property:
+        yield from ((f".{name}", getattr(value, name)) for name in ("fget", "fset", "fdel"))
+    elif kind is functools.partial:
+        yield ".func", value.func
+        yield ".args", value.args
+    elif kind is type(functools.lru_cache(picture)):
+        yield ".__wrapped__", value.__wrapped__
+    elif getattr(kind, "__module__", None) in ALL and hasattr(value, "__dict__"):
+        yield " class", kind
+        yield from ((f".{name}", part) for name, part in vars(value).items())
+
+
+def differences(before, after):
+    """The paths that hold other objects than before; equal atoms are one object."""
+    atoms = (str, int, type(None))
+    return [
+        path
+        for path in {**before, **after}
+        if path not in before
+        or path not in after
+        or not (
+            before[path] is after[path]
+            or (type(before[path]) in atoms and type(before[path]) is type(after[path]) and before[path] == after[path])
+            or (type(before[path]) is tuple and type(after[path]) is tuple and before[path] == after[path])
+        )
+    ]
+
+
+def surroundings():
+    """What belongs to the interpreter: all modules, finders, frozen objects and locks."""
+    return {
+        "modules": dict(sys.modules),
+        "finders": list(sys.meta_path),
+        "frozen": gc.get_freeze_count(),
+        "locks": {name: lock for name, lock in locks.copy().items() if lock() is not None},
+        "blocking": dict(sys.modules["_frozen_importlib"]._blocking_on),
+    }
+
+
+def _is_same_part(one, other):
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(one[key] is other[key] for key in one)
+    return one == other
+
+
+class State:
+    """What is compared: the modules and all they reach, the interpreter, the history."""
+
+    def __init__(self, scene):
+        self.picture = picture()
+        self.around = surroundings()
+        self.history = scene.history()
+
+    def differences(self, other):
+        """What *other* has otherwise, by name."""
+        found = differences(self.picture, other.picture)[:5]
+        found += [key for key in self.around if not _is_same_part(self.around[key], other.around[key])]
+        return found + (["the history"] if self.history != other.history else [])
+
+
+class Scene:
+    """The modules as the old sources made them, in a registry of their own; the new sources are on disk."""
+
+    def __init__(self, project):
+        self.project = project
+        self.registry = None
+
+    def reset(self, new=NEW):
+        """Begin anew: import the old sources, hold some objects, write the new sources."""
+        self.close()
+        (self.project.root / "added.py").unlink(missing_ok=True)
+        for path, text in OLD.items():
+            self.project.write(path, text)
+        importlib.invalidate_caches()
+        self.registry = Registry().install(roots=ALL)
+        for name in ("ledger", *PLANNED):
+            importlib.import_module(name)
+        base, shop = sys.modules["base"], sys.modules["shop"]
+        self.held = {
+            "held_area": shop.Stock.area,
+            "held_count": shop.stock.count,
+            "held_step": base.step,
+        }
+        for path, text in new.items():
+            self.project.write(path, text)
+        return self
+
+    def close(self):
+        """Take the modules out of the process."""
+        if self.registry is not None:
+            self.registry.uninstall()
+        for name in ALL:
+            sys.modules.pop(name, None)
+
+    def answers(self):
+        """What the modules, and what was held of them, say now."""
+        names = {name: sys.modules[name] for name in ("base", "shop", "left", "right", "ledger")}
+        names |= {"sys": sys, "everything": ALL, **self.held}
+        return {question: repr(eval(question, names)) for question in ASKED}
+
+    def history(self):
+        """Versions, current numbers, revision and transactions, as a caller sees them."""
+        registry = self.registry
+        known = [name for name in ALL if name in sys.modules or registry._history.records.get(name)]
+        return {
+            "numbers": {name: [v.number for v in registry.history(name)] for name in known},
+            "causes": {name: [v.cause for v in registry.history(name)] for name in known},
+            "restores": {name: [v.restores for v in registry.history(name)] for name in known},
+            "revisions": [t.revision for t in registry.transactions()],
+            "revision": registry._history.revision,
+        }
+
+
+@pytest.fixture
+def scene(project, monkeypatch):
+    made = Scene(project)
+    # What raises inside an observer of imports is shown here by design, and never reaches the import.
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: None)
+    yield made
+    made.close()
+
+
+# Faults in modreg's own lines
+
+
+class Tracer:
+    """Raises once, at the visit of a line of modreg that was chosen; without a choice it counts them."""
+
+    def __init__(self, site=None, visit=0, error=None):
+        self.site = site
+        self.visit = visit
+        self.error = error
+        self.visits = Counter()
+        self.stack = ()
+
+    def __call__(self, frame, event, argument):
+        if not str(frame.f_globals.get("__name__", "")).startswith("modreg."):
+            return None
+        return self._line if self.site is None or self.site[0] is frame.f_code else None
+
+    def _line(self, frame, event, argument):
+        if event == "line":
+            site = (frame.f_code, frame.f_lineno)
+            self.visits[site] += 1
+            if site == self.site and self.visits[site] == self.visit:
+                self.stack = _stack(frame)
+                raise self.error
+        return self._line
+
+    def run(self, operation):
+        """Do *operation* while tracing; what it raised, or `None`."""
+        former = sys.gettrace()
+        sys.settrace(self)
+        try:
+            operation()
+        except BaseException as error:
+            return error
+        finally:
+            sys.settrace(former)
+        return None
+
+    def __str__(self):
+        code, line = self.site
+        inside = " < ".join(self.stack[1:5])
+        return f"{os.path.basename(code.co_filename)}:{line} {code.co_qualname} (visit {self.visit}) < {inside}"
+
+
+def _stack(frame):
+    """The functions on the stack, innermost first."""
+    found = []
+    while frame is not None:
+        found.append(frame.f_code.co_qualname)
+        frame = frame.f_back
+    return tuple(found)
+
+
+def refreshing(scene):
+    """A refresh, on the old modules."""
+    scene.reset()
+    return lambda: scene.registry.refresh(timeout=1)
+
+
+def rolling_back(scene):
+    """A rollback, on the new modules."""
+    scene.reset().registry.refresh()
+    return lambda: scene.registry.rollback("base", timeout=1)
+
+
+def executing_back(scene):
+    """A rollback to a version whose snapshot is gone, so that its source is executed."""
+    scene.reset().registry.install(roots=ALL, keep_snapshots=0)
+    scene.registry.refresh()
+    return lambda: scene.registry.rollback("base", timeout=1)
+
+
+def chosen_visits(visits, kind):
+    """The visits that fail, as pairs of a line and a number."""
+    sites = sorted(visits, key=lambda site: (site[0].co_filename, site[1]))
+    for place, site in enumerate(sites):
+        count = visits[site]
+        if SWEEP == "full":
+            numbers = range(1, count + 1)
+        elif SWEEP:
+            numbers = sorted({1 + round(n * (count - 1) / max(int(SWEEP) - 1, 1)) for n in range(int(SWEEP))})
+        elif place % 2 == (kind is Fault):
+            numbers = (1,) if place % 4 < 2 else (count,)
+        else:
+            numbers = ()
+        yield from ((site, number) for number in numbers)
+
+
+def swept(scene, prepare, kind):
+    """Everything that is wrong after a fault at each chosen visit, as readable lines."""
+    prepare(scene)()
+    wanted = scene.answers(), scene.history()
+    counter = Tracer()
+    assert counter.run(prepare(scene)) is None
+    operation, wrong = None, []
+    for number, (site, visit) in enumerate(chosen_visits(counter.visits, kind)):
+        if operation is None:
+            operation = prepare(scene)
+            before = State(scene)
+        tracer = Tracer(site, visit, kind("injected"))
+        raised = tracer.run(operation)
+        if not tracer.stack:
+            operation = None  # it went another way this time
+            continue
+        is_done = len(scene.registry.transactions()) > len(before.history["revisions"])
+        said = wrong_error(tracer, raised, is_done)
+        where, raised = str(tracer), _forgotten(tracer, raised)
+        said += wrong_end(scene, wanted) if is_done else before.differences(State(scene))
+        said += wrong_turn(scene)
+        if not is_done and (said or number % EACH == 0):
+            said += wrong_next(scene, operation, wanted)
+        if is_done or said or number % EACH == 0:
+            operation = None
+        wrong += [f"{where} {'after' if is_done else 'before'} the commit: {each}" for each in said]
+    return wrong
+
+
+def wrong_error(tracer, raised, is_done):
+    """What is wrong with the error that came out; a signal comes out as it is, everything else explained."""
+    if not isinstance(tracer.error, Exception):
+        return [] if raised is tracer.error else [f"raised {raised!r}"]
+    if is_done:
+        return []
+    if raised is None:
+        return ["returned without an error or a result"]
+    if raised is tracer.error and "Work.run" not in tracer.stack:
+        return []  # nothing was begun
+    if isinstance(raised, ReloadError) and raised.__cause__ is tracer.error and raised.phase:
+        return []
+    return [f"raised {raised!r} from {raised.__cause__!r}"]
+
+
+def _forgotten(tracer, raised):
+    """Let go of the frames that an exception holds: they keep locks of importlib alive."""
+    for error in (raised, raised and raised.__cause__, raised and raised.__context__, tracer.error):
+        if error is not None:
+            error.__traceback__ = None
+    tracer.error = None
+
+
+def wrong_end(scene, wanted):
+    """What is wrong after the commit: all is as if nothing had failed."""
+    return [] if (scene.answers(), scene.history()) == wanted else ["not wholly the new state"]
+
+
+def wrong_turn(scene):
+    """Whether another transaction can begin: this one would have nothing to do."""
+    try:
+        scene.registry.rollback("ledger", timeout=0)
+    except NoEarlierVersionError:
+        return []
+    except BaseException as error:
+        return [f"the next call: {error!r}"]
+    return ["the next call did something"]
+
+
+def wrong_next(scene, operation, wanted):
+    """What is wrong with the same operation when nothing disturbs it."""
+    try:
+        operation()
+    except BaseException as error:
+        return [f"again, it raised {error!r}"]
+    answers, history = scene.answers(), scene.history()
+    found = [f"again, {key}: {answers[key]}" for key in answers if answers[key] != wanted[0][key]]
+    return found + [f"again, {key}: {history[key]}" for key in history if history[key] != wanted[1][key]]
+
+
+@pytest.mark.parametrize("kind", [Fault, KeyboardInterrupt])
+@pytest.mark.parametrize("prepare", [refreshing, rolling_back, executing_back])
+def test_a_fault_at_any_step_leaves_all_or_nothing(scene, prepare, kind):
+    """
+    Whatever line of modreg raises, the process is as it was before or wholly as it shall be, by identity.
+    """
+    wrong = swept(scene, prepare, kind)
+
+    assert not wrong, "\n".join([f"{len(wrong)} in all", *wrong[:80]])
