@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from types import CodeType
@@ -11,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from modreg import _scan, _source
 from modreg._journal import Attribute, Item, Journal
-from modreg._model import Cause, ModuleVersion, Transaction
+from modreg._model import Cause, Finding, ModuleVersion, Step, Transaction
 from modreg._scan import Import
 from modreg._snapshot import Snapshot
 from modreg._source import Source
@@ -109,18 +110,36 @@ class Commit:
     A transaction that was committed, with what takes it back.
 
     Attributes:
-        transaction: What callers see of it.
-        before: Each module that it made a version of, with the number that was current before; 0 for one that was not loaded.
+        records: The versions that it made, in order.
+        before: Each module that it made a version of or unloaded, with the number that was current
+            before; 0 for one that was not loaded.
         journal: Its changes; `None` once a module in it has more than ``keep_snapshots`` later versions.
     """
 
-    transaction: Transaction
+    revision: int
+    cause: Cause
+    steps: tuple[Step, ...]
+    records: tuple[Record, ...]
+    unloaded: tuple[str, ...]
+    undoes: tuple[int, ...]
+    findings: tuple[Finding, ...]
+    seconds: float
     before: dict[str, int]
     journal: Journal | None
 
     @property
-    def revision(self) -> int:
-        return self.transaction.revision
+    def transaction(self) -> Transaction:
+        """What callers see of it; made when they ask, for that reads the sources."""
+        return Transaction(
+            revision=self.revision,
+            cause=self.cause,
+            steps=self.steps,
+            versions=tuple(record.version for record in self.records),
+            unloaded=self.unloaded,
+            undoes=self.undoes,
+            findings=self.findings,
+            seconds=self.seconds,
+        )
 
 
 @attrs.define(eq=False)
@@ -137,6 +156,8 @@ class History:
     records: dict[str, tuple[Record, ...]] = attrs.field(factory=dict)
     commits: tuple[Commit, ...] = ()
     lock: _thread.RLock = attrs.field(factory=_thread.RLock, repr=False)
+    # For each module the commits that still have their journal, oldest first.
+    _recent: dict[str, deque[Commit]] = attrs.field(factory=dict)
 
     def add(self, record: Record) -> Record:
         """Append a version that no transaction made: an import, an adoption."""
@@ -157,19 +178,20 @@ class History:
             journal.write(Attribute(self, "commits"), (*self.commits, commit))
             journal.write(Attribute(self, "revision"), commit.revision)
 
-    def forget(self) -> None:
-        """Let go of the snapshots and journals that are beyond the number to keep."""
+    def forget(self, latest: Commit) -> None:
+        """Let go of the snapshots and journals that the latest commit put beyond the number to keep."""
         with self.lock:
-            for commit in self.commits:
-                if commit.journal is not None and any(map(self._is_old, commit.before.items())):
-                    commit.journal = None
-                    for name, number in commit.before.items():
-                        if number:
-                            self.records[name][number - 1].snapshot = None
+            for name in latest.before:
+                commits = self._recent.setdefault(name, deque())
+                commits.append(latest)
+                while len(commits) > self.keep:
+                    self._forget(commits.popleft())
 
-    def _is_old(self, item: tuple[str, int]) -> bool:
-        name, number = item
-        return len(self.records.get(name, ())) - number > self.keep
+    def _forget(self, commit: Commit) -> None:
+        commit.journal = None
+        for name, number in commit.before.items():
+            if number:
+                self.records[name][number - 1].snapshot = None
 
     def of(self, name: str) -> tuple[Record, ...]:
         found = self.records.get(name)

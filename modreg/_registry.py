@@ -209,7 +209,7 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        return self._execute("refresh()", timeout, self._planner.refresh)
+        return self._transaction("refresh()", timeout, self._planner.refresh)
 
     def rollback(
         self, module: Module, to: int | ModuleVersion | str | None = None, *, timeout: float | None = None
@@ -272,7 +272,7 @@ class Registry:
         draft = self._planner.reload(name)
 
         def apply() -> Transaction:
-            return self._execute(f"reload({name!r})", None, lambda: self._planner.reload(name))
+            return self._transaction(f"reload({name!r})", None, lambda: self._planner.reload(name))
 
         return Plan(cause=draft.cause, steps=draft.steps, findings=draft.findings, apply=apply)
 
@@ -408,26 +408,32 @@ class Registry:
                 raise NotTrackedError(name) from None
         return self._history.of(name)
 
-    def _execute(self, wanted: str, timeout: float | None, draft: Callable[[], Draft]) -> Transaction:
+    def _transaction(self, wanted: str, timeout: float | None, draft: Callable[[], Draft]) -> Transaction:
+        done = self._execute(wanted, timeout, draft)
+        return done.transaction if isinstance(done, Commit) else done
+
+    def _execute(self, wanted: str, timeout: float | None, draft: Callable[[], Draft]) -> Commit | Transaction:
+        """Draft under the lock, and carry it out; a draft without steps is an empty transaction."""
         with self._turn.taken(wanted, timeout):
             found = draft()
             if not found.steps:
                 return Transaction(revision=self._history.revision, cause=found.cause, findings=found.findings)
-            work = Execution(self._history, found.cause, draft=found, is_dropping=self._removed == "drop")
-            return self._run(work)
+            return self._run(Execution(self._history, found.cause, draft=found, is_dropping=self._removed == "drop"))
 
-    def _run(self, work: Work) -> Transaction:
-        """Run a transaction and tell of its end, outside all locks but the turn."""
+    def _run(self, work: Work) -> Commit:
+        """Run a transaction and tell of its end."""
         self._turn.work = work
         try:
             commit = work.run()
         except ModregError as error:
             self._subscribers.publish(TransactionAborted(error=error))
             raise
-        work.settle()
-        done = commit.transaction
-        self._subscribers.publish(*(VersionCommitted(version=v) for v in done.versions), TransactionCommitted(transaction=done))
-        return done
+        work.settle(commit)
+        if self._subscribers:
+            done = commit.transaction
+            made = [VersionCommitted(version=version) for version in done.versions]
+            self._subscribers.publish(*made, TransactionCommitted(transaction=done))
+        return commit
 
     # Rollback
 
@@ -482,7 +488,7 @@ class Registry:
             grown = bool(more)
         chain = [c for c in later if c.revision in found]
         for commit in chain[::-1]:
-            undone = set(commit.transaction.undoes)
+            undone = set(commit.undoes)
             if undone and undone <= {c.revision for c in chain}:
                 chain = [c for c in chain if c is not commit and c.revision not in undone]
         return tuple(reversed(chain))

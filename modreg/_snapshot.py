@@ -15,6 +15,7 @@ import hashlib
 import inspect
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from itertools import repeat
 from operator import is_
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
@@ -124,6 +125,12 @@ Image: TypeAlias = FunctionImage | ClassImage | WrapperImage
 _Imager: TypeAlias = Callable[[Any, str], Image | None]  # Any: an object of the one type it is for
 
 
+# By identity, for a metaclass may define what hash and == do. Most values are of these.
+_PLAIN: Final = frozenset(
+    map(id, (bool, int, float, str, bytes, tuple, list, dict, set, type(None), types.ModuleType, ModuleSpec, SourceFileLoader))
+)
+
+
 def _images(objects: Iterable[object], module: str) -> tuple[Image, ...]:
     """Images of all definitions of *module* among *objects* and inside them."""
     found: dict[int, Image] = {}
@@ -134,6 +141,8 @@ def _images(objects: Iterable[object], module: str) -> tuple[Image, ...]:
             image: Image | None = _image_of_function(value, module)
         else:
             kind = type(value)
+            if id(kind) in _PLAIN:
+                continue
             try:
                 imager = imagers[id(kind)]
             except KeyError:

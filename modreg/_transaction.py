@@ -16,7 +16,7 @@ from modreg import _scan
 from modreg._history import Commit, History, Record
 from modreg._importer import namespace_of
 from modreg._journal import MISSING, PLAIN, Contents, Entry, Item, Journal, Namespace
-from modreg._model import Cause, Decision, Finding, Phase, Step, Transaction
+from modreg._model import Cause, Decision, Finding, Phase, Step
 from modreg._pairs import Pair, is_class, table
 from modreg._patch import Twins, patch
 from modreg._pending import Pending
@@ -122,35 +122,34 @@ class Work:
         """Everything is made ready first; the history's revision is the last thing that changes."""
         self.journal.settle()
         revision = self.history.revision + 1
-        for number, record in enumerate(self.made):
+        numbers: dict[str, int] = {}
+        for record in self.made:
             record.revision = revision
-            record.number = self.history.next_number(record.name) + sum(
-                other.name == record.name for other in self.made[:number]
-            )
-        commit = Commit(self._transaction(revision), self.before, self.journal)
-        self.history.commit(commit, self.made, self.ledger)
-        return commit
-
-    def _transaction(self, revision: int) -> Transaction:
-        return Transaction(
+            record.number = numbers.get(record.name) or self.history.next_number(record.name)
+            numbers[record.name] = record.number + 1
+        commit = Commit(
             revision=revision,
             cause=self.cause,
             steps=tuple(self.steps),
-            versions=tuple(record.version for record in self.made),
+            records=tuple(self.made),
             unloaded=tuple(self.unloaded),
             undoes=self.undoes,
             findings=tuple(self.findings),
             seconds=time.perf_counter() - self.started,
+            before=self.before,
+            journal=self.journal,
         )
+        self.history.commit(commit, self.made, self.ledger)
+        return commit
 
-    def settle(self) -> None:
+    def settle(self, commit: Commit) -> None:
         """After the commit: hand each superseded version its snapshot, and let go of what is too old."""
         for name, snapshot in self.snapshots.items():
             if self.before.get(name):
                 record = self.history.record(name, self.before[name])
                 record.snapshot = snapshot
                 record.code = None
-        self.history.forget()
+        self.history.forget(commit)
 
     def _clean(self) -> None:
         """Whatever was interrupted where: what is not committed is undone."""
@@ -529,14 +528,17 @@ class Rollback(Work):
     def _record(self, name: str, number: int) -> Record:
         target, current = self.history.record(name, number), self.history.current(name)
         declined = current.source.hash if current.source and current.source != target.source else None
-        return attrs.evolve(
-            target,
+        return Record(
+            name=name,
             number=0,
+            revision=0,
             cause=Cause.ROLLBACK,
-            restores=number,
+            origin=target.origin,
+            package=target.package,
             created=time.time(),
-            seconds=0.0,
-            snapshot=None,
+            restores=number,
+            source=target.source,
+            imports=target.imports,
+            declared=target.declared,
             declined=declined,
-            is_settled=False,
         )

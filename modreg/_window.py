@@ -89,8 +89,9 @@ def _seen(wanted: Collection[int]) -> dict[int, int]:
     return counts
 
 
-# How many references a count by sys.getrefcount itself adds; versions differ.
-_OWN: Final = sys.getrefcount(Pair(None, []).new) - 1
+_PROBE: Final = Pair(None, [])  # holds the only reference to its list
+_OWN: Final = sys.getrefcount(_PROBE.new) - 1
+"""How many references a count by `sys.getrefcount` itself adds; versions differ."""
 
 
 def replace(twins: Twins, window: Window) -> list[object]:
