@@ -14,6 +14,7 @@ from modreg._model import _table
 from modreg._snapshot import Item, Kind, Manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from collections.abc import Iterator
 
 
@@ -111,6 +112,27 @@ class Diff:
             return "\n".join([f"{head}: no difference{where}", *self.notes])
         table = _table([change.columns for change in self.changes]) if self.changes else ""
         return "\n\n".join(filter(None, [f"{head}:", table, "\n".join(self.notes), self.text]))
+
+
+    def _repr_html_(self) -> str:
+        """The same for a notebook: a table, and the lines with what went and what came in colour."""
+        import html  # noqa: PLC0415  # only a notebook needs it, and loading modreg must stay cheap
+
+        def row(values: Sequence[str]) -> str:
+            return "<tr>" + "".join(f"<td>{html.escape(value)}</td>" for value in values) + "</tr>"
+
+        head = f"<p><b>{html.escape(self.name)}</b>, version {self.old} to {self.new}</p>"
+        rows = "".join(row(change.columns) for change in self.changes)
+        table = f"<table>{rows}</table>" if rows else ""
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        lines = "\n".join(_coloured(html.escape(line, quote=False)) for line in self.text.splitlines())
+        return head + table + notes + (f"<pre>{lines}</pre>" if lines else "")
+
+
+def _coloured(line: str) -> str:
+    """A line of a unified diff, already escaped, in its colour."""
+    colour = {"+": "#22863a", "-": "#b31d28", "@": "#6f42c1"}.get(line[:1])
+    return f'<span style="color: {colour}">{line}</span>' if colour else line
 
 
 def diff(name: str, old: Side, new: Side) -> Diff:

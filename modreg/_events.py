@@ -15,21 +15,38 @@ _LOG = logging.getLogger("modreg")
 
 @attrs.frozen(kw_only=True)
 class VersionCommitted:
-    """A module has a new current version: it was imported, executed again or brought back."""
+    """
+    A transaction gave a module a new current version: it was executed again, or brought back.
+
+    Imports are no news of this kind: they happen under the import system's locks, where nobody is called.
+
+    Attributes:
+        version: The new version.
+    """
 
     version: ModuleVersion
 
 
 @attrs.frozen(kw_only=True)
 class TransactionCommitted:
-    """A transaction is over, and everything it changed is in force."""
+    """
+    A transaction is over, and everything it changed is in force.
+
+    Attributes:
+        transaction: The transaction.
+    """
 
     transaction: Transaction
 
 
 @attrs.frozen(kw_only=True)
 class TransactionAborted:
-    """A transaction failed, and everything is as it was before it."""
+    """
+    A reload, refresh or rollback failed with an error of modreg's, and everything is as it was before.
+
+    Attributes:
+        error: The error that its caller gets.
+    """
 
     error: ModregError
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import _thread
 from collections import deque
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from types import CodeType
+from typing import Final
 import attrs
 from packaging.version import InvalidVersion, Version
 
@@ -17,6 +17,10 @@ from modreg._scan import Import
 from modreg._snapshot import Snapshot
 from modreg._source import Source
 from modreg.errors import NotTrackedError, UnknownVersionError
+
+
+GONE: Final = ""
+"""Stands among hashes for a source that is not there."""
 
 
 @attrs.define(eq=False)
@@ -33,7 +37,8 @@ class Record:
         snapshot: The namespace as it last lived, once the version was superseded.
         declared: What the source declares as ``__version__``.
         is_settled: Whether the source's signature is old enough to tell every later edit.
-        declined: Hash of a source that a rollback turned away; a refresh lets it lie.
+        declined: Hashes of the sources that rollbacks turned away, `GONE` for the lack of one; a
+            refresh lets them lie.
         created: Seconds since the epoch.
     """
 
@@ -52,7 +57,7 @@ class Record:
     snapshot: Snapshot | None = None
     declared: str | None = None
     is_settled: bool = False
-    declined: str | None = None
+    declined: frozenset[str] = frozenset()
 
     @property
     def version(self) -> ModuleVersion:
@@ -116,16 +121,16 @@ class Commit:
         journal: Its changes; `None` once a module in it has more than ``keep_snapshots`` later versions.
     """
 
-    revision: int
     cause: Cause
-    steps: tuple[Step, ...]
     records: tuple[Record, ...]
-    unloaded: tuple[str, ...]
-    undoes: tuple[int, ...]
-    findings: tuple[Finding, ...]
-    seconds: float
     before: dict[str, int]
     journal: Journal | None
+    steps: tuple[Step, ...] = ()
+    unloaded: tuple[str, ...] = ()
+    undoes: tuple[int, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    seconds: float = 0.0
+    revision: int = 0
 
     @property
     def transaction(self) -> Transaction:
@@ -156,6 +161,8 @@ class History:
     records: dict[str, tuple[Record, ...]] = attrs.field(factory=dict)
     commits: tuple[Commit, ...] = ()
     lock: _thread.RLock = attrs.field(factory=_thread.RLock, repr=False)
+    # By path and hash; see _one().
+    _sources: dict[tuple[str, str], Source] = attrs.field(factory=dict)
     # For each module the commits that still have their journal, oldest first.
     _recent: dict[str, deque[Commit]] = attrs.field(factory=dict)
 
@@ -164,19 +171,49 @@ class History:
         with self.lock:
             record.revision = self.revision
             record.number = self.next_number(record.name)
+            record.source = self._one(record.source)
             self.records[record.name] = (*self.records.get(record.name, ()), record)
         return record
+
+    def _one(self, source: Source | None) -> Source | None:
+        """The same text kept once, however many versions have it."""
+        if source is None:
+            return None
+        kept = self._sources.setdefault((source.path, source.hash), source)
+        return kept if kept.signature == source.signature else attrs.evolve(source, data=kept.data)
 
     def next_number(self, name: str) -> int:
         return len(self.records.get(name, ())) + 1
 
-    def commit(self, commit: Commit, records: Iterable[Record], journal: Journal) -> None:
-        """Append what a transaction made, as further changes of its journal: an abort takes it off again."""
+    def commit(self, commit: Commit, journal: Journal) -> None:
+        """
+        Append a commit and its records, as changes of *journal*: an abort takes them off again.
+
+        They get their revision and numbers here; the revision of the history is the last to change.
+        """
         with self.lock:
-            for record in records:
+            commit.revision = self.revision + 1
+            for record in commit.records:
+                record.revision, record.number = commit.revision, self.next_number(record.name)
+                record.source = self._one(record.source)
                 journal.write(Item(self.records, record.name), (*self.records.get(record.name, ()), record))
             journal.write(Attribute(self, "commits"), (*self.commits, commit))
             journal.write(Attribute(self, "revision"), commit.revision)
+
+    def standing(self, name: str) -> Commit | None:
+        """The last commit that concerns a module and that no rollback has taken back; `None` if there is none."""
+        commits = {commit.revision: commit for commit in self.commits}
+        standing: set[int] = set()
+        for commit in self.commits:
+            if not commit.undoes:
+                standing.add(commit.revision)
+            for revision in commit.undoes:
+                if revision in standing:
+                    standing.discard(revision)
+                else:
+                    standing.update(commits[revision].undoes)  # a rollback that was itself taken back
+        found = [revision for revision in standing if name in commits[revision].before]
+        return commits[max(found)] if found else None
 
     def forget(self, latest: Commit) -> None:
         """Let go of the snapshots and journals that the latest commit put beyond the number to keep."""

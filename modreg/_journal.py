@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, MutableMapping
-from types import CellType
+from types import CellType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final, Protocol
 
 import attrs
@@ -97,6 +97,14 @@ class ClassAttribute:
 
     def merged(self, before: object, after: object) -> object:
         return before
+
+
+_OF_LAYOUT: Final = frozenset({"__dict__", "__weakref__", "__slots__", "_abc_impl", "__module__"})
+
+
+def is_layout(name: str, value: object) -> bool:
+    """Whether an entry of a class's attribute table belongs to that very class and to no other."""
+    return name in _OF_LAYOUT or type(value) in (MemberDescriptorType, GetSetDescriptorType)
 
 
 @attrs.frozen(eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import attrs
@@ -11,7 +11,18 @@ from packaging.version import Version
 
 
 class Cause(enum.Enum):
-    """Why a version came to be."""
+    """
+    Why a version came to be.
+
+    Attributes:
+        IMPORT: The module was imported.
+        ADOPTED: It was loaded before modreg looked, or past it.
+        IMPORTLIB: Somebody called `importlib.reload`.
+        RELOAD: :func:`reload` was called for it.
+        REFRESH: A refresh found its source changed.
+        DEPENDENT: Something that it imports was executed again.
+        ROLLBACK: A rollback brought an earlier version back.
+    """
 
     IMPORT = "import"
     ADOPTED = "adopted"
@@ -23,16 +34,35 @@ class Cause(enum.Enum):
 
 
 class Phase(enum.Enum):
-    """The parts of a transaction, in order; errors and events name them."""
+    """
+    The parts of a transaction; errors name them.
+
+    Attributes:
+        PLAN: Sources are read, compiled and ordered; no module's code runs.
+        DISPOSE: The outgoing versions' ``__dispose__`` hooks are called, dependents first.
+        EXECUTE: Modules are executed in their retained namespaces.
+        PATCH: Old objects become the new definitions, after each execution.
+        MIGRATE: The new versions' ``__migrate__`` hooks are called, dependencies first.
+        COMMIT: Versions are appended to the history.
+    """
 
     PLAN = "plan"
+    DISPOSE = "dispose"
     EXECUTE = "execute"
     PATCH = "patch"
+    MIGRATE = "migrate"
     COMMIT = "commit"
 
 
 class Decision(enum.Enum):
-    """What a plan does with a module."""
+    """
+    What a plan does with a module.
+
+    Attributes:
+        EXECUTE: Its source is executed in its retained namespace.
+        UNLOAD: It leaves `sys.modules` and its package.
+        RESTORE: A rollback puts an earlier version back without executing anything.
+    """
 
     EXECUTE = "execute"
     UNLOAD = "unload"
@@ -43,8 +73,10 @@ class EdgeKind(enum.Enum):
     """
     How a module uses another.
 
-    ``REFERENCE`` is ``import tax``, ``BINDING`` is ``from tax import rate``; ``LATE`` is either of them
-    inside a function, which looks anew at each call.
+    Attributes:
+        REFERENCE: ``import tax``: its names are looked up when they are used.
+        BINDING: ``from tax import rate``: a name of its own for the other's object.
+        LATE: Either of them inside a function, which looks anew at each call.
     """
 
     REFERENCE = "reference"
@@ -146,7 +178,7 @@ class Step:
     reason: str
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
     """Rows as lines of columns, each as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)

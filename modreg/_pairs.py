@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
+from types import FunctionType, MemberDescriptorType
 from typing import Any, Final
 
 import attrs
@@ -28,12 +28,10 @@ def table(cls: type) -> Mapping[str, object]:
     return found
 
 
-_OF_LAYOUT: Final = frozenset({"__dict__", "__weakref__", "__slots__", "_abc_impl", "__module__"})
-
-
-def is_layout(name: str, value: object) -> bool:
-    """Whether an entry of a class's attribute table belongs to that very class and to no other."""
-    return name in _OF_LAYOUT or type(value) in (MemberDescriptorType, GetSetDescriptorType)
+def layout(cls: type) -> tuple[object, ...]:
+    """What decides where instances keep their attributes; it cannot change in an existing class."""
+    slots = sorted(name for name, value in table(cls).items() if type(value) is MemberDescriptorType)
+    return cls.__basicsize__, cls.__itemsize__, cls.__dictoffset__, cls.__weakrefoffset__, slots
 
 
 def mro_of(cls: type) -> tuple[type, ...]:

@@ -6,18 +6,41 @@ import _abc
 import enum
 import functools
 from collections.abc import Iterable, Mapping
-from types import CodeType, FunctionType, MemberDescriptorType
+from types import CodeType, FunctionType
 from typing import Any, Final
 
 import attrs
 
-from modreg._journal import MISSING, Attribute, Cache, Cell, ClassAttribute, ClassField, Item, Journal
-from modreg._pairs import CACHED, Pair, is_class, is_layout, mro, pair, rebound, table
+from modreg._journal import MISSING, Attribute, Cache, Cell, ClassAttribute, ClassField, Item, Journal, is_layout
+from modreg._pairs import CACHED, Pair, is_class, layout, mro, pair, rebound, table
 
 ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 """Types whose values can be compared without running anybody's code."""
 
 _HAS_ANNOTATE: Final = hasattr(FunctionType, "__annotate__")  # from 3.14 on
+
+
+def forget_checks() -> None:
+    """
+    Empty what abstract base classes have cached of ``isinstance`` and ``issubclass``.
+
+    A method that came or went in place can change the answer of any of them (``__subclasshook__``,
+    protocols), and nobody tells which.
+    """
+    for cls in _all_classes():
+        if "_abc_impl" in table(cls):
+            _abc._reset_caches(cls)
+
+
+def _all_classes() -> list[type]:
+    found: dict[int, type] = {id(object): object}
+    queue: list[type] = [object]
+    for cls in queue:
+        for subclass in type.__subclasses__(cls):
+            if id(subclass) not in found:
+                found[id(subclass)] = subclass
+                queue.append(subclass)
+    return queue
 
 
 @attrs.define(eq=False)
@@ -299,15 +322,9 @@ def _mapped_state(state: tuple[Any, ...], twins: Twins) -> tuple[Any, ...]:
 # Classes
 
 
-def _layout(cls: type) -> tuple[object, ...]:
-    """What decides where instances keep their attributes; it cannot change in an existing class."""
-    slots = sorted(name for name, value in table(cls).items() if type(value) is MemberDescriptorType)
-    return cls.__basicsize__, cls.__itemsize__, cls.__dictoffset__, cls.__weakrefoffset__, slots
-
-
 def _is_patchable_class(old: type, new: type, twins: Twins, journal: Journal) -> bool:
     """CPython must allow the new bases, which is found out by assigning them."""
-    if twins.kept(type(new)) is not type(old) or _layout(old) != _layout(new):
+    if twins.kept(type(new)) is not type(old) or layout(old) != layout(new):
         return False
     bases = twins.kept(new.__bases__)
     if not is_same(old.__bases__, bases):

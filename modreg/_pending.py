@@ -40,6 +40,7 @@ class Pending:
     thread: int = attrs.field(factory=_thread.get_ident)
     _classes: dict[type, type] = attrs.field(factory=dict)
     _watched: list[ModuleSpec] = attrs.field(factory=list)
+    _planted: dict[str, Callable[[], Any] | None] = attrs.field(factory=dict)
 
     @contextmanager
     def watch(self, names: Iterable[str]) -> Iterator[None]:
@@ -57,6 +58,8 @@ class Pending:
     def stop(self) -> None:
         """End the watch; nothing of ours stays on any spec."""
         self.waiting.clear()
+        for name in list(self._planted):
+            self._unplant(name)
         while self._watched:
             self._take_off(self._watched[-1])
             self._watched.pop()
@@ -87,7 +90,8 @@ class Pending:
             own = spec.__dict__.get("_initializing", False)
             if _thread.get_ident() != self.thread or not self.waiting:
                 return own
-            return self._asked(spec, sys._getframe(1)) or own
+            frame = sys._getframe(1)
+            return (_is_importing(frame) and self._asked(spec, frame)) or own
 
         def set_initializing(spec: ModuleSpec, value: object) -> None:
             spec.__dict__["_initializing"] = value
@@ -145,16 +149,33 @@ class Pending:
         always.  But told that the module is initialising it takes that module's lock, and says what
         taking it raised: for that one time the lock is one that raises.
         """
-        former = _module_locks.get(name)
+        self._planted.setdefault(name, _module_locks.get(name))
 
         def give() -> _Raising:
-            if former is None:
-                _module_locks.pop(name, None)
-            else:
-                _module_locks[name] = former
+            self._unplant(name)
             return _Raising(error)
 
         _module_locks[name] = give
+
+    def _unplant(self, name: str) -> None:
+        """Put the module's own lock back."""
+        former = self._planted.pop(name, None)
+        if former is None:
+            _module_locks.pop(name, None)
+        else:
+            _module_locks[name] = former
+
+
+def _is_importing(frame: Any) -> bool:  # a FrameType, as above
+    """
+    Whether the flag is read for an import.
+
+    The interpreter reads it also to word the error of a missing attribute, which asks for nothing.
+    """
+    code = frame.f_code
+    if code.co_filename.startswith("<frozen importlib") or "__import__" in code.co_names:
+        return True
+    return _scan.is_import_at(code, frame.f_lasti)
 
 
 @attrs.frozen(eq=False)

@@ -22,7 +22,7 @@ from typing import Any, Final
 import attrs
 
 from modreg import _graph, _importer, _scan, _source
-from modreg._history import History, Record
+from modreg._history import GONE, History, Record
 from modreg._importer import namespace_of
 from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step
 from modreg._scan import Import
@@ -250,7 +250,7 @@ class Planner:
         """A module that takes part for another's sake; its source is read again only if the file changed."""
         record = self.history.current(name)
         spec = _spec(name)
-        if spec is None or record.source is None or _source.sign(record.source.path) != record.source.signature:
+        if spec is None or record.source is None or self._change(record):
             return self._seed(name, Cause.DEPENDENT, reason, None)
         with _told(record):
             return self._part(record, Cause.DEPENDENT, reason, spec, record.source)
@@ -295,19 +295,24 @@ class Planner:
         """Why a module's source counts as changed: ``""`` if it does not, ``"gone"`` if it is not there."""
         if record.source is None:
             return ""
-        signature = _source.sign(record.source.path)
-        if signature is None:
-            return "its file moved" if _find_quietly(record.name) is not None else "gone"
-        if record.is_settled and signature == record.source.signature:
-            return ""
         with _told(record):
-            source = _source.read(record.source.path)
-        if source.hash in (record.source.hash, record.declined):
-            if source.hash == record.source.hash:
-                record.source = source
-                record.is_settled = _is_settled(source)
+            return self._change_of(record, record.source)
+
+    def _change_of(self, record: Record, known: Source) -> str:
+        signature = _source.sign(known.path)
+        if signature is None:
+            if _find_quietly(record.name) is not None:
+                return "its file moved"
+            return "" if GONE in record.declined else "gone"
+        if record.is_settled and signature == known.signature:
             return ""
-        return "its source changed"
+        source = _source.read(known.path)
+        if source.hash == known.hash:
+            record.source = source
+            record.is_settled = _is_settled(source)
+        elif source.hash not in record.declined:
+            return "its source changed"
+        return ""
 
 
     def _arrival(self, record: Record) -> str:

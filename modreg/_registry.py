@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import attrs
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -22,7 +22,7 @@ from modreg._planner import Draft, Planner
 from modreg._recorder import Recorder
 from modreg._scope import Scope
 from modreg._snapshot import Manifest, Snapshot
-from modreg._transaction import Execution, Rollback, Work
+from modreg._transaction import Execution, Plain, Rollback, Work
 from modreg.errors import (
     BusyError,
     ModregError,
@@ -34,6 +34,7 @@ from modreg.errors import (
     UnknownVersionError,
 )
 
+T = TypeVar("T")
 Module = ModuleType | str
 """A module, or its absolute dotted name."""
 
@@ -95,6 +96,7 @@ class Registry:
         self._subscribers = Subscribers()
         self._finder: Finder | None = None
         self._removed: Literal["keep", "drop"] = "keep"
+        self._live = True
 
     # Installation
 
@@ -104,6 +106,7 @@ class Registry:
         roots: Iterable[str] | None = None,
         removed: Literal["keep", "drop"] = "keep",
         keep_snapshots: int = 10,
+        live: bool = True,
     ) -> Registry:
         """
         Record every import from here on.
@@ -120,11 +123,13 @@ class Registry:
             keep_snapshots: Versions before the current one, for each module, that a rollback restores
                 as they last lived; older ones are executed again.
 
+            live: Whether old objects become the new definitions; see :meth:`reload`.
+
         Returns:
             This registry.
 
         Raises:
-            TypeError: *roots* is a string, or holds something that is none.
+            TypeError: *roots* is a string, or holds something that is none; or *keep_snapshots* is no number.
             ValueError: *removed* is another word, *keep_snapshots* is negative, or a root is no dotted name.
 
         .. versionadded:: 0.1.0
@@ -132,10 +137,12 @@ class Registry:
         checked = _checked_roots(roots)
         if removed not in ("keep", "drop"):
             raise ValueError(f"removed must be 'keep' or 'drop', not {removed!r}")
+        if type(keep_snapshots) is not int:
+            raise TypeError(f"keep_snapshots must be a whole number, not {keep_snapshots!r}")
         if keep_snapshots < 0:
             raise ValueError(f"keep_snapshots must not be negative, not {keep_snapshots}")
         self._planner.limit(checked)
-        self._removed, self._history.keep = removed, keep_snapshots
+        self._removed, self._history.keep, self._live = removed, keep_snapshots, live
         if self._finder is None:
             self._planner.adopt()
             finder = Finder(Recorder(self._history, self._scope, self._turn.mine))
@@ -158,12 +165,15 @@ class Registry:
 
     # Transactions
 
-    def reload(self, module: Module, *, timeout: float | None = None) -> ModuleType:
+    def reload(self, module: Module, *, live: bool | None = None, timeout: float | None = None) -> ModuleType:
         """
         Execute the source of *module* in its retained namespace, and bring its dependents up to date.
 
         Args:
             module: A loaded module, or its absolute dotted name.
+            live: `False` is `importlib.reload` exactly, and recorded: nobody else is executed, what was
+                held stays as it was, an error is the module's own and leaves what was done until then.
+                `None` takes what :meth:`install` was given.
             timeout: Seconds to wait for a transaction in progress; `None` waits for ever.
 
         Returns:
@@ -186,16 +196,28 @@ class Registry:
         .. versionadded:: 0.1.0
         """
         name = _loaded_name(module)
+        if not (self._live if live is None else live):
+            return self._reload_plainly(name, timeout)
         self._execute(f"reload({name!r})", timeout, lambda: self._planner.reload(name))
         return sys.modules[name]
 
-    def refresh(self, *, timeout: float | None = None) -> Transaction:
+    def _reload_plainly(self, name: str, timeout: float | None) -> ModuleType:
+        with self._turn.taken(f"reload({name!r})", timeout):
+            if name not in sys.modules:
+                raise NotLoadedError(name)
+            record = self._records(name)[-1]
+            self._run(Plain(self._history, Cause.RELOAD, module=sys.modules[name], record=record))
+        return sys.modules[name]
+
+    def refresh(self, *, live: bool | None = None, timeout: float | None = None) -> Transaction:
         """
         Bring everything in scope whose source changed up to date, as one transaction.
 
-        A source that a rollback turned away is left alone until its file changes again.
+        A source that a rollback turned away is left alone until its file holds something else.
 
         Args:
+            live: `False` leaves what was held as it was; the transaction is all or nothing all the same.
+                `None` takes what :meth:`install` was given.
             timeout: As for :meth:`reload`.
 
         Returns:
@@ -209,7 +231,7 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        return self._transaction("refresh()", timeout, self._planner.refresh)
+        return self._transaction("refresh()", timeout, self._planner.refresh, live=live)
 
     def rollback(
         self, module: Module, to: int | ModuleVersion | str | None = None, *, timeout: float | None = None
@@ -314,12 +336,16 @@ class Registry:
         Raises:
             NotAModuleError: *module* is neither a module nor a name.
             NotTrackedError: It is not loaded and never was.
+            TypeError: *old* or *new* is no number.
             UnknownVersionError: There is no such version.
             NoEarlierVersionError: No *old* was given, and *new* is the first.
 
         .. versionadded:: 0.1.0
         """
         name = self._records(module)[-1].name
+        for number in (old, new):
+            if number is not None and type(number) is not int:
+                raise TypeError(f"expected a version number, got {number!r}")
         last = len(self._history.of(name)) if new is None else new
         if old is None and last <= 1:
             raise NoEarlierVersionError(name, last)
@@ -408,26 +434,38 @@ class Registry:
                 raise NotTrackedError(name) from None
         return self._history.of(name)
 
-    def _transaction(self, wanted: str, timeout: float | None, draft: Callable[[], Draft]) -> Transaction:
-        done = self._execute(wanted, timeout, draft)
+    def _transaction(
+        self, wanted: str, timeout: float | None, draft: Callable[[], Draft], *, live: bool | None = None
+    ) -> Transaction:
+        done = self._execute(wanted, timeout, draft, live=live)
         return done.transaction if isinstance(done, Commit) else done
 
-    def _execute(self, wanted: str, timeout: float | None, draft: Callable[[], Draft]) -> Commit | Transaction:
+    def _execute(
+        self, wanted: str, timeout: float | None, draft: Callable[[], Draft], *, live: bool | None = None
+    ) -> Commit | Transaction:
         """Draft under the lock, and carry it out; a draft without steps is an empty transaction."""
         with self._turn.taken(wanted, timeout):
-            found = draft()
+            found = self._told(draft)
             if not found.steps:
                 return Transaction(revision=self._history.revision, cause=found.cause, findings=found.findings)
-            return self._run(Execution(self._history, found.cause, draft=found, is_dropping=self._removed == "drop"))
+            return self._run(self._execution(found, is_live=self._live if live is None else live))
+
+    def _execution(self, draft: Draft, *, is_live: bool = True, **more: Any) -> Execution:  # further fields of it
+        is_dropping = self._removed == "drop"
+        return Execution(self._history, draft.cause, draft=draft, is_dropping=is_dropping, is_live=is_live, **more)
+
+    def _told(self, call: Callable[[], T]) -> T:
+        """Make a call, and tell subscribers of an error of ours."""
+        try:
+            return call()
+        except ModregError as error:
+            self._subscribers.publish(TransactionAborted(error=error))
+            raise
 
     def _run(self, work: Work) -> Commit:
         """Run a transaction and tell of its end."""
         self._turn.work = work
-        try:
-            commit = work.run()
-        except ModregError as error:
-            self._subscribers.publish(TransactionAborted(error=error))
-            raise
+        commit = self._told(work.run)
         work.settle(commit)
         if self._subscribers:
             done = commit.transaction
@@ -439,18 +477,12 @@ class Registry:
 
     def _revision_before(self, name: str, to: int | ModuleVersion | str | None) -> int:
         """The revision whose state a rollback is to bring back."""
-        current = self._history.current(name)
-        if to is None:
-            made = self._history.record(name, self._history.root(name, current.number))
-            earlier = self._history.at(name, made.revision - 1)
-            if made.revision == 0 or (not earlier and not self._is_addition(name, made.revision)):
-                raise NoEarlierVersionError(name, current.number)
-            return made.revision - 1
-        return self._wanted(name, to).revision
-
-    def _is_addition(self, name: str, revision: int) -> bool:
-        """Whether a transaction first imported the module, so that taking it back unloads it."""
-        return any(c.revision == revision and c.before.get(name) == 0 for c in self._history.commits)
+        if to is not None:
+            return self._wanted(name, to).revision
+        latest = self._history.standing(name)
+        if latest is None:
+            raise NoEarlierVersionError(name, self._history.current(name).number)
+        return latest.revision - 1
 
     def _wanted(self, name: str, to: int | ModuleVersion | str) -> Record:
         if isinstance(to, ModuleVersion):
@@ -503,14 +535,8 @@ class Registry:
             return Rollback(self._history, Cause.ROLLBACK, chain=chain, targets=targets, undoes=undoes)
         sources = {n: s for n, number in targets.items() if number and (s := self._history.record(n, number).source)}
         draft = attrs.evolve(self._planner.restore(sources), unload=tuple(n for n, number in targets.items() if not number))
-        return Execution(
-            self._history,
-            Cause.ROLLBACK,
-            draft=draft,
-            is_dropping=self._removed == "drop",
-            restores={n: number for n, number in targets.items() if number},
-            undoes=undoes,
-        )
+        restores = {n: number for n, number in targets.items() if number}
+        return self._execution(draft, restores=restores, undoes=undoes)
 
     # Differences
 

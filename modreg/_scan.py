@@ -11,6 +11,7 @@ from __future__ import annotations
 import dis
 import importlib.util
 import inspect
+import itertools
 import sys
 from types import CodeType
 from typing import TYPE_CHECKING, Any
@@ -29,9 +30,12 @@ _STORE_NAME = dis.opmap["STORE_NAME"]
 _CACHE = dis.opmap["CACHE"]
 _COPY = bytes([dis.opmap["COPY"], 1])
 
-# The jumps forward, and what may stand at the end of a module. Above 255 are the compiler's own.
-_JUMPS = [each for each in dis.hasjrel if each < 256 and "BACKWARD" not in dis.opname[each]]
-_ENDS = [dis.opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST") if name in dis.opmap]
+# Numbers above 255 are for the compiler's use.
+_JUMPS = [each for each in dis.hasjrel if each < 256]
+_JUMPS_BACK = [each for each in _JUMPS if "BACKWARD" in dis.opname[each]]
+_GOTOS = [each for each in _JUMPS if dis.opname[each].startswith("JUMP_") and "_IF_" not in dis.opname[each]]
+_RAISES = [dis.opmap["RAISE_VARARGS"], dis.opmap["RERAISE"]]
+_RETURNS = [dis.opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST") if name in dis.opmap]
 
 # Both are new in 3.14. No instruction has the number -1.
 _LOAD_SMALL_INT = dis.opmap.get("LOAD_SMALL_INT", -1)
@@ -86,6 +90,12 @@ def imports(code: CodeType) -> tuple[Import, ...]:
     return tuple(sorted(found.values(), key=lambda each: each.line or 0))
 
 
+def is_import_at(code: CodeType, lasti: int) -> bool:
+    """Tell whether the instruction at *lasti*, as for :func:`fromlist_at`, is that of an import statement."""
+    raw = code.co_code
+    return 0 <= lasti < len(raw) and raw[lasti] == _IMPORT_NAME
+
+
 def fromlist_at(code: CodeType, lasti: int) -> tuple[str, ...]:
     """
     Tell what the from-import at *lasti* asks for.
@@ -97,10 +107,7 @@ def fromlist_at(code: CodeType, lasti: int) -> tuple[str, ...]:
     Returns:
         The names, and nothing where the instruction is a plain import or does not import.
     """
-    raw = code.co_code
-    if not 0 <= lasti < len(raw) or raw[lasti] != _IMPORT_NAME:
-        return ()
-    return _import_at(code, raw, lasti).names
+    return _import_at(code, code.co_code, lasti).names if is_import_at(code, lasti) else ()
 
 
 def resolve(imp: Import, package: str) -> str:
@@ -140,7 +147,8 @@ def read_names(code: CodeType) -> frozenset[str]:
     Collect the names that a module's code can look up in its namespace while the module is executed.
 
     The bodies of the module, of its classes, and of the comprehensions in them are read; functions that they
-    call are not. A name that a class body has bound itself is included, for the code does not tell.
+    call are not. A name that a class body has bound itself is included, for the code does not tell. What the
+    import system looks up for an import statement (``__package__``, ``__lazy_modules__``) is not.
     """
     return frozenset(
         inner.co_names[each >> shift]
@@ -160,22 +168,37 @@ def string_constant(code: CodeType, name: str) -> str | None:
     """
     Find the string that a module binds *name* to by ``name = "literal"``; the last if there are several.
 
-    ``name = other = "literal"`` counts. Assignments that a jump can leave out do not: those under ``if``, in
-    an ``except`` clause, in a loop.
+    ``name = other = "literal"`` counts. Statements that the module can end without do not: those under an
+    ``if``, in an ``except`` clause, in a loop.
     """
     if name not in code.co_names:
         return None
     index = code.co_names.index(name)
     raw = code.co_code
-    found = None
+    # The compiler copies statements before an end of the module; copies have the same position.
+    statements: dict[tuple[str, object], list[int]] = {}
     for offset in _offsets(raw, _STORE_NAME):
         argument, start = _argument(raw, offset)
         if argument == index:
-            source = _source(raw, start)
-            value = _string_at(code, raw, source)
-            if value is not None and not _is_skippable(raw, source):
-                found = value
-    return found
+            value = _stored_string(code, raw, start)
+            if value is not None:
+                position = next(itertools.islice(code.co_positions(), offset // 2, None))
+                statements.setdefault((value, position), []).append(offset)
+    certain = [each for each, offsets in statements.items() if not _is_avoidable(raw, offsets)]
+    return certain[-1][0] if certain else None
+
+
+def _stored_string(code: CodeType, raw: bytes, offset: int) -> str | None:
+    """Read the string that the instruction at *offset* stores, if it is a literal."""
+    source = _source(raw, offset)
+    value = None
+    if raw[source] == _LOAD_CONST:
+        value = code.co_consts[_argument(raw, source)[0]]
+    elif raw[source] == _LOAD_COMMON_CONSTANT:
+        value = next(each.argval for each in dis.get_instructions(code) if each.offset == source)
+    # In `x or "literal"` a jump brings another value.
+    is_joined = any(source < _target(raw, at) <= offset for jump in _JUMPS for at in _offsets(raw, jump))
+    return value if isinstance(value, str) and not is_joined else None
 
 
 def _source(raw: bytes, offset: int) -> int:
@@ -191,30 +214,33 @@ def _source(raw: bytes, offset: int) -> int:
     return offset
 
 
-def _string_at(code: CodeType, raw: bytes, offset: int) -> str | None:
-    """Read the string that the instruction at *offset* loads, if it is one that does."""
-    value = None
-    if raw[offset] == _LOAD_CONST:
-        value = code.co_consts[_argument(raw, offset)[0]]
-    elif raw[offset] == _LOAD_COMMON_CONSTANT:
-        value = next(each.argval for each in dis.get_instructions(code) if each.offset == offset)
-    return value if isinstance(value, str) else None
-
-
-def _is_skippable(raw: bytes, offset: int) -> bool:
-    """Tell whether *offset* can be left out: a jump goes over it, or it stands after the module's end."""
-    return any(at < offset for end in _ENDS for at in _offsets(raw, end)) or any(
-        at < offset < _target(raw, at) for jump in _JUMPS for at in _offsets(raw, jump)
-    )
+def _is_avoidable(raw: bytes, offsets: list[int]) -> bool:
+    """Tell whether the module can come to its end by jumps that pass by all of *offsets*."""
+    seen = set(offsets)
+    waiting = [0]
+    while waiting:
+        offset = waiting.pop()
+        while offset not in seen:
+            seen.add(offset)
+            operation = raw[offset]
+            if operation in _RETURNS:
+                return True
+            if operation in _JUMPS:
+                waiting.append(_target(raw, offset))
+            if operation in _RAISES or operation in _GOTOS:
+                break
+            offset += 2
+    return False
 
 
 def _target(raw: bytes, offset: int) -> int:
-    """Compute where the forward jump at *offset* leads: so many instructions on, not counting its caches."""
+    """Compute where the jump at *offset* leads: so many instructions away, counted from after its caches."""
     argument, _ = _argument(raw, offset)
+    distance = -2 * argument if raw[offset] in _JUMPS_BACK else 2 * argument
     offset += 2
     while raw[offset] == _CACHE:
         offset += 2
-    return offset + 2 * argument
+    return offset + distance
 
 
 def _walk(code: CodeType) -> list[tuple[CodeType, bool]]:
@@ -247,7 +273,7 @@ def _own_imports(code: CodeType, *, is_toplevel: bool) -> Iterator[Import]:
 def _import_at(
     code: CodeType, raw: bytes, offset: int, *, is_toplevel: bool = True, line: int | None = None
 ) -> Import:
-    """Read the import whose ``IMPORT_NAME`` is at *offset*; before it its level was loaded, then its names."""
+    """Read the import whose ``IMPORT_NAME`` is at *offset*; before it its level and its names were loaded."""
     argument, start = _argument(raw, offset)
     names, start = _constant_before(code, raw, start)
     level, _ = _constant_before(code, raw, start)

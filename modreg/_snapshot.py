@@ -24,6 +24,7 @@ from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
 import attrs
 
 from modreg import _source
+from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, is_layout
 
 
 class Kind(enum.Enum):
@@ -265,6 +266,44 @@ class Snapshot:
     def bindings(self) -> dict[str, object]:
         """Names and objects as a new dict."""
         return dict(zip(self.names, self.objects, strict=True))
+
+
+    def put_back(self) -> None:
+        """
+        Make the definitions what they were, object by object.
+
+        For what a failed execution did to them by its own statements (``Invoice.rate = 0``); what patching
+        does is undone by the journal.
+        """
+        for image in self.images:
+            if type(image[0]) is FunctionType and len(image) == _FUNCTION:
+                _put_back_function(image)  # type: ignore[arg-type]  # told by its length
+            elif len(image) == _CLASS:
+                _put_back_class(image)  # type: ignore[arg-type]  # as above
+
+
+_FUNCTION: Final = 5  # parts of a FunctionImage
+_CLASS: Final = 4  # parts of a ClassImage
+
+
+def _put_back_function(image: FunctionImage) -> None:
+    function, code, defaults, keyword_defaults, _ = image
+    for name, value in (("__code__", code), ("__defaults__", defaults), ("__kwdefaults__", keyword_defaults)):
+        place = Attribute(function, name)
+        if place.get() is not value:
+            place.put(value)
+
+
+def _put_back_class(image: ClassImage) -> None:
+    cls, bases, names, values = image
+    if _BASES(cls) != bases:
+        ClassField(cls, "__bases__").put(bases)
+    wanted = dict(zip(names, values, strict=True))
+    table = dict(_TABLE(cls))
+    for name in {**wanted, **table}:
+        value = wanted.get(name, MISSING)
+        if table.get(name, MISSING) is not value and not is_layout(name, value):
+            ClassAttribute(cls, name).put(value)
 
 
 # Manifests

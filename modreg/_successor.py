@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
-from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Journal
-from modreg._pairs import Pair, is_layout, mro_of, table
+from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Journal, is_layout
+from modreg._pairs import Pair, layout, mro_of, table
 
 
 @attrs.frozen(kw_only=True)
@@ -19,8 +19,9 @@ class Succession:
 
     Attributes:
         moved: How many of its instances are of the new class now.
-        left: How many are not, because CPython refuses: their attributes lie elsewhere.
-        example: Type of one that is left, or ``""``.
+        left: How many instances and direct subclasses are not, because CPython refuses: their
+            attributes lie elsewhere.
+        example: The type of one that is left, or ``""``.
     """
 
     moved: int = 0
@@ -40,11 +41,13 @@ def succeed(pair: Pair, journal: Journal) -> Succession:
     """
     old: Any = pair.old
     new: Any = pair.new
-    for subclass in type.__subclasses__(old):
-        bases = tuple(new if base is old else base for base in subclass.__bases__)
-        _try(journal, ClassField(subclass, "__bases__"), bases)
     moved = left = 0
     example = ""
+    for subclass in type.__subclasses__(old):
+        bases = tuple(new if base is old else base for base in subclass.__bases__)
+        if not _try(journal, ClassField(subclass, "__bases__"), bases):
+            left += 1
+            example = f"{subclass.__module__}.{subclass.__qualname__}, a subclass"
     for instance in _instances(old):
         if _try(journal, Attribute(instance, "__class__"), new):
             moved += 1
@@ -71,20 +74,31 @@ def _try(journal: Journal, place: Any, value: object) -> bool:  # any Place
 
 
 def _lead(old: Any, new: Any, journal: Journal) -> None:  # classes of any metaclass
-    """Make the old class an empty subclass of the new one, or where that is refused its likeness."""
+    """
+    Make the old class an empty subclass of the new one.
+
+    Where CPython refuses that, calling it makes instances of the new one; with the same layout it also gets
+    all the new one's attributes.
+    """
     if _try(journal, ClassField(old, "__bases__"), (new,)):
         for name, value in list(table(old).items()):
             if not is_layout(name, value):
                 journal.write(ClassAttribute(old, name), MISSING if name != "__doc__" else table(new).get(name))
         return
-    for name, value in _flat(new).items():
-        journal.write(ClassAttribute(old, name), value)
+    if layout(old) == layout(new):
+        for name, value in _flat(new).items():
+            journal.write(ClassAttribute(old, name), value)
     journal.write(ClassAttribute(old, "__new__"), staticmethod(lambda _, *args, **kwargs: new(*args, **kwargs)))
 
 
 def _flat(cls: type) -> dict[str, object]:
-    """The attributes of a class with those that it inherits, but for what every class has."""
+    """The attributes of a class with those that it inherits from classes written in Python."""
     found: dict[str, object] = {}
-    for each in reversed(mro_of(cls)[:-1]):
-        found.update((n, v) for n, v in table(each).items() if not is_layout(n, v))
+    for each in reversed(mro_of(cls)):
+        if each.__flags__ & _HEAP_TYPE:
+            found.update((n, v) for n, v in table(each).items() if not is_layout(n, v))
     return found
+
+
+_HEAP_TYPE: Final = 1 << 9
+"""``Py_TPFLAGS_HEAPTYPE``: the class was made by a class statement, or like one."""

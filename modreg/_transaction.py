@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 import traceback
@@ -12,19 +13,20 @@ from typing import Any, Final
 
 import attrs
 
-from modreg import _scan
-from modreg._history import Commit, History, Record
+from modreg import _scan, _source
+from modreg._hooks import dispose, migrate
+from modreg._history import GONE, Commit, History, Record
 from modreg._importer import namespace_of
-from modreg._journal import MISSING, PLAIN, Contents, Entry, Item, Journal, Namespace
+from modreg._journal import MISSING, PLAIN, Attribute, Cache, ClassAttribute, ClassField, Contents, Entry, Item, Journal, Namespace
 from modreg._model import Cause, Decision, Finding, Phase, Step
 from modreg._pairs import Pair, is_class, table
-from modreg._patch import Twins, patch
+from modreg._patch import Twins, forget_checks, patch
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names
 from modreg._snapshot import Snapshot
 from modreg._successor import succeed
 from modreg._window import Window, held, replace
-from modreg.errors import ModregError, ReloadError
+from modreg.errors import ReloadError
 
 BOUND: Final = 10_000
 """Entries beyond which the contents of a container are not kept for an abort."""
@@ -91,7 +93,12 @@ class Work:
         raise NotImplementedError
 
     def added(self, record: Record, module: object) -> None:
-        """Take in a module that was imported for the first time while this is open."""
+        """Take in a module that something else executed while this is open: for the first time, or again."""
+        known = self.history.records.get(record.name, ())
+        if known and record.cause is Cause.IMPORTLIB:
+            self.before.setdefault(record.name, len(known))
+            self.made.append(record)
+            return
         parent, _, child = record.name.rpartition(".")
         namespace = namespace_of(sys.modules.get(parent)) if parent else None
         if namespace is not None:
@@ -100,6 +107,30 @@ class Work:
         self.journal.entries.append(Entry(Item(sys.modules, record.name), MISSING, module))
         self.before.setdefault(record.name, 0)
         self.made.append(record)
+
+    def dispose(self, names: Iterable[str]) -> None:
+        """Call the hooks of the versions that are about to go."""
+        self.phase = Phase.DISPOSE
+        for name, namespace in self._namespaces(names):
+            self.executing.append(name)
+            dispose(namespace)
+            self.executing.pop()
+        self.phase = Phase.EXECUTE
+
+    def migrate(self, names: Iterable[str]) -> None:
+        """Call the hooks of the versions that have come, with what their namespaces held before."""
+        self.phase = Phase.MIGRATE
+        for name, namespace in self._namespaces(names):
+            if name in self.snapshots:
+                self.executing.append(name)
+                migrate(namespace, self.snapshots[name].bindings)
+                self.executing.pop()
+
+    def _namespaces(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, object]]]:
+        for name in list(names):
+            namespace = namespace_of(sys.modules.get(name))
+            if namespace is not None:
+                yield name, namespace
 
     def unload(self, name: str) -> None:
         """Take a module out of `sys.modules` and off its package."""
@@ -121,14 +152,7 @@ class Work:
     def _commit(self) -> Commit:
         """Everything is made ready first; the history's revision is the last thing that changes."""
         self.journal.settle()
-        revision = self.history.revision + 1
-        numbers: dict[str, int] = {}
-        for record in self.made:
-            record.revision = revision
-            record.number = numbers.get(record.name) or self.history.next_number(record.name)
-            numbers[record.name] = record.number + 1
         commit = Commit(
-            revision=revision,
             cause=self.cause,
             steps=tuple(self.steps),
             records=tuple(self.made),
@@ -139,7 +163,7 @@ class Work:
             before=self.before,
             journal=self.journal,
         )
-        self.history.commit(commit, self.made, self.ledger)
+        self.history.commit(commit, self.ledger)
         return commit
 
     def settle(self, commit: Commit) -> None:
@@ -156,6 +180,8 @@ class Work:
         if not self.is_committed:
             self.ledger.undo()
             self.journal.undo()
+            for snapshot in self.snapshots.values():
+                snapshot.put_back()
 
     def _abort(self, error: BaseException) -> None:
         """
@@ -173,8 +199,6 @@ class Work:
 
     def _explained(self, error: BaseException) -> BaseException:
         """The error to raise: modreg's own, or for what is no `Exception` the very same with a note."""
-        if isinstance(error, ModregError):
-            return error
         told = self._told(error)
         if isinstance(error, Exception):
             return told
@@ -191,13 +215,12 @@ class Work:
 
     def _culprit(self, error: BaseException) -> str:
         """The module whose code raised: the innermost one that was being executed."""
-        return self.executing[-1] if self.executing else ""
+        return self.executing[-1] if self.executing else next(iter(self.before), "")
 
 
 def _cause(error: BaseException) -> BaseException | None:
-    """What an error of ours is raised from: the module's own, which keeps its own cause otherwise."""
-    is_wrapped = isinstance(error, Exception) and not isinstance(error, ModregError)
-    return error if is_wrapped else error.__cause__
+    """What the error that is raised is raised from: the module's own, or for that very one its own cause."""
+    return error if isinstance(error, Exception) else error.__cause__
 
 
 def _line(error: BaseException, path: str) -> int | None:
@@ -216,11 +239,13 @@ class Execution(Work):
     Args:
         draft: What to do, with the sources read and compiled.
         is_dropping: Whether names that the new source cannot bind leave the namespace.
+        is_live: Whether old objects become the new definitions.
         restores: For each module that is brought back by executing it, the version brought back.
     """
 
     draft: Draft = attrs.field(kw_only=True)
     is_dropping: bool = attrs.field(kw_only=True, default=False)
+    is_live: bool = attrs.field(kw_only=True, default=True)
     restores: dict[str, int] = attrs.field(kw_only=True, factory=dict)
     window: Window = attrs.field(factory=Window)
     pending: Pending = attrs.field(init=False)
@@ -238,6 +263,7 @@ class Execution(Work):
 
     def do(self) -> None:
         self._keep()
+        self.dispose(reversed(self.parts))
         try:
             self.window.open()
             for name in self.draft.unload:
@@ -245,6 +271,7 @@ class Execution(Work):
             with self.pending.watch(self.parts):
                 for name in self.parts:
                     self.pending.run(name)
+                    self._raise_caught()
                     self.window.move()
         finally:
             self.window.close()
@@ -253,6 +280,7 @@ class Execution(Work):
             replace(self.held, self.window)
         for name, each in self.replaced:
             self._succeed(name, each)
+        self.migrate(self.finished)
 
     def _clean(self) -> None:
         self.window.close()
@@ -270,6 +298,7 @@ class Execution(Work):
             self.journal.keep(Item(sys.modules, name))
             namespace = namespace_of(sys.modules[name])
             if namespace is not None:
+                self.journal.keep(Attribute(sys.modules[name], "__class__"))
                 self.journal.keep(Namespace(namespace))
         for container in _containers(self.draft.dependencies, self.findings):
             self.journal.keep(Contents(container))
@@ -299,6 +328,16 @@ class Execution(Work):
         self.executing.pop()
         self.journal.write(Item(sys.modules, name), MISSING)
 
+    def _raise_caught(self) -> None:
+        """
+        Abort for a module that failed even if its importer caught the error.
+
+        It was loaded before, so the program uses it; were it gone now, a reload had done harm in silence.
+        """
+        for error, name in self.failed:
+            if name not in self.finished:
+                raise error
+
     def _culprit(self, error: BaseException) -> str:
         for known, name in self.failed:
             if known is error:
@@ -323,16 +362,34 @@ class Execution(Work):
         former = namespace.copy()
         self._prepare(part, module, namespace)
         self._run(part, module, namespace)
-        self.phase = Phase.PATCH
         if self.is_dropping:
             self._drop_stars(part, namespace)
-        patched = patch(former, namespace, part.name, self.journal)
-        self.replaced.extend((part.name, each) for each in patched.replaced)
+        if self.is_live:
+            self.phase = Phase.PATCH
+            self._patch(part.name, former, namespace, since, self.finished[finished:])
+            self.phase = Phase.EXECUTE
+
+    def _patch(
+        self, name: str, former: dict[str, object], namespace: dict[str, object], since: int, nested: list[str]
+    ) -> None:
+        """Make the old objects the new definitions, and point everything to them."""
+        patched = patch(former, namespace, name, self.journal)
+        self.replaced.extend((name, each) for each in patched.replaced)
+        self._forget_checks(since)
         if patched.twins:
             self._publish(patched.twins, namespace)
-            self._revise(patched.twins, since, self.finished[finished:])
+            self._revise(patched.twins, since, nested)
             self._replace(patched.twins)
-        self.phase = Phase.EXECUTE
+
+    def _forget_checks(self, since: int) -> None:
+        """
+        Where classes changed what they have, forget what was concluded from it: now, and when the
+        changes are taken back, which goes through the journal the other way.
+        """
+        if any(_changes_shape(entry) for entry in self.journal.entries[since:]):
+            place = Cache(forget_checks)
+            self.journal.entries.insert(since, Entry(place, None, None))
+            self.journal.write(place, None)
 
     def _prepare(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # as above
         """Let go of what must not steer the new code, and set what the import system sets."""
@@ -457,7 +514,7 @@ class Execution(Work):
         """Move what is left of a class that could not become its new definition."""
         done = succeed(each, self.journal)
         if done.left:
-            said = f"{done.left} instances keep an earlier layout of their class ({done.example}); {done.moved} were moved"
+            said = f"{done.left} objects stay with the earlier {each.old.__qualname__} ({done.example}); {done.moved} were moved"
             self.findings.append(Finding(code="layout", module=name, message=said))
 
 
@@ -465,6 +522,14 @@ def _stuck(holder: object, name: str) -> Finding:
     kind = type(holder)
     what = f"{kind.__module__}.{kind.__qualname__}"
     return Finding(code="stale-holder", module=name, message=f"an object of type {what} holds the new twin of a kept object")
+
+
+def _changes_shape(entry: Entry) -> bool:
+    """Whether a change gave a class an attribute or a base, or took one."""
+    place = entry.place
+    if isinstance(place, ClassAttribute):
+        return entry.before is MISSING or entry.after is MISSING
+    return isinstance(place, ClassField)
 
 
 def _is_submodule(package: str, name: str, namespace: dict[str, object]) -> bool:
@@ -500,6 +565,44 @@ def _plain(namespace: dict[str, object], owner: str) -> Iterator[tuple[str, Any]
 
 
 @attrs.define(eq=False)
+class Plain(Work):
+    """
+    `importlib.reload` of one module, recorded.
+
+    Its semantics are exactly those: what was held stays as it was, nobody else is executed, and a module
+    that raises leaves what it had done until then.
+    """
+
+    module: ModuleType = attrs.field(kw_only=True)
+    record: Record = attrs.field(kw_only=True)
+
+    def run(self) -> Commit:
+        self.note(self.record.name, self.record.number)
+        self.journal.keep(Namespace(namespace_of(self.module) or {}))
+        importlib.reload(self.module)
+        for record in self.made:  # the finder told of it, if it is installed
+            if record.name == self.record.name:
+                record.cause = self.cause
+                return self._commit()
+        self.made.append(self._record())
+        return self._commit()
+
+    def _record(self) -> Record:
+        path = self.record.source.path if self.record.source else None
+        return Record(
+            name=self.record.name,
+            number=0,
+            revision=0,
+            cause=self.cause,
+            origin=self.record.origin,
+            package=self.record.package,
+            created=time.time(),
+            seconds=time.perf_counter() - self.started,
+            source=_source.read(path) if path else None,
+        )
+
+
+@attrs.define(eq=False)
 class Rollback(Work):
     """
     A transaction that takes former ones back by their journals; nothing is executed.
@@ -515,6 +618,8 @@ class Rollback(Work):
     def do(self) -> None:
         for name in self.targets:
             self.note(name, len(self.history.records[name]))
+        self.dispose(reversed(self.targets))
+        self.phase = Phase.PATCH
         for commit in self.chain:
             commit.journal.reversed_into(self.journal)  # type: ignore[union-attr]  # the caller has checked
         for name, number in self.targets.items():
@@ -524,10 +629,16 @@ class Rollback(Work):
             else:
                 self.unloaded.append(name)
                 self.steps.append(Step(module=name, decision=Decision.UNLOAD, reason="it was not loaded then"))
+        self.migrate(self.targets)
 
     def _record(self, name: str, number: int) -> Record:
-        target, current = self.history.record(name, number), self.history.current(name)
-        declined = current.source.hash if current.source and current.source != target.source else None
+        target = self.history.record(name, number)
+        records = self.history.of(name)
+        declined = records[-1].declined.union(record.source.hash for record in records[number:] if record.source)
+        if any(name in commit.unloaded for commit in self.chain):
+            declined |= {GONE}
+        if target.source is not None:
+            declined -= {target.source.hash}
         return Record(
             name=name,
             number=0,

@@ -333,3 +333,18 @@ def test_lines_that_cannot_be_decoded():
     found = diff("tax", old, new)
 
     assert found.text.split(" @@\n")[1] == "-RATE = 1  # \\xff\n+RATE = 1"
+
+
+def test_a_notebook_shows_the_same_escaped():
+    """
+    A notebook gets a table of the changes and the coloured lines, nothing of them taken for markup.
+    """
+    source = "RATE = '<b>'\n"
+    old = Side(number=1, source=_source.of_bytes("tax.py", b"RATE = 1\n"))
+    new = Side(number=2, source=_source.of_bytes("tax.py", source.encode()))
+
+    shown = diff("tax", old, new)._repr_html_()
+
+    assert "&lt;b&gt;" in shown
+    assert "<b>'" not in shown
+    assert shown.startswith("<p><b>tax</b>, version 1 to 2</p>")

@@ -361,8 +361,8 @@ EACH = 20
 """After so many faults the operation is done undisturbed, and its result compared."""
 
 
-READING = ("_planner.py", "_scan.py", "_source.py", "_graph.py", "_scope.py", "_snapshot.py", "_pairs.py")
-"""Modules that change nothing in the process; by default only a tenth of their lines fails."""
+ACTING = ("_transaction.py", "_journal.py", "_pending.py", "_history.py", "_registry.py", "_recorder.py")
+PATCHING = ("_window.py", "_patch.py", "_successor.py", "_importer.py")
 
 
 class Fault(Exception):
@@ -518,6 +518,8 @@ class Scene:
             self.registry.uninstall()
         for name in ALL:
             sys.modules.pop(name, None)
+        gc.unfreeze()  # one fault shall not be taken for the next
+        gc.collect()  # a heap that grows makes every search slower
 
     def answers(self):
         """What the modules, and what was held of them, say now."""
@@ -556,9 +558,9 @@ class Tracer:
         self.stack = ()
 
     def __call__(self, frame, event, argument):
-        if not str(frame.f_globals.get("__name__", "")).startswith("modreg."):
-            return None
-        return self._line if self.site is None or self.site[0] is frame.f_code else None
+        if self.site is not None:
+            return self._line if self.site[0] is frame.f_code else None
+        return self._line if str(frame.f_globals.get("__name__", "")).startswith("modreg.") else None
 
     def _line(self, frame, event, argument):
         if event == "line":
@@ -615,21 +617,27 @@ def executing_back(scene):
     return lambda: scene.registry.rollback("base", timeout=1)
 
 
-def chosen_visits(visits, kind):
-    """The visits that fail, as pairs of a line and a number."""
+def chosen_visits(visits, kind, known=()):
+    """The visits that fail, as pairs of a line and a number; lines that are *known* failed elsewhere."""
     sites = sorted(visits, key=lambda site: (site[0].co_filename, site[1]))
     if SWEEP == "full":
         return [(site, number) for site in sites for number in range(1, visits[site] + 1)]
     if SWEEP:
         return [(site, number) for site in sites for number in _spread(visits[site], int(SWEEP))]
-    acting = [site for site in sites if os.path.basename(site[0].co_filename) not in READING]
-    reading = [site for site in sites if site not in set(acting)][::10]
+    sample = [site for number, site in enumerate(sites) if number % _step(site, known) == 0]
     return [
-        (site, 1 if place % 4 < 2 else visits[site])
-        for group in (acting, reading)
-        for place, site in enumerate(group)
-        if place % 2 == (kind is Fault)
+        (site, 1 if number % 4 < 2 else visits[site])
+        for number, site in enumerate(sample)
+        if number % 2 == (kind is Fault)
     ]
+
+
+def _step(site, known):
+    """One out of how many lines like this one fails by default: all where the process or the history changes."""
+    file = os.path.basename(site[0].co_filename)
+    if site in known:
+        return 40
+    return 1 if file in ACTING else 4 if file in PATCHING else 12
 
 
 def _spread(count, wanted):
@@ -637,14 +645,12 @@ def _spread(count, wanted):
     return sorted({1 + round(n * (count - 1) / max(wanted - 1, 1)) for n in range(wanted)})
 
 
-def swept(scene, prepare, kind):
+def swept(scene, prepare, kind, known=()):
     """Everything that is wrong after a fault at each chosen visit, as readable lines."""
     prepare(scene)()
     wanted = scene.answers(), scene.history()
-    counter = Tracer()
-    assert counter.run(prepare(scene)) is None
     operation, wrong = None, []
-    for number, (site, visit) in enumerate(chosen_visits(counter.visits, kind)):
+    for number, (site, visit) in enumerate(chosen_visits(visits_of(scene, prepare), kind, known)):
         if operation is None:
             operation = prepare(scene)
             before = State(scene)
@@ -667,10 +673,17 @@ def swept(scene, prepare, kind):
     return wrong
 
 
+def visits_of(scene, prepare):
+    """How often each line is visited by an operation that nothing disturbs."""
+    tracer = Tracer()
+    assert tracer.run(prepare(scene)) is None
+    return tracer.visits
+
+
 def wrong_error(tracer, raised, is_done):
     """What is wrong with the error that came out; a signal comes out as it is, everything else explained."""
     if not isinstance(tracer.error, Exception):
-        return [] if raised is tracer.error else [f"raised {raised!r}"]
+        return [] if raised is tracer.error or _is_forgotten(tracer.stack) else [f"raised {raised!r}"]
     if is_done:
         return []
     if raised is None:
@@ -680,6 +693,12 @@ def wrong_error(tracer, raised, is_done):
     if isinstance(raised, ReloadError) and raised.__cause__ is tracer.error and raised.phase:
         return []
     return [f"raised {raised!r} from {raised.__cause__!r}"]
+
+
+def _is_forgotten(stack):
+    """Whether the interpreter forgets what is raised there: until 3.12, all that the reading of a flag raises."""
+    readings = ("Pending._class.<locals>.is_initializing", "_Flag.__bool__")
+    return sys.version_info < (3, 13) and (stack[0] in readings or stack[1] in readings)
 
 
 def _forgotten(tracer, raised):
@@ -718,11 +737,107 @@ def wrong_next(scene, operation, wanted):
 
 
 @pytest.mark.parametrize("kind", [Fault, KeyboardInterrupt])
-@pytest.mark.parametrize("prepare", [refreshing, rolling_back, executing_back])
+@pytest.mark.parametrize("prepare", [refreshing, rolling_back])
 def test_a_fault_at_any_step_leaves_all_or_nothing(scene, prepare, kind):
     """
     Whatever line of modreg raises, the process is as it was before or wholly as it shall be, by identity.
     """
     wrong = swept(scene, prepare, kind)
 
-    assert not wrong, "\n".join([f"{len(wrong)} in all", *wrong[:80]])
+    assert not wrong, "\n".join([f"{len(wrong)} in all", *wrong])
+
+
+@pytest.mark.parametrize("kind", [Fault, KeyboardInterrupt])
+def test_a_fault_in_a_rollback_that_executes_leaves_all_or_nothing(scene, kind):
+    """
+    That goes for a rollback which executes an earlier source, too.
+    """
+    known = visits_of(scene, refreshing)
+
+    wrong = swept(scene, executing_back, kind, known)
+
+    assert not wrong, "\n".join([f"{len(wrong)} in all", *wrong])
+
+
+# Faults in the modules' own code
+
+
+FAULTS = {
+    "OSError('disk')": OSError,
+    "KeyboardInterrupt('stop')": KeyboardInterrupt,
+    "SystemExit(3)": SystemExit,
+    "(lambda again: again(again))(lambda again: again(again))": RecursionError,
+    "bytearray(2 ** 62)": MemoryError,
+}
+"""Expressions that are raised, or that raise of themselves, and the type of what comes of it."""
+
+
+def statements(path):
+    """The line numbers of the top-level statements of a new source, and the one after the last."""
+    text = textwrap.dedent(NEW[path])
+    return [_first_line(node) for node in ast.parse(text).body] + [text.count("\n") + 1]
+
+
+def _first_line(node):
+    return min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
+
+
+def with_fault(path, line, fault):
+    """The new sources, with a fault before one line of one of them."""
+    lines = textwrap.dedent(NEW[path]).splitlines()
+    lines.insert(line - 1, f"raise {fault}")
+    return NEW | {path: "\n".join(lines) + "\n"}
+
+
+@pytest.mark.parametrize("path", NEW)
+def test_a_module_that_fails_at_any_statement_leaves_nothing(scene, path):
+    """
+    Wherever a module raises, whatever it raises, all modules are as before, with the contents of their containers.
+    """
+    wrong = []
+    cases = [(line, fault) for line in statements(path) for fault in FAULTS]
+
+    for line, fault in cases if SWEEP else cases[:: len(FAULTS) - 1]:
+        scene.reset(with_fault(path, line, fault))
+        before = State(scene)
+        wrong += [f"line {line}, {fault}: {each}" for each in failing(scene, path, line, FAULTS[fault])]
+        wrong += [f"line {line}, {fault}: {each}" for each in before.differences(State(scene))]
+
+    assert wrong == []
+
+
+def failing(scene, path, line, kind):
+    """What is wrong with the error of a refresh that fails at one line of a module."""
+    try:
+        scene.registry.refresh(timeout=1)
+    except ReloadError as error:
+        name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        told = error.name, os.path.basename(error.path), error.line, error.phase, type(error.__cause__)
+        wanted = name, os.path.basename(path), line, "execute", kind
+        return [] if told == wanted else [f"the error tells {told}"]
+    except BaseException as error:
+        is_signal = not issubclass(kind, Exception) and type(error) is kind
+        return [] if is_signal else [f"raised {error!r}"]
+    return ["raised nothing"]
+
+
+@pytest.mark.parametrize("path", NEW)
+def test_after_a_failure_the_mended_source_takes_over(scene, path):
+    """
+    A failed refresh leaves nothing behind that would steer the next one.
+    """
+    wanted = outcome(scene)
+    scene.reset(with_fault(path, statements(path)[-1], "OSError('disk')"))
+    with pytest.raises(ReloadError):
+        scene.registry.refresh(timeout=1)
+    scene.project.write(path, NEW[path])
+
+    scene.registry.refresh(timeout=1)
+
+    assert (scene.answers(), scene.history()) == wanted
+
+
+def outcome(scene):
+    """The answers and the history after a refresh that nothing disturbs."""
+    refreshing(scene)()
+    return scene.answers(), scene.history()

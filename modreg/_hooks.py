@@ -1,0 +1,26 @@
+"""The plain functions by which a module takes part in its own succession."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import FunctionType, MappingProxyType
+
+
+def dispose(namespace: dict[str, object]) -> None:
+    """Call the ``__dispose__()`` of a version that is about to go, if it has one; what it raises aborts."""
+    hook = namespace.get("__dispose__")
+    if type(hook) is FunctionType:
+        hook()
+
+
+def migrate(namespace: dict[str, object], former: Mapping[str, object]) -> None:
+    """
+    Call the ``__migrate__(old)`` of a version that has just come, if it has one; what it raises aborts.
+
+    Args:
+        namespace: Its namespace.
+        former: What the namespace held before, which the hook can read and not change.
+    """
+    hook = namespace.get("__migrate__")
+    if type(hook) is FunctionType:
+        hook(MappingProxyType(dict(former)))

@@ -1,0 +1,288 @@
+"""Random edits, reloads, refreshes and rollbacks against a plain model of the history and of the namespaces."""
+
+from __future__ import annotations
+
+import importlib
+import pathlib
+import sys
+import tempfile
+
+import attrs
+import pytest
+from conftest import Project
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from modreg import NoEarlierVersionError, Registry, ReloadError, SourceError, UnknownVersionError
+
+A, B, C = "machine_a", "machine_b", "machine_c"
+NAMES = (A, B, C)
+DEPENDENTS = {A: (B,), B: (), C: ()}
+SOURCES = {
+    A: "__version__ = '{n}.0'\nVALUE = {n}\ndef value(): return {n}\n",
+    B: (
+        f"from {A} import value\n__version__ = '{{n}}.0'\nVALUE = {{n}}\nCOMPUTED = value() * 10\n"
+        "def total(): return value() + {n}\n"
+    ),
+    C: "__version__ = '{n}.0'\nVALUE = {n}\nTABLE = {{'n': {n}}}\ndef value(): return TABLE['n']\n",
+}
+ENDS = {"good": "", "broken": "def f(:\n", "raising": "raise OSError('disk')\n"}
+
+
+@attrs.frozen
+class Kept:
+    """What the model knows of one version."""
+
+    number: int
+    revision: int
+    n: int
+    computed: int | None
+    restores: int | None = None
+    declined: tuple[str, int] | None = None
+
+
+class Machine(RuleBasedStateMachine):
+    """Three modules, the second of which imports from the first."""
+
+    keep = 10
+
+    def __init__(self):
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.project = Project(pathlib.Path(self.folder.name))
+        sys.path.insert(0, self.folder.name)
+        self.registry = Registry().install(roots=NAMES, keep_snapshots=self.keep)
+        self.files = {}
+        self.revision = 0
+        for name in NAMES:
+            self.write(name, "good", 1)
+        for name in NAMES:
+            self.project.load(name)
+        self.kept = {name: [Kept(1, 0, 1, 10 if name == B else None)] for name in NAMES}
+        self.commits = []
+        self.modules = {name: sys.modules[name] for name in NAMES}
+        self.held = [self.modules[A].value, self.modules[B].total, self.modules[C].value]
+
+    def teardown(self):
+        self.registry.uninstall()
+        sys.path.remove(self.folder.name)
+        for name in NAMES:
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        self.folder.cleanup()
+
+    def write(self, name, kind, n):
+        self.files[name] = kind, n
+        self.project.write(f"{name}.py", SOURCES[name].format(n=n) + ENDS[kind])
+
+    # What the model says
+
+    def last(self, name):
+        return self.kept[name][-1]
+
+    def is_changed(self, name):
+        """A source counts as changed unless it runs, or was turned away by a rollback."""
+        return self.files[name] not in (("good", self.last(name).n), self.last(name).declined)
+
+    def plan(self, seeds):
+        """What each module of a transaction executes: a dependent its new source too, if that changed."""
+        names = [*seeds, *(d for seed in seeds for d in DEPENDENTS[seed] if d not in seeds)]
+        return {
+            name: self.files[name] if name in seeds or self.is_changed(name) else ("good", self.last(name).n)
+            for name in NAMES
+            if name in names
+        }
+
+    def commit(self, values, restores=None, declined=None):
+        """Append what a transaction makes: for each module its n, in dependency order."""
+        self.revision += 1
+        for name, n in values.items():
+            self.kept[name].append(
+                Kept(
+                    len(self.kept[name]) + 1,
+                    self.revision,
+                    n,
+                    self.last(A).n * 10 if name == B else None,
+                    (restores or {}).get(name),
+                    (declined or {}).get(name),
+                )
+            )
+        self.commits.append((self.revision, set(values)))
+
+    def execute(self, operation, seeds):
+        """Do a reload or a refresh, and expect what the sources in the plan say."""
+        plan = self.plan(seeds)
+        kinds = {kind for kind, _ in plan.values()}
+        if "broken" in kinds:
+            with pytest.raises(SourceError):
+                operation()
+        elif "raising" in kinds:
+            with pytest.raises(ReloadError) as info:
+                operation()
+            assert isinstance(info.value.__cause__, OSError)
+        else:
+            operation()
+            if plan:
+                self.commit({name: n for name, (_, n) in plan.items()})
+
+    def at(self, name, revision):
+        return [kept for kept in self.kept[name] if kept.revision <= revision][-1]
+
+    def roll(self, name, revision, to=None):
+        """Roll back, and expect every module that is bound up with this one to be as it was at that revision."""
+        concerned, more = {name}, True
+        while more:
+            more = [names for number, names in self.commits if number > revision and names & concerned]
+            more = set().union(*more) - concerned
+            concerned |= more
+        wanted = {each: self.at(each, revision) for each in NAMES if each in concerned}
+
+        self.registry.rollback(name, to)
+
+        made = {}
+        for each in wanted:
+            new = self.registry.history(each)[len(self.kept[each]) :]
+            assert len(new) <= 1
+            is_as_then = (wanted[each].n, wanted[each].computed) == (self.last(each).n, self.last(each).computed)
+            assert new or is_as_then
+            if new:
+                made[each] = wanted[each]
+        if made:
+            declined = {
+                each: ("good", self.last(each).n) for each, kept in made.items() if kept.n != self.last(each).n
+            }
+            self.commit(
+                {each: kept.n for each, kept in made.items()},
+                {each: kept.number for each, kept in made.items()},
+                declined,
+            )
+
+    def root(self, name):
+        """The version whose state the current one has."""
+        kept = self.last(name)
+        while kept.restores is not None:
+            kept = self.kept[name][kept.restores - 1]
+        return kept
+
+    # What is done
+
+    @rule(name=st.sampled_from(NAMES), n=st.integers(1, 4))
+    def edit(self, name, n):
+        self.write(name, "good", n)
+
+    @rule(name=st.sampled_from(NAMES), kind=st.sampled_from(["broken", "raising"]), n=st.integers(1, 4))
+    def spoil(self, name, kind, n):
+        self.write(name, kind, n)
+
+    @rule(name=st.sampled_from(NAMES))
+    def touch(self, name):
+        self.write(name, *self.files[name])
+
+    @rule(name=st.sampled_from(NAMES), as_module=st.booleans())
+    def reload(self, name, as_module):
+        self.execute(lambda: self.registry.reload(self.modules[name] if as_module else name), [name])
+
+    @rule()
+    def refresh(self):
+        self.execute(self.registry.refresh, [name for name in NAMES if self.is_changed(name)])
+
+    @rule()
+    def apply_a_plan(self):
+        seeds = [name for name in NAMES if self.is_changed(name)]
+        self.execute(lambda: self.registry.plan().apply(), seeds)
+
+    @rule(name=st.sampled_from(NAMES))
+    def rollback(self, name):
+        root = self.root(name)
+        if root.revision == 0:
+            with pytest.raises(NoEarlierVersionError):
+                self.registry.rollback(name)
+        else:
+            self.roll(name, root.revision - 1)
+
+    @rule(name=st.sampled_from(NAMES), data=st.data())
+    def rollback_to_a_number(self, name, data):
+        number = data.draw(st.integers(1, len(self.kept[name])))
+        to = data.draw(st.sampled_from([number, self.registry.history(name)[number - 1]]))
+        self.roll(name, self.kept[name][number - 1].revision, to)
+
+    @rule(name=st.sampled_from(NAMES), n=st.integers(1, 4))
+    def rollback_to_a_specifier(self, name, n):
+        fitting = [kept for kept in self.kept[name] if kept.n < n]
+        if fitting:
+            self.roll(name, fitting[-1].revision, f"<{n}.0")
+        else:
+            with pytest.raises(UnknownVersionError):
+                self.registry.rollback(name, to=f"<{n}.0")
+
+    @precondition(lambda self: self.revision)
+    @rule(name=st.sampled_from(NAMES), number=st.integers(90, 99))
+    def rollback_to_nothing(self, name, number):
+        with pytest.raises(UnknownVersionError):
+            self.registry.rollback(name, to=number)
+
+    # What holds
+
+    @invariant()
+    def history_is_as_the_model_has_it(self):
+        for name in NAMES:
+            told = [(v.number, v.revision, v.restores) for v in self.registry.history(name)]
+            assert told == [(k.number, k.revision, k.restores) for k in self.kept[name]]
+            declared = [str(v.distribution_version) for v in self.registry.history(name)]
+            assert declared == [f"{k.n}.0" for k in self.kept[name]]
+            assert self.registry.current(name).number == len(self.kept[name])
+        assert [t.revision for t in self.registry.transactions()] == list(range(1, self.revision + 1))
+
+    @invariant()
+    def namespaces_are_as_the_model_has_them(self):
+        a, b, c = (self.last(name) for name in NAMES)
+        modules = [self.modules[name] for name in NAMES]
+        assert [sys.modules[name] for name in NAMES] == modules
+        assert [module.VALUE for module in modules] == [a.n, b.n, c.n]
+        assert modules[1].COMPUTED == b.computed
+        assert [function() for function in self.held] == [a.n, a.n + b.n, c.n]
+        assert modules[1].value is modules[0].value
+        assert modules[2].TABLE == {"n": c.n}
+
+
+class MachineWithFewSnapshots(Machine):
+    """As above, but most rollbacks have to execute the earlier source."""
+
+    keep = 2
+
+
+class MachineWithoutSnapshots(Machine):
+    """As above, and all of them have to."""
+
+    keep = 0
+
+
+SETTINGS = settings(
+    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestMachine = Machine.TestCase
+TestMachine.settings = SETTINGS
+TestMachineWithFewSnapshots = MachineWithFewSnapshots.TestCase
+TestMachineWithFewSnapshots.settings = SETTINGS
+TestMachineWithoutSnapshots = MachineWithoutSnapshots.TestCase
+TestMachineWithoutSnapshots.settings = SETTINGS
+
+
+@pytest.mark.parametrize("keep", [10, 0])
+def test_repeated_rollback_walks_further_back(project, registry, keep):
+    """
+    From 1, 2, 3 on, rollbacks make 4 (which is 2), 5 (which is 1), and then there is no earlier version.
+    """
+    registry.install(keep_snapshots=keep)
+    tax = project.load("tax", "RATE = 1\n")
+    for rate in (2, 3):
+        project.write("tax.py", f"RATE = {rate}\n")
+        registry.refresh()
+
+    rates = [registry.rollback(tax).RATE, registry.rollback(tax).RATE]
+    with pytest.raises(NoEarlierVersionError):
+        registry.rollback(tax)
+
+    assert rates == [2, 1]
+    assert [(v.number, v.restores) for v in registry.history(tax)] == [(1, None), (2, None), (3, None), (4, 2), (5, 1)]
