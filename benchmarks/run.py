@@ -83,7 +83,7 @@ class Case:
 
     def check(self, wanted: int) -> None:
         """A fast wrong answer does not count."""
-        if self.modules[0].changed() != wanted or any(m.VALUE != wanted for m in self.modules[1:]):
+        if self.modules[0].changed() != wanted or any(wanted != m.VALUE for m in self.modules[1:]):
             raise AssertionError(f"{self.leaf} does not show edit {wanted}")
 
 
@@ -138,9 +138,10 @@ def main() -> None:
         sys.path.insert(0, folder)
         cases = (("small", 60, 0), ("large", 2000, 0), ("star", 60, 100))
         rows = [run(root, *case, args.repeats) for case in cases]
-    widths = [max(len(str(row[key])) for row in [dict(zip(rows[0], rows[0])), *rows]) for key in rows[0]]
-    for row in [dict(zip(rows[0], rows[0])), *rows]:
-        print("  ".join(str(value).rjust(width) for value, width in zip(row.values(), widths)))
+    table = [{key: key for key in rows[0]}, *rows]
+    widths = [max(len(str(row[key])) for row in table) for key in rows[0]]
+    for row in table:
+        print("  ".join(str(value).rjust(width) for value, width in zip(row.values(), widths, strict=True)))
     about = {"python": platform.python_version(), "machine": platform.machine(), "load": os.getloadavg()}
     print(f"\nPython {about['python']} on {about['machine']}, load {about['load'][0]:.1f}")
     if args.json:

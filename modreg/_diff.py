@@ -14,8 +14,7 @@ from modreg._model import _table
 from modreg._snapshot import Item, Kind, Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 class ChangeKind(enum.Enum):

@@ -7,6 +7,7 @@ from collections import deque
 from datetime import UTC, datetime
 from types import CodeType
 from typing import Final
+
 import attrs
 from packaging.version import InvalidVersion, Version
 
@@ -17,7 +18,6 @@ from modreg._scan import Import
 from modreg._snapshot import Snapshot
 from modreg._source import Source
 from modreg.errors import NotTrackedError, UnknownVersionError
-
 
 GONE: Final = ""
 """Stands among hashes for a source that is not there."""

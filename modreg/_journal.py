@@ -200,7 +200,7 @@ class Contents:
             _extend(self.container, value)
 
     def merged(self, before: tuple[Any, ...], after: tuple[Any, ...]) -> tuple[Any, ...]:  # as in put()
-        now = self.get()
+        now: Any = self.get()  # as in put()
         if _is_same(now, after):
             return before
         if isinstance(self.container, dict):

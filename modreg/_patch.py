@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _abc
+import _abc  # type: ignore[import-not-found]  # CPython's own, which no stub describes
 import enum
 import functools
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ from modreg._pairs import CACHED, Pair, is_class, layout, mro, pair, rebound, ta
 ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 """Types whose values can be compared without running anybody's code."""
 
-_HAS_ANNOTATE: Final = hasattr(FunctionType, "__annotate__")  # from 3.14 on
+_OF_ATTRIBUTES: Final = (functools.cached_property, functools.singledispatchmethod)
 
 
 def forget_checks() -> None:
@@ -36,7 +36,8 @@ def _all_classes() -> list[type]:
     found: dict[int, type] = {id(object): object}
     queue: list[type] = [object]
     for cls in queue:
-        for subclass in type.__subclasses__(cls):
+        subclasses: list[type] = type.__subclasses__(cls)
+        for subclass in subclasses:
             if id(subclass) not in found:
                 found[id(subclass)] = subclass
                 queue.append(subclass)
@@ -79,14 +80,14 @@ class Twins:
         return tuple(self._pairs.values())
 
 
-def is_same(old: object, new: object) -> bool:
+def is_same(old: Any, new: Any) -> bool:  # any values
     """Whether nobody could tell *new* from *old*, as far as that shows without running their code."""
     if old is new:
         return True
     if type(old) is not type(new):
         return False
     if type(old) is tuple:
-        return len(old) == len(new) and all(map(is_same, old, new))  # type: ignore[arg-type]  # both tuples
+        return len(old) == len(new) and all(map(is_same, old, new))
     return type(old) in ATOMS and repr(old) == repr(new)  # repr tells 0.0 from -0.0, and finds NaN equal
 
 
@@ -160,7 +161,7 @@ def _become(old: Any, new: Any, twins: Twins, journal: Journal) -> None:  # any 
         journal.write(_Accessors(old), tuple(twins.kept(getattr(new, n)) for n in ("fget", "fset", "fdel")))
     elif type(old) is functools.partial:
         journal.write(_PartialState(old), _mapped_state(_PartialState(new).get(), twins))
-    elif isinstance(type(old), enum.EnumMeta) or type(old) in (functools.cached_property, functools.singledispatchmethod):
+    elif isinstance(type(old), enum.EnumMeta) or type(old) in _OF_ATTRIBUTES:
         _write_items(old.__dict__, new.__dict__, twins, journal)
 
 
@@ -195,7 +196,7 @@ def _become_function(old: FunctionType, new: FunctionType, twins: Twins, journal
     for name in ("__defaults__", "__kwdefaults__", "__doc__", "__name__", "__qualname__", "__module__"):
         _write_field(old, name, twins.kept(getattr(new, name)), journal)
     if hasattr(old, "__type_params__"):
-        _write_field(old, "__type_params__", new.__type_params__, journal)
+        _write_field(old, "__type_params__", twins.kept(getattr(new, "__type_params__")), journal)  # noqa: B009  # from 3.12 on
     if old.__dict__ or new.__dict__:
         _write_items(old.__dict__, new.__dict__, twins, journal)
     _write_annotations(old, new, journal)

@@ -16,7 +16,7 @@ from modreg import _scan
 from modreg._importer import namespace_of
 
 # importlib keeps the lock of each module under its name here; see Pending._fail.
-_module_locks: Final[dict[str, Callable[[], Any]]] = sys.modules["_frozen_importlib"]._module_locks  # type: ignore[attr-defined]  # private
+_module_locks: Final[dict[str, Callable[[], Any]]] = sys.modules["_frozen_importlib"]._module_locks
 
 
 @attrs.define(eq=False)
@@ -77,13 +77,13 @@ class Pending:
         self._classes[base] = made
         self._watched.append(spec)
         with suppress(TypeError):
-            spec.__class__ = made  # type: ignore[assignment]  # a subclass, made a line above
+            spec.__class__ = made
 
     def _take_off(self, spec: ModuleSpec) -> None:
         """Give a spec its own class back."""
         for base, made in self._classes.items():
             if type(spec) is made:
-                spec.__class__ = base  # type: ignore[assignment]  # the class it had
+                spec.__class__ = base
 
     def _class(self, base: type) -> type:
         def is_initializing(spec: ModuleSpec) -> object:
@@ -96,7 +96,7 @@ class Pending:
         def set_initializing(spec: ModuleSpec, value: object) -> None:
             spec.__dict__["_initializing"] = value
 
-        def reduce(spec: ModuleSpec, protocol: object) -> tuple[object, ...]:
+        def reduce(spec: ModuleSpec, _: object) -> tuple[object, ...]:
             return copyreg._reconstructor, (base, object, None), dict(spec.__dict__)  # type: ignore[attr-defined]  # private
 
         names = {name: getattr(base, name) for name in ("__module__", "__qualname__", "__doc__")}
@@ -135,9 +135,9 @@ class Pending:
         if not any(name.startswith(package + ".") for name in self.waiting):
             return []
         namespace = namespace_of(sys.modules.get(package)) or {}
-        names = _scan.fromlist_at(frame.f_code, frame.f_lasti)
+        names: Any = _scan.fromlist_at(frame.f_code, frame.f_lasti)
         if "*" in names:
-            names = tuple(namespace.get("__all__") or ())  # type: ignore[arg-type]  # names, or the import fails as ever
+            names = namespace.get("__all__") or ()  # whatever is no name fails in the import, as ever
         submodules = [(f"{package}.{name}", name) for name in names if isinstance(name, str)]
         return [full for full, name in submodules if namespace.get(name) is sys.modules.get(full)]
 

@@ -364,9 +364,10 @@ def _refusal(name: str, spec: ModuleSpec | None, is_recorded: bool) -> str:
 
 def _refusal_of_kind(spec: ModuleSpec) -> str:
     origin = spec.origin or ""
-    if spec.loader is BuiltinImporter or spec.origin == "built-in":
+    loader: Any = spec.loader  # these two loaders are classes, which the stubs do not know
+    if loader is BuiltinImporter or spec.origin == "built-in":
         return "it is built into the interpreter"
-    if spec.loader is FrozenImporter or spec.origin == "frozen":
+    if loader is FrozenImporter or spec.origin == "frozen":
         return "it is frozen into the interpreter"
     if origin.endswith(tuple(EXTENSION_SUFFIXES)):
         return "it is an extension module, which can be loaded only once in a process"
@@ -379,7 +380,7 @@ def _refusal_of_kind(spec: ModuleSpec) -> str:
 
 def _find(name: str, record: Record) -> ModuleSpec:
     """The spec of a module, found anew by the finders."""
-    spec = _importer.find_spec(name, _path_of_parent(name), sys.modules.get(name))  # type: ignore[arg-type]  # any object
+    spec = _importer.find_spec(name, _path_of_parent(name), sys.modules.get(name))
     if spec is None or spec.origin is None:
         if record.origin:
             _source.read(record.origin)  # says what is wrong with the file better than we could

@@ -6,6 +6,7 @@ import _thread
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from types import ModuleType
 from typing import Any, Literal, TypeVar
 
@@ -395,7 +396,7 @@ class Registry:
         start, end = self._records(dependent)[-1].name, self._records(module)[-1].name
         graph = self._planner.graph()
         chain = _graph.path(graph, start, end)
-        return tuple(graph[one][other] for one, other in zip(chain, chain[1:], strict=False))
+        return tuple(graph[one][other] for one, other in pairwise(chain))
 
     def transactions(self) -> tuple[Transaction, ...]:
         """
@@ -508,7 +509,9 @@ class Registry:
 
     def _chain(self, name: str, revision: int) -> tuple[Commit, ...]:
         """
-        The commits to take back, newest first: the module's own after *revision*, and those that changed
+        The commits to take back, newest first.
+
+        These are the module's own after *revision*, and those that changed
         any of the same modules since; a rollback and what it took back cancel out.
         """
         later = [c for c in self._history.commits if c.revision > revision]
@@ -534,7 +537,8 @@ class Registry:
         if all(commit.journal is not None for commit in chain):
             return Rollback(self._history, Cause.ROLLBACK, chain=chain, targets=targets, undoes=undoes)
         sources = {n: s for n, number in targets.items() if number and (s := self._history.record(n, number).source)}
-        draft = attrs.evolve(self._planner.restore(sources), unload=tuple(n for n, number in targets.items() if not number))
+        unload = tuple(n for n, number in targets.items() if not number)
+        draft = attrs.evolve(self._planner.restore(sources), unload=unload)
         restores = {n: number for n, number in targets.items() if number}
         return self._execution(draft, restores=restores, undoes=undoes)
 

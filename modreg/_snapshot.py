@@ -127,9 +127,8 @@ _Imager: TypeAlias = Callable[[Any, str], Image | None]  # Any: an object of the
 
 
 # By identity, for a metaclass may define what hash and == do. Most values are of these.
-_PLAIN: Final = frozenset(
-    map(id, (bool, int, float, str, bytes, tuple, list, dict, set, type(None), types.ModuleType, ModuleSpec, SourceFileLoader))
-)
+_ATOMS: Final = (bool, int, float, str, bytes, type(None))
+_PLAIN: Final = frozenset(map(id, (*_ATOMS, tuple, list, dict, set, ModuleType, ModuleSpec, SourceFileLoader)))
 
 
 def _images(objects: Iterable[object], module: str) -> tuple[Image, ...]:
@@ -277,9 +276,9 @@ class Snapshot:
         """
         for image in self.images:
             if type(image[0]) is FunctionType and len(image) == _FUNCTION:
-                _put_back_function(image)  # type: ignore[arg-type]  # told by its length
+                _put_back_function(image)
             elif len(image) == _CLASS:
-                _put_back_class(image)  # type: ignore[arg-type]  # as above
+                _put_back_class(image)
 
 
 _FUNCTION: Final = 5  # parts of a FunctionImage

@@ -313,7 +313,7 @@ def _normal(code: CodeType) -> tuple[list[object], list[CodeType]]:
     steps = _take_apart(code)
     _drop_positions(code, steps)
     _join(steps)
-    places = _places(steps)
+    places = _places(_effective(steps[0]))
     # No constant is packed to such bytes.
     within = {_mark(index): each for index, each in enumerate(code.co_consts) if isinstance(each, CodeType)}
     inner: list[CodeType] = []
@@ -458,15 +458,12 @@ def _effective(step: _Step) -> _Step:
     return step.twin or step
 
 
-def _places(steps: list[_Step]) -> dict[_Step, int]:
+def _places(first: _Step) -> dict[_Step, int]:
     """Number the steps in the order of a walk: on and on, then what jumps lead to, then what handlers do."""
     places: dict[_Step, int] = {}
-    # Last comes what no walk meets: the handlers of a `try` with nothing in it.
-    waiting = [step.handler[0] for step in reversed(steps) if step.handler is not None]
-    waiting.append(_effective(steps[0]))
+    waiting = [first]
     while waiting:
         step = waiting.pop()
-        step = step.twin or step
         if step not in places:
             places[step] = len(places)
             if step.handler is not None:

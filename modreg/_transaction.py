@@ -14,10 +14,22 @@ from typing import Any, Final
 import attrs
 
 from modreg import _scan, _source
-from modreg._hooks import dispose, migrate
 from modreg._history import GONE, Commit, History, Record
+from modreg._hooks import dispose, migrate
 from modreg._importer import namespace_of
-from modreg._journal import MISSING, PLAIN, Attribute, Cache, ClassAttribute, ClassField, Contents, Entry, Item, Journal, Namespace
+from modreg._journal import (
+    MISSING,
+    PLAIN,
+    Attribute,
+    Cache,
+    ClassAttribute,
+    ClassField,
+    Contents,
+    Entry,
+    Item,
+    Journal,
+    Namespace,
+)
 from modreg._model import Cause, Decision, Finding, Phase, Step
 from modreg._pairs import Pair, is_class, table
 from modreg._patch import Twins, forget_checks, patch
@@ -383,8 +395,9 @@ class Execution(Work):
 
     def _forget_checks(self, since: int) -> None:
         """
-        Where classes changed what they have, forget what was concluded from it: now, and when the
-        changes are taken back, which goes through the journal the other way.
+        Where classes changed what they have, forget what was concluded from it.
+
+        That is so now, and when the changes are taken back, which goes through the journal the other way.
         """
         if any(_changes_shape(entry) for entry in self.journal.entries[since:]):
             place = Cache(forget_checks)
@@ -412,7 +425,7 @@ class Execution(Work):
                 namespace.pop(name, None)
 
     def _drop_stars(self, part: Part, namespace: dict[str, object]) -> None:
-        """Names of former star imports that the present ones do not bring leave afterwards: only then are they known."""
+        """Names of former star imports that the present ones do not bring leave once these are known."""
         if part.code is None:
             return
         stays = _scan.bound_names(part.code) | _IMPORT_SYSTEM
@@ -488,8 +501,10 @@ class Execution(Work):
 
     def _revise(self, twins: Twins, since: int, nested: Iterable[str]) -> None:
         """
-        Modules in a circle with this one were executed within it, and took new objects from it: its
-        journal entries and namespaces are the places outside the window that can hold them.
+        Look after the modules in a circle with this one, which were executed within it.
+
+        They took new objects from it: their journal entries and namespaces are the places outside the
+        window that can hold them.
         """
         for entry in self.journal.entries[since:]:
             now = entry.after
@@ -514,14 +529,16 @@ class Execution(Work):
         """Move what is left of a class that could not become its new definition."""
         done = succeed(each, self.journal)
         if done.left:
-            said = f"{done.left} objects stay with the earlier {each.old.__qualname__} ({done.example}); {done.moved} were moved"
+            earlier = getattr(each.old, "__qualname__", "")
+            said = f"{done.left} objects stay with the earlier {earlier} ({done.example}); {done.moved} were moved"
             self.findings.append(Finding(code="layout", module=name, message=said))
 
 
 def _stuck(holder: object, name: str) -> Finding:
     kind = type(holder)
     what = f"{kind.__module__}.{kind.__qualname__}"
-    return Finding(code="stale-holder", module=name, message=f"an object of type {what} holds the new twin of a kept object")
+    said = f"an object of type {what} holds the new twin of a kept object"
+    return Finding(code="stale-holder", module=name, message=said)
 
 
 def _changes_shape(entry: Entry) -> bool:

@@ -9,8 +9,17 @@ import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from types import CellType, FrameType, FunctionType, GenericAlias, GetSetDescriptorType, MemberDescriptorType, MethodType, UnionType
-from typing import Any, Final
+from types import (
+    CellType,
+    FrameType,
+    FunctionType,
+    GenericAlias,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+    UnionType,
+)
+from typing import Any, Final, cast
 
 import attrs
 
@@ -115,7 +124,7 @@ def _level(twins: Twins) -> None:
     They go, but CPython exchanges classes with slots for each other, as a base or as an instance's
     class, only where their own bases are the same objects.
     """
-    classes = [(p.new, p.old) for p in twins.pairs if is_class(p.new)]
+    classes: list[tuple[Any, Any]] = [(p.new, p.old) for p in twins.pairs if is_class(p.new)]  # of any metaclass
     for new, old in sorted(classes, key=lambda each: len(mro_of(each[0]))):
         with suppress(TypeError):  # then its subclasses stay where they are, and are told of
             if new.__bases__ != old.__bases__:
@@ -150,14 +159,15 @@ class _Round:
 
     def _tables(self, holders: list[object]) -> dict[int, type]:
         """The classes whose attribute table is among *holders*: such a dict may only be written through its class."""
-        dicts = [x for x in holders if type(x) is dict]
+        dicts: list[object] = [x for x in holders if type(x) is dict]
         if not dicts:
             return {}
         wanted = {id(x) for x in dicts}
         found: dict[int, type] = {}
         for owner in self.window.holders(dicts):
             if is_class(owner):
-                found.update((id(x), owner) for x in gc.get_referents(owner) if id(x) in wanted and type(x) is dict)
+                inside = [x for x in gc.get_referents(owner) if id(x) in wanted and type(x) is dict]
+                found.update((id(x), cast("type", owner)) for x in inside)
         return found
 
     def _change(self, holder: object, owner: type | None) -> None:
@@ -193,21 +203,23 @@ def _is_left_alone(holder: object) -> bool:
     return type(module) is str and module.startswith("modreg._")
 
 
-def _remade(holder: object, kept: Kept) -> object | None:
+def _remade(holder: Any, kept: Kept) -> object | None:  # any object
     """For an immutable holder, one like it with the kept objects; `None` for any other."""
     kind = type(holder)
     if kind is tuple:
-        return tuple(map(kept, holder))  # type: ignore[call-overload,no-any-return]  # a tuple by the line above
+        return tuple(map(kept, holder))
     if kind is frozenset:
-        return frozenset(map(kept, holder))  # type: ignore[call-overload]  # as above
+        return frozenset(map(kept, holder))
     if kind is MethodType:
-        return MethodType(kept(holder.__func__), kept(holder.__self__))  # type: ignore[attr-defined]  # as above
+        return MethodType(kept(holder.__func__), kept(holder.__self__))
     if kind is GenericAlias:
-        return GenericAlias(kept(holder.__origin__), tuple(map(kept, holder.__args__)))  # type: ignore[attr-defined]
+        return GenericAlias(kept(holder.__origin__), tuple(map(kept, holder.__args__)))
     if kind is UnionType:
-        return functools.reduce(operator.or_, map(kept, holder.__args__))  # type: ignore[attr-defined]  # as above
+        union: object = functools.reduce(operator.or_, map(kept, holder.__args__))
+        return union
     if tuple in mro(holder) and not is_class(holder):
-        return tuple.__new__(kept(kind), map(kept, holder))  # type: ignore[call-overload]  # a named tuple, say
+        named: object = tuple.__new__(kept(kind), map(kept, holder))
+        return named
     return None
 
 
@@ -274,8 +286,10 @@ def _in_descriptor(holder: Any, kept: Kept) -> bool:  # any object
     elif type(holder) in (staticmethod, classmethod):
         holder.__init__(kept(holder.__func__))
     elif type(holder) is functools.partial:
-        function, args, keywords, attributes = holder.__reduce__()[2]
-        holder.__setstate__((kept(function), kept(args), {k: kept(v) for k, v in keywords.items()}, attributes))
+        state: Any = holder.__reduce__()[2]  # as its own pickling gives and takes it
+        function, args, keywords, attributes = state
+        set_state: Any = holder.__setstate__  # type: ignore[attr-defined]  # not in the stubs
+        set_state((kept(function), kept(args), {k: kept(v) for k, v in keywords.items()}, attributes))
     else:
         return False
     return True

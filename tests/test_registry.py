@@ -1,0 +1,1160 @@
+"""Each public call in its ordinary use."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import shutil
+import sys
+import threading
+
+import pytest
+
+import modreg
+from modreg import (
+    Cause,
+    Decision,
+    EdgeKind,
+    NotLoadedError,
+    Registry,
+    ReloadError,
+    TransactionAborted,
+    TransactionCommitted,
+    VersionCommitted,
+)
+
+
+@pytest.fixture
+def chain(project, registry):
+    """Three modules, each of which imports from the one before."""
+    project.write("base.py", "RATE = 1\ndef rate(): return 1\n")
+    project.write("tax.py", "from base import rate\nNET = rate() * 10\n")
+    project.write("bill.py", "import tax\nTOTAL = tax.NET + 1\n")
+    bill = project.load("bill")
+    return sys.modules["base"], sys.modules["tax"], bill
+
+
+def numbers(registry, name):
+    return [version.number for version in registry.history(name)]
+
+
+# Installation
+
+
+def test_install_twice_is_one_installation(project):
+    """
+    A second install adds no finder, and one uninstall takes everything back.
+    """
+    registry, before = Registry(), list(sys.meta_path)
+
+    made = registry.install()
+    once = list(sys.meta_path)
+    again = registry.install(removed="drop")
+    twice = list(sys.meta_path)
+    registry.uninstall()
+
+    assert made is again is registry
+    assert len(once) == len(before) + 1
+    assert twice == once
+    assert sys.meta_path == before
+
+
+def test_second_install_changes_the_options(project, registry):
+    """
+    The options of the last install are in force.
+    """
+    tax = project.load("tax", "RATE = 1\ndef gone(): pass\n")
+    registry.install(removed="drop")
+    project.write("tax.py", "RATE = 2\n")
+
+    registry.refresh()
+
+    assert not hasattr(tax, "gone")
+
+
+def test_uninstall_without_install_does_nothing(project):
+    """
+    Without an installation there is nothing to take back.
+    """
+    before = list(sys.meta_path)
+
+    Registry().uninstall()
+
+    assert sys.meta_path == before
+
+
+def test_uninstall_keeps_modules_and_history(project, registry):
+    """
+    After uninstall modules stay loaded, the history can be read, and imports leave no version.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+
+    registry.uninstall()
+    project.load("other", "RATE = 1\n")
+
+    assert sys.modules["tax"] is tax
+    assert numbers(registry, "tax") == [1]
+    assert registry.current("other").cause is Cause.ADOPTED
+    registry.install()
+
+
+def test_roots_limit_what_a_refresh_touches(project, registry):
+    """
+    Roots match on dots, never on substrings; what lies outside is left alone.
+    """
+    registry.install(roots=["tax"])
+    tax, taxi = project.load("tax", "RATE = 1\n"), project.load("taxi", "RATE = 1\n")
+    for name in ("tax", "taxi"):
+        project.write(f"{name}.py", "RATE = 2\n")
+
+    done = registry.refresh()
+
+    assert [step.module for step in done.steps] == ["tax"]
+    assert (tax.RATE, taxi.RATE) == (2, 1)
+
+
+def test_explicit_reload_puts_a_module_in_scope(project, registry):
+    """
+    What was asked for by name once takes part in later refreshes.
+    """
+    registry.install(roots=["elsewhere"])
+    tax = project.load("tax", "RATE = 1\n")
+    registry.reload(tax)
+    project.write("tax.py", "RATE = 2\n")
+
+    registry.refresh()
+
+    assert tax.RATE == 2
+
+
+def test_the_functions_of_the_package_are_one_registry(project):
+    """
+    The functions of the package are the methods of one default registry.
+    """
+    before = list(sys.meta_path)
+    modreg.install(roots=["tax"])
+    try:
+        tax = project.load("tax", "RATE = 1\n")
+        project.write("tax.py", "RATE = 2\n")
+
+        done = modreg.refresh()
+
+        assert tax.RATE == 2
+        assert modreg.transactions()[-1] == done
+        assert [v.number for v in modreg.history(tax)] == [1, 2]
+        assert modreg.rollback(tax).RATE == 1
+    finally:
+        modreg.uninstall()
+    assert sys.meta_path == before
+
+
+# Adoption
+
+
+def test_reload_without_install_adopts(project):
+    """
+    A module that was loaded before the registry existed is its version 1 at the first need.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    project.write("tax.py", "RATE = 2\n")
+    registry = Registry()
+
+    registry.reload(tax)
+
+    assert tax.RATE == 2
+    assert [v.cause for v in registry.history(tax)] == [Cause.ADOPTED, Cause.RELOAD]
+
+
+def test_dependents_loaded_before_install_take_part(project):
+    """
+    Adopted modules have edges, too.
+    """
+    project.write("base.py", "RATE = 1\n")
+    tax = project.load("tax", "from base import RATE\nNET = RATE * 10\n")
+    registry = Registry()
+    project.write("base.py", "RATE = 2\n")
+
+    registry.reload("base")
+
+    assert tax.NET == 20
+
+
+def test_module_past_the_finders_is_adopted(project, registry):
+    """
+    A module that a host put into `sys.modules` itself is found by its spec.
+    """
+    path = project.write("odd.py", "RATE = 1\n")
+    spec = importlib.util.spec_from_file_location("odd", path)
+    odd = importlib.util.module_from_spec(spec)
+    sys.modules["odd"] = odd
+    spec.loader.exec_module(odd)
+    project.write("odd.py", "RATE = 2\n")
+
+    registry.reload(odd)
+
+    assert odd.RATE == 2
+
+
+# Reload
+
+
+def test_reload_returns_the_module(project, registry):
+    """
+    As `importlib.reload`: the module that `sys.modules` holds, whether it was given or named.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+
+    results = registry.reload(tax), registry.reload("tax")
+
+    assert results == (tax, tax)
+    assert sys.modules["tax"] is tax
+
+
+def test_reload_of_unchanged_source_executes_again(project, registry):
+    """
+    Asked for by name, a module is executed again and has a new version.
+    """
+    tax = project.load("tax", "try:\n    RUNS += 1\nexcept NameError:\n    RUNS = 1\n")
+
+    registry.reload(tax)
+
+    assert tax.RUNS == 2
+    assert numbers(registry, tax) == [1, 2]
+
+
+def test_reload_keeps_the_identity_of_definitions(project, registry):
+    """
+    What was held of a module is what the new source defines.
+    """
+    tax = project.load("tax", "def rate(): return 1\nclass Bill:\n    def total(self): return 1\n")
+    rate, cls, bill = tax.rate, tax.Bill, tax.Bill()
+    project.write("tax.py", "def rate(): return 2\nclass Bill:\n    def total(self): return 2\n")
+
+    registry.reload(tax)
+
+    assert (tax.rate, tax.Bill) == (rate, cls)
+    assert (rate(), bill.total()) == (2, 2)
+
+
+def test_reload_brings_dependents_up_to_date(chain, project, registry):
+    """
+    Dependents are executed after what they depend on, in one transaction.
+    """
+    base, tax, bill = chain
+    project.write("base.py", "RATE = 2\ndef rate(): return 2\n")
+
+    registry.reload(base)
+
+    assert (tax.NET, bill.TOTAL) == (20, 21)
+    assert [v.name for v in registry.transactions()[-1].versions] == ["base", "tax", "bill"]
+
+
+def test_reload_finds_edits_of_the_same_size_in_the_same_second(project, registry):
+    """
+    A ``.pyc`` is never trusted, nor are time and size together: the bytes are read.
+    """
+    sys.dont_write_bytecode = False
+    tax = project.load("tax", "RATE = 1\n")
+    status = os.stat(tax.__file__)
+    (project.root / "tax.py").write_text("RATE = 2\n")
+    os.utime(tax.__file__, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    registry.reload(tax)
+
+    assert tax.RATE == 2
+
+
+def test_importlib_reload_is_recorded(project, registry):
+    """
+    A reload by others is a version with its own cause.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    project.write("tax.py", "RATE = 2\n")
+
+    importlib.reload(tax)
+
+    assert [v.cause for v in registry.history(tax)] == [Cause.IMPORT, Cause.IMPORTLIB]
+
+
+# Refresh
+
+
+def test_refresh_leaves_unchanged_modules_alone(project, registry):
+    """
+    Without a changed source a refresh is no transaction: it is false and makes no revision.
+    """
+    project.load("tax", "RATE = 1\n")
+
+    done = registry.refresh()
+
+    assert not done
+    assert (done.revision, done.versions, done.steps) == (0, (), ())
+    assert registry.transactions() == ()
+
+
+def test_refresh_takes_no_touch_for_an_edit(project, registry):
+    """
+    A file with another time and the same bytes is unchanged.
+    """
+    project.load("tax", "RATE = 1\n")
+    project.write("tax.py", "RATE = 1\n")
+
+    done = registry.refresh()
+
+    assert not done
+
+
+def test_refresh_updates_only_what_changed(project, registry):
+    """
+    Of two modules that have nothing to do with each other only the edited one is executed.
+    """
+    tax, other = project.load("tax", "RATE = 1\n"), project.load("other", "RATE = []\n")
+    kept = other.RATE
+    project.write("tax.py", "RATE = 2\n")
+
+    done = registry.refresh()
+
+    assert tax.RATE == 2
+    assert other.RATE is kept
+    assert [v.name for v in done.versions] == ["tax"]
+
+
+def test_refresh_sees_an_edit_in_the_same_second_with_the_same_size(project, registry):
+    """
+    A file that was written just now is read, whatever its time and size say.
+    """
+    file = project.root / "tax.py"
+    file.write_text("RATE = 1\n")
+    importlib.invalidate_caches()
+    tax = importlib.import_module("tax")
+    status = file.stat()
+    file.write_text("RATE = 2\n")
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    registry.refresh()
+
+    assert tax.RATE == 2
+
+
+def test_refresh_sees_a_replaced_file_with_time_and_size_of_the_old_one(project, registry):
+    """
+    A file put in the place of another is another file.
+    """
+    file = project.write("tax.py", "RATE = 1\n")
+    tax = project.load("tax")
+    status = file.stat()
+    new = project.root / "tax.new"
+    new.write_text("RATE = 2\n")
+    os.utime(new, ns=(status.st_atime_ns, status.st_mtime_ns))
+    new.replace(file)
+
+    registry.refresh()
+
+    assert tax.RATE == 2
+
+
+def test_refresh_is_one_transaction(project, registry):
+    """
+    Everything that changed is one revision, and goes back as one.
+    """
+    a, b = project.load("a", "N = 1\n"), project.load("b", "N = 1\n")
+    for name in ("a", "b"):
+        project.write(f"{name}.py", "N = 2\n")
+
+    done = registry.refresh()
+    registry.rollback("a")
+
+    assert [v.revision for v in done.versions] == [1, 1]
+    assert (a.N, b.N) == (1, 1)
+
+
+# Names that left the source
+
+
+GONE = '"""Old words."""\nfrom shelf import *\nRATE = 1\ndef gone(): return 1\nclass Gone: pass\n'
+
+
+def test_names_that_left_the_source_linger(project, registry):
+    """
+    By default they stay, as with `importlib.reload`, and the diff lists them as lingering.
+    """
+    project.load("shelf", "def lent(): return 1\n")
+    tax = project.load("tax", GONE)
+    project.write("tax.py", "RATE = 2\n")
+
+    registry.refresh()
+
+    assert (tax.gone(), tax.lent()) == (1, 1)
+    assert tax.Gone
+    assert "gone" in str(registry.diff(tax))
+
+
+def test_names_that_left_the_source_are_dropped(project, dropping):
+    """
+    With ``removed="drop"`` they leave: definitions, names of a star import, the docstring.
+    """
+    project.load("shelf", "def lent(): return 1\n")
+    tax = project.load("tax", GONE)
+    project.write("tax.py", "RATE = 2\n")
+
+    dropping.refresh()
+
+    assert [name for name in ("gone", "Gone", "lent") if hasattr(tax, name)] == []
+    assert tax.__doc__ is None
+    assert tax.RATE == 2
+
+
+def test_names_that_no_source_binds_are_kept(project, dropping):
+    """
+    What was put in from outside, what the import system set and what a submodule's import bound stay.
+    """
+    shop = project.load("shop.__init__", "RATE = 1\ndef gone(): pass\n")
+    till = project.load("shop.till", "RATE = 1\n")
+    shop.injected = marker = object()
+    project.write("shop/__init__.py", "RATE = 2\n")
+
+    dropping.refresh()
+
+    assert shop.injected is marker
+    assert shop.till is till
+    assert shop.__spec__.name == "shop"
+    assert not hasattr(shop, "gone")
+
+
+def test_dropped_names_do_not_steer_the_new_source(project, dropping):
+    """
+    They leave before the execution: a guard in the new source finds them gone.
+    """
+    tax = project.load("tax", "helper = 1\n")
+    project.write("tax.py", "if 'helper' not in globals():\n    FRESH = True\n")
+
+    dropping.refresh()
+
+    assert tax.FRESH
+
+
+def test_guarded_state_survives(project, dropping):
+    """
+    A name that the new source can bind stays for the execution, so that a guard keeps its value.
+    """
+    source = "try:\n    CACHE\nexcept NameError:\n    CACHE = {}\nRATE = 1\n"
+    tax = project.load("tax", source)
+    tax.CACHE["key"] = 1
+    project.write("tax.py", source.replace("RATE = 1", "RATE = 2"))
+
+    dropping.refresh()
+
+    assert (tax.CACHE, tax.RATE) == ({"key": 1}, 2)
+
+
+def test_star_names_follow_their_source(project, dropping):
+    """
+    A name that the star-imported module no longer has leaves with it.
+    """
+    project.load("shelf", "def lent(): return 1\ndef more(): return 1\n")
+    tax = project.load("tax", "from shelf import *\n")
+    project.write("shelf.py", "def lent(): return 2\n")
+
+    dropping.refresh()
+
+    assert tax.lent() == 2
+    assert not hasattr(tax, "more")
+
+
+# Rollback
+
+
+def test_rollback_brings_back_everything_the_transaction_changed(chain, project, registry):
+    """
+    Dependents that the transaction executed go back with the module, and held functions with their names.
+    """
+    base, tax, bill = chain
+    rate = base.rate
+    project.write("base.py", "RATE = 2\ndef rate(): return 2\nMORE = 1\n")
+    registry.refresh()
+
+    returned = registry.rollback("tax")
+
+    assert returned is tax
+    assert (base.RATE, rate(), tax.NET, bill.TOTAL) == (1, 1, 10, 11)
+    assert not hasattr(base, "MORE")
+    assert [v.restores for v in registry.transactions()[-1].versions] == [1, 1, 1]
+    assert registry.transactions()[-1].undoes == (1,)
+
+
+def test_rollback_returns_to_the_namespace_as_it_last_lived(project, registry):
+    """
+    A name that changed after the execution comes back as it was when the version was superseded.
+    """
+    tax = project.load("tax", "RATE = 1\nMODE = 'slow'\n")
+    tax.MODE = "fast"
+    project.write("tax.py", "RATE = 2\nMODE = 'slow'\n")
+    registry.refresh()
+
+    registry.rollback(tax)
+
+    assert (tax.RATE, tax.MODE) == (1, "fast")
+
+
+def test_rollback_restores_classes_and_their_instances(project, registry):
+    """
+    A class has its former attributes and bases again, and so have its instances.
+    """
+    tax = project.load("tax", "class Bill:\n    def total(self): return 1\n")
+    bill, table = tax.Bill(), dict(vars(tax.Bill))
+    project.write("tax.py", "class More: pass\nclass Bill(More):\n    def total(self): return 2\n    def new(self): pass\n")
+    registry.refresh()
+
+    registry.rollback(tax)
+
+    assert dict(vars(tax.Bill)) == table
+    assert tax.Bill.__bases__ == (object,)
+    assert bill.total() == 1
+
+
+@pytest.mark.parametrize("keep", [10, 0])
+@pytest.mark.parametrize("form", ["number", "version", "specifier", "exact"])
+def test_rollback_to(project, registry, keep, form):
+    """
+    A number, a version or a specifier name the version; the newest that fits is meant.
+    """
+    registry.install(keep_snapshots=keep)
+    tax = project.load("tax", "__version__ = '1.0'\n")
+    for declared in ("1.5", "2.0", "3.0b1"):
+        project.write("tax.py", f"__version__ = {declared!r}\n")
+        registry.refresh()
+    to = {"number": 2, "version": registry.history(tax)[1], "specifier": "<2.0", "exact": "==1.5"}[form]
+
+    registry.rollback(tax, to)
+
+    assert tax.__version__ == "1.5"
+    assert registry.current(tax).restores == 2
+
+
+def test_specifier_takes_pre_releases(project, registry):
+    """
+    A version in history is there because it ran: a pre-release fits a specifier, too.
+    """
+    tax = project.load("tax", "__version__ = '3.0b1'\n")
+    project.write("tax.py", "__version__ = '4.0'\n")
+    registry.refresh()
+
+    registry.rollback(tax, to="<4")
+
+    assert tax.__version__ == "3.0b1"
+
+
+def test_rollback_to_the_current_version_does_nothing(project, registry):
+    """
+    What runs already need not be brought back.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    project.write("tax.py", "RATE = 2\n")
+    registry.refresh()
+
+    registry.rollback(tax, to=2)
+
+    assert numbers(registry, tax) == [1, 2]
+
+
+def test_rollback_of_a_rollback(project, registry):
+    """
+    A later version can be brought back again by its number.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    project.write("tax.py", "RATE = 2\n")
+    registry.refresh()
+    registry.rollback(tax)
+
+    registry.rollback(tax, to=2)
+
+    assert tax.RATE == 2
+    assert [v.restores for v in registry.history(tax)] == [None, None, 1, 2]
+
+
+def test_refresh_leaves_a_declined_source_alone(project, registry):
+    """
+    After a rollback the file still holds the newer source; a refresh takes it only after another edit.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    project.write("tax.py", "RATE = 2\n")
+    registry.refresh()
+    registry.rollback(tax)
+
+    idle = registry.refresh()
+    project.write("tax.py", "RATE = 3\n")
+    registry.refresh()
+
+    assert not idle
+    assert tax.RATE == 3
+
+
+def test_rollback_keeps_what_came_later_in_containers(project, registry):
+    """
+    Contents go back only as far as the transaction changed them.
+    """
+    shelf = project.load("shelf", "BOOKS = []\n")
+    tax = project.load("tax", "import shelf\nshelf.BOOKS.append('old')\n")
+    project.write("tax.py", "import shelf\nshelf.BOOKS.append('new')\n")
+    registry.refresh()
+    shelf.BOOKS.append("later")
+
+    registry.rollback(tax)
+
+    assert shelf.BOOKS == ["old", "later"]
+
+
+# Plans
+
+
+def test_plan_runs_nothing(chain, project, registry):
+    """
+    A plan tells steps and reasons, and leaves modules and history as they are.
+    """
+    base, tax, _ = chain
+    project.write("base.py", "RATE = 2\nraise OSError('never')\n")
+
+    plan = registry.plan("base")
+
+    assert [(s.module, s.decision) for s in plan.steps] == [(n, Decision.EXECUTE) for n in ("base", "tax", "bill")]
+    assert plan.cause is Cause.RELOAD
+    assert "it imports base" in str(plan)
+    assert (base.RATE, tax.NET) == (1, 10)
+    assert numbers(registry, "base") == [1]
+
+
+def test_plan_of_a_refresh_is_empty_without_an_edit(chain, registry):
+    """
+    Nothing to do is a false plan that says so.
+    """
+    plan = registry.plan()
+
+    assert not plan
+    assert "nothing to do" in str(plan)
+
+
+def test_plan_is_applied(chain, project, registry):
+    """
+    Applying a plan is the transaction that it told, made anew where files changed since.
+    """
+    _, tax, bill = chain
+    project.write("base.py", "def rate(): return 2\n")
+    plan = registry.plan()
+    project.write("base.py", "def rate(): return 3\n")
+
+    done = plan.apply()
+
+    assert done.steps == plan.steps
+    assert (tax.NET, bill.TOTAL) == (30, 31)
+    assert registry.transactions() == (done,)
+
+
+# Questions
+
+
+def test_history_tells_each_version(project, registry):
+    """
+    Numbers without gaps, revisions, causes, hashes, declared versions and imports.
+    """
+    project.load("shelf", "")
+    project.load("tax", "import shelf\n__version__ = '1.0'\n")
+    project.write("tax.py", "__version__ = '2.0'\n")
+    registry.refresh()
+
+    first, second = registry.history("tax")
+
+    assert (first.number, first.revision, first.cause, str(first.distribution_version)) == (1, 0, Cause.IMPORT, "1.0")
+    assert (second.number, second.revision, second.cause) == (2, 1, Cause.REFRESH)
+    assert (first.imports, second.imports) == (("shelf",), ())
+    assert first.source_hash != second.source_hash
+    assert first.origin == str(project.root / "tax.py")
+    assert registry.current("tax") == second
+
+
+def test_diff_of_the_last_two_versions(project, registry):
+    """
+    Without numbers the version before and the current one are compared.
+    """
+    project.load("tax", "RATE = 1\ndef rate(a): return 1\n")
+    project.write("tax.py", "RATE = 2\ndef rate(a, b): return 1\nNEW = 1\n")
+    registry.refresh()
+
+    said = str(registry.diff("tax"))
+
+    assert all(word in said for word in ("RATE", "rate", "(a, b)", "NEW"))
+
+
+def test_diff_of_any_two_versions(project, registry):
+    """
+    Any two versions can be compared, in either direction.
+    """
+    project.load("tax", "RATE = 1\n")
+    for rate in (2, 3):
+        project.write("tax.py", f"RATE = {rate}\n")
+        registry.refresh()
+
+    forward, back = str(registry.diff("tax", 1, 3)), str(registry.diff("tax", 3, 1))
+
+    assert forward.index("1") < forward.rindex("3")
+    assert forward != back
+
+
+def test_dependencies_and_dependents(chain, registry):
+    """
+    Edges tell who uses whom and how.
+    """
+    assert [(e.dependency, e.kind, e.names) for e in registry.dependencies("tax")] == [
+        ("base", EdgeKind.BINDING, ("rate",))
+    ]
+    assert [(e.dependent, e.kind) for e in registry.dependents("tax")] == [("bill", EdgeKind.REFERENCE)]
+
+
+def test_why_is_the_shortest_chain(chain, registry):
+    """
+    The edges from the dependent to the module, none where there is no dependence.
+    """
+    edges = registry.why("base", "bill")
+
+    assert [(e.dependent, e.dependency) for e in edges] == [("bill", "tax"), ("tax", "base")]
+    assert registry.why("bill", "base") == ()
+
+
+def test_questions_change_nothing(chain, registry):
+    """
+    Asking makes no version, no transaction and no difference in a namespace.
+    """
+    before = [dict(vars(module)) for module in chain]
+
+    for module in chain:
+        registry.history(module), registry.current(module)
+        registry.dependencies(module), registry.dependents(module), registry.why(module, "bill")
+
+    assert [dict(vars(module)) for module in chain] == before
+    assert [numbers(registry, module) for module in chain] == [[1], [1], [1]]
+
+
+def test_module_out_of_scope_has_a_history(registry):
+    """
+    Modules of the standard library are adopted when asked for.
+    """
+    version = registry.current("textwrap")
+
+    assert version.number == 1
+    assert version.name == "textwrap"
+
+
+def test_transactions_are_told_in_order(project, registry):
+    """
+    Each commit with its revision, cause and versions.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    registry.reload(tax)
+    project.write("tax.py", "RATE = 2\n")
+    registry.refresh()
+    registry.rollback(tax)
+
+    told = registry.transactions()
+
+    assert [t.revision for t in told] == [1, 2, 3]
+    assert [t.cause for t in told] == [Cause.RELOAD, Cause.REFRESH, Cause.ROLLBACK]
+    assert [t.versions[0].number for t in told] == [2, 3, 4]
+    assert told[-1].undoes == (2,)
+    assert "revision 3" in str(told[-1])
+
+
+# Events
+
+
+def test_subscribers_hear_what_is_true(project, registry):
+    """
+    A commit is told version by version and then as a whole, an abort with its error.
+    """
+    heard = []
+    tax = project.load("tax", "RATE = 1\n")
+    registry.subscribe(heard.append)
+    project.write("tax.py", "RATE = 2\n")
+    done = registry.refresh()
+    project.write("tax.py", "raise OSError\n")
+    with pytest.raises(ReloadError) as info:
+        registry.refresh()
+
+    assert heard == [
+        VersionCommitted(version=registry.current(tax)),
+        TransactionCommitted(transaction=done),
+        TransactionAborted(error=info.value),
+    ]
+
+
+def test_subscription_ends(project, registry):
+    """
+    What subscribe returns ends that subscription alone, however often it is called.
+    """
+    heard, others = [], []
+    end = registry.subscribe(heard.append)
+    registry.subscribe(others.append)
+    tax = project.load("tax", "RATE = 1\n")
+
+    end()
+    end()
+    registry.reload(tax)
+
+    assert heard == []
+    assert len(others) == 2
+
+
+def test_subscriber_that_raises_is_logged_and_dropped(project, registry, caplog):
+    """
+    Watching a reload must not break it: the others hear all, the one that raised nothing more.
+    """
+    calls, heard = [], []
+
+    def broken(event):
+        calls.append(event)
+        raise RuntimeError("no")
+
+    tax = project.load("tax", "RATE = 1\n")
+    registry.subscribe(broken)
+    registry.subscribe(heard.append)
+
+    with caplog.at_level(logging.ERROR, "modreg"):
+        registry.reload(tax)
+        registry.reload(tax)
+
+    assert len(calls) == 1
+    assert len(heard) == 4
+    assert "a subscriber raised" in caplog.text
+
+
+def test_transaction_after_an_event(project, registry):
+    """
+    When an event is told the transaction is over, and its state can be asked for.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    seen = []
+    registry.subscribe(lambda event: seen.append((tax.RATE, registry.current(tax).number, len(registry.transactions()))))
+    project.write("tax.py", "RATE = 2\n")
+
+    registry.refresh()
+
+    assert seen == [(2, 2, 1), (2, 2, 1)]
+
+
+# Files that come and go
+
+
+def test_module_added_by_new_code(project, registry):
+    """
+    A module that new code imports for the first time is part of the transaction, and leaves with its rollback.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    project.write("extra.py", "RATE = 7\n")
+    project.write("tax.py", "import extra\nRATE = extra.RATE\n")
+
+    done = registry.refresh()
+    rate = tax.RATE
+    registry.rollback(tax)
+
+    assert rate == 7
+    assert {v.name for v in done.versions} == {"tax", "extra"}
+    assert "extra" not in sys.modules
+    assert (tax.RATE, hasattr(tax, "extra")) == (1, False)
+
+
+def test_submodule_added_by_new_code(project, registry):
+    """
+    The attribute that the import of a submodule sets in its package goes with it.
+    """
+    shop = project.load("shop.__init__", "RATE = 1\n")
+    project.write("shop/till.py", "RATE = 7\n")
+    project.write("shop/__init__.py", "from . import till\nRATE = till.RATE\n")
+
+    registry.refresh()
+    rate = shop.RATE
+    registry.rollback(shop)
+
+    assert rate == 7
+    assert not hasattr(shop, "till")
+    assert "shop.till" not in sys.modules
+
+
+def test_failed_refresh_unloads_what_it_added(project, registry):
+    """
+    A module that was imported for the first time by a failed transaction was never there.
+    """
+    project.load("tax", "RATE = 1\n")
+    project.write("extra.py", "RATE = 7\n")
+    project.write("tax.py", "import extra\nraise OSError\n")
+
+    with pytest.raises(ReloadError):
+        registry.refresh()
+
+    assert "extra" not in sys.modules
+    project.write("tax.py", "import extra\n")
+    assert [v.name for v in registry.refresh().versions].count("extra") == 1
+
+
+def test_deleted_module_leaves(project, registry):
+    """
+    A module whose file is gone, and that nothing imports any more, leaves `sys.modules`; a rollback brings it back.
+    """
+    extra = project.load("extra", "RATE = 7\n")
+    tax = project.load("tax", "import extra\nRATE = extra.RATE\n")
+    (project.root / "extra.py").unlink()
+    project.write("tax.py", "RATE = 1\n")
+
+    done = registry.refresh()
+    is_gone = "extra" not in sys.modules
+    registry.rollback(tax)
+
+    assert done.unloaded == ("extra",)
+    assert is_gone
+    assert sys.modules["extra"] is extra
+    assert tax.RATE == 7
+
+
+def test_deleted_module_that_is_still_imported_fails(project, registry):
+    """
+    Where a dependent imports what is gone, a fresh interpreter would fail, and so does the refresh.
+    """
+    extra = project.load("extra", "RATE = 7\n")
+    tax = project.load("tax", "import extra\n")
+    (project.root / "extra.py").unlink()
+
+    with pytest.raises(ReloadError) as info:
+        registry.refresh()
+
+    assert isinstance(info.value.__cause__, ModuleNotFoundError)
+    assert info.value.name == "tax"
+    assert sys.modules["extra"] is extra
+    assert tax.extra is extra
+
+
+def test_module_becomes_a_package_and_back(project, registry):
+    """
+    Spec, path and submodules follow the files, in the same module object.
+    """
+    shop = project.load("shop", "RATE = 1\n")
+    (project.root / "shop.py").unlink()
+    project.write("shop/till.py", "RATE = 2\n")
+    project.write("shop/__init__.py", "from shop.till import RATE\n")
+
+    registry.refresh()
+    as_package = shop.RATE, shop.__path__, shop.__spec__.submodule_search_locations
+    shutil.rmtree(project.root / "shop")
+    project.write("shop.py", "RATE = 3\n")
+    registry.refresh()
+
+    assert as_package == (2, [str(project.root / "shop")], [str(project.root / "shop")])
+    assert (shop.RATE, hasattr(shop, "__path__"), shop.__spec__.submodule_search_locations) == (3, False, None)
+    assert sys.modules["shop"] is shop
+    assert shop.__file__ == str(project.root / "shop.py")
+
+
+def test_missing_optional_module_arrives(project, registry):
+    """
+    A dependent that caught the absence of a module takes it once it is there.
+    """
+    tax = project.load("tax", "try:\n    import extra\nexcept ImportError:\n    extra = None\n")
+    project.write("extra.py", "RATE = 1\n")
+
+    registry.refresh()
+
+    assert tax.extra.RATE == 1
+
+
+# The order of a fresh interpreter
+
+
+def test_circle_is_executed_in_the_order_of_a_fresh_interpreter(project, registry):
+    """
+    Where the new sources import in another order than the old ones, that order is followed.
+    """
+    log = project.load("log", "ORDER = []\n")
+    project.write("one.py", "import log\nlog.ORDER.append('one')\nimport two\nONE = 1\n")
+    project.write("two.py", "import log\nimport one\nlog.ORDER.append('two')\n")
+    project.load("one")
+    log.ORDER.clear()
+    project.write("one.py", "import log, two\nlog.ORDER.append('one')\nONE = 2\n")
+    project.write("two.py", "import log\nlog.ORDER.append('two')\nimport one\n")
+
+    registry.refresh()
+
+    assert log.ORDER == ["two", "one"]
+
+
+def test_new_imports_nest_where_the_statement_is(project, registry):
+    """
+    A pending module is executed by the first import that asks for it, in the middle of another's execution.
+    """
+    log = project.load("log", "ORDER = []\n")
+    project.write("lower.py", "import log\nlog.ORDER.append('lower')\n")
+    project.write("upper.py", "import log\nlog.ORDER.append('upper')\n")
+    project.load("lower")
+    project.load("upper")
+    log.ORDER.clear()
+    project.write("lower.py", "import log\nlog.ORDER.append('lower begins')\nimport upper\nlog.ORDER.append('lower ends')\n")
+    project.write("upper.py", "import log\nlog.ORDER.append('upper is new')\n")
+
+    registry.reload("upper")
+    log.ORDER.clear()
+    project.write("upper.py", "import log\nlog.ORDER.append('upper again')\n")
+    registry.refresh()
+
+    assert log.ORDER == ["upper again", "lower begins", "lower ends"] or log.ORDER == [
+        "lower begins",
+        "upper again",
+        "lower ends",
+    ]
+
+
+@pytest.mark.parametrize(
+    "importing",
+    [
+        "import lower",
+        "from lower import VALUE",
+        "import importlib\nimportlib.import_module('lower')",
+        "__import__('lower')",
+        "from lower import *",
+    ],
+)
+def test_half_run_package_executes_what_it_imports(project, registry, importing):
+    """
+    Every kind of import of a pending module executes it there and then.
+    """
+    project.write("shop/__init__.py", "")
+    project.write("shop/a.py", "import shop.z\nN = 1\n")
+    project.write("shop/z.py", "N = 1\n")
+    project.load("lower", "VALUE = 1\n")
+    upper = project.load("upper", "SEEN = 1\n")
+    project.write("lower.py", "VALUE = 2\n")
+    project.write("upper.py", f"{importing}\nimport sys\nSEEN = sys.modules['lower'].VALUE\n")
+
+    registry.refresh()
+
+    assert upper.SEEN == 2
+
+
+def test_nested_failure_passes_through_a_guard(project, registry):
+    """
+    A module that raises ImportError while another imports it in ``try`` leaves the other with its fall-back.
+    """
+    project.load("fast", "NAME = 'fast'\n")
+    tax = project.load("tax", "try:\n    import fast as engine\nexcept ImportError:\n    engine = None\n")
+    project.write("fast.py", "raise ImportError('not here')\n")
+    project.write("tax.py", "try:\n    import fast as engine\nexcept ImportError:\n    engine = None\nMORE = 1\n")
+
+    done = registry.refresh() if _is_caught(registry) else None
+
+    assert tax.engine is None
+    assert tax.MORE == 1
+    assert "fast" not in sys.modules
+    assert "fast" not in {v.name for v in done.versions}
+
+
+def _is_caught(registry):
+    return [step.module for step in registry.plan().steps] == ["fast", "tax"]
+
+
+@pytest.mark.parametrize("error", ["AttributeError", "ImportError", "KeyError", "KeyboardInterrupt", "StopIteration"])
+@pytest.mark.parametrize("how", ["import lower", "from lower import VALUE", "__import__('lower')", "import shop.lower"])
+def test_what_a_nested_module_raises_reaches_its_importer(project, registry, error, how):
+    """
+    Whatever a pending module raises, the statement that imports it raises the very same, on every Python.
+    """
+    name = "shop.lower" if "shop" in how else "lower"
+    project.write("shop/__init__.py", "")
+    project.load(name, "VALUE = 1\n")
+    project.load("a_first", f"import {name}\n")
+    caught = f"SEEN = None\ntry:\n    {how}\nexcept BaseException as error:\n    SEEN = error\n"
+    project.write("a_first.py", f"{caught}\n")
+    project.write(name.replace(".", "/") + ".py", f"raise {error}('nested')\n")
+    # The circle makes the importer begin.
+    project.write(name.replace(".", "/") + ".py", f"import a_first\nraise {error}('nested')\n")
+
+    try:
+        registry.refresh()
+    except BaseException as raised:
+        found = raised.__cause__ or raised
+        assert type(found).__name__ == error
+        assert str(found).strip("'") == "nested"
+    else:
+        assert type(sys.modules["a_first"].SEEN).__name__ == error
+
+
+def test_attribute_error_of_a_nested_module_reaches_its_importer(project, registry):
+    """
+    An AttributeError, which the interpreter forgets where it reads the flag, reaches the importing statement.
+    """
+    project.write("upper.py", "import lower\nSEEN = None\n")
+    project.write("lower.py", "VALUE = 1\n")
+    upper = project.load("upper")
+    text = "try:\n    import lower\nexcept AttributeError as error:\n    SEEN = str(error)\n"
+    project.write("zero.py", "import upper\n")
+    project.load("zero")
+    project.write("upper.py", text)
+    project.write("lower.py", "import zero\n(5).nothing\n")
+
+    registry.refresh()
+
+    assert "nothing" in upper.SEEN
+
+
+@pytest.mark.parametrize(
+    "statement", ["from shop import till", "from shop import *", "import shop.till as till", "from . import till"]
+)
+def test_from_package_import_pending_submodule(project, registry, statement):
+    """
+    The parent's attribute is still there, yet the pending submodule is executed by the statement.
+    """
+    project.write("shop/__init__.py", "__all__ = ['till']\n")
+    project.write("shop/till.py", "RATE = 1\n")
+    project.write("shop/bill.py", "import shop.till\nRATE = shop.till.RATE\n")
+    bill = project.load("shop.bill")
+    project.load("first", "import shop.bill\n")
+    project.write("shop/bill.py", f"{statement}\nRATE = till.RATE\n")
+    project.write("shop/till.py", "import first\nRATE = 2\n")
+
+    registry.refresh()
+
+    assert bill.RATE == 2
+
+
+# Threads
+
+
+def test_other_threads_keep_importing(project, registry):
+    """
+    While a transaction is open, an import of a module in it by another thread waits for its end, and finds it.
+    """
+    project.load("gate", "import threading\nopened, passed = threading.Event(), threading.Event()\n")
+    gate = sys.modules["gate"]
+    tax = project.load("tax", "RATE = 1\n")
+    project.write("tax.py", "import gate\ngate.opened.set()\ngate.passed.wait(60)\nRATE = 2\n")
+    seen = []
+
+    def other():
+        gate.opened.wait(60)
+        seen.append(sys.modules["tax"] is tax)
+        gate.passed.set()
+        seen.append(importlib.import_module("tax").RATE)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    registry.refresh()
+    thread.join(60)
+
+    assert seen[0]
+    assert seen[1] in (1, 2)
+    assert tax.RATE == 2
+
+
+def test_module_that_is_not_the_loaded_one_is_refused(project, registry):
+    """
+    A reload is of what `sys.modules` holds.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    del sys.modules["tax"]
+
+    with pytest.raises(NotLoadedError):
+        registry.reload(tax)
