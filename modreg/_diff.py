@@ -21,8 +21,12 @@ class ChangeKind(enum.Enum):
     """
     What became of a name from the old version to the new one.
 
-    ``LINGERING`` is one that the new source no longer binds: it is in the namespace only because a reload
-    keeps what was there.
+    Attributes:
+        ADDED: Only the new version has it.
+        REMOVED: Only the old version has it.
+        CHANGED: Both have it, and it stands for something else.
+        LINGERING: The new source no longer binds it; it is in the namespace only because a reload
+            keeps what was there.
     """
 
     ADDED = "added"

@@ -14,6 +14,7 @@ from packaging.version import InvalidVersion, Version
 from modreg import _scan, _source
 from modreg._journal import Attribute, Item, Journal
 from modreg._model import Cause, Finding, ModuleVersion, Step, Transaction
+from modreg._pairs import Pair
 from modreg._scan import Import
 from modreg._snapshot import Snapshot
 from modreg._source import Source
@@ -118,6 +119,7 @@ class Commit:
         records: The versions that it made, in order.
         before: Each module that it made a version of or unloaded, with the number that was current
             before; 0 for one that was not loaded.
+        replaced: Functions and classes that could not become their new definition, with the one in their place.
         journal: Its changes; `None` once a module in it has more than ``keep_snapshots`` later versions.
     """
 
@@ -128,6 +130,7 @@ class Commit:
     steps: tuple[Step, ...] = ()
     unloaded: tuple[str, ...] = ()
     undoes: tuple[int, ...] = ()
+    replaced: tuple[Pair, ...] = ()
     findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
     revision: int = 0

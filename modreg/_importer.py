@@ -121,12 +121,14 @@ class Finder:
 
     Args:
         observer: Who is told.
+        missed: Takes the names that an import asked for in vain.
 
     Source:
         ``_load_unlocked`` in CPython's ``importlib/_bootstrap.py``, unchanged in this from 3.4 to 3.15.
     """
 
     _observer: Observer
+    missed: set[str] = attrs.field(factory=set)
     _is_open: bool = attrs.field(default=True, init=False)
     # Whether this interpreter sets the flag; install() finds out.
     _is_flag_set: bool = attrs.field(default=True, init=False)
@@ -159,8 +161,11 @@ class Finder:
             spec = _ask([finder for finder in sys.meta_path if finder is not self], fullname, path, target)
         finally:
             self._asking.discard(key)
+        cause = _cause(sys._getframe(1), fullname)
         if spec is not None:
-            self._prepare(spec, _cause(sys._getframe(1), fullname))
+            self._prepare(spec, cause)
+        elif cause == "import":
+            self.missed.add(fullname)
         return spec
 
     def close(self) -> None:

@@ -98,7 +98,8 @@ class Patched:
 
     Attributes:
         twins: The new objects for which an old one was kept.
-        replaced: The classes that could not become their new definition, each with the one in its place.
+        replaced: The functions and classes that could not become their new definition, each with the
+            one in its place.
     """
 
     twins: Twins
@@ -123,9 +124,10 @@ def patch(old: Mapping[str, object], new: Mapping[str, object], owner: str, jour
     replaced = [p for p in pairs if not _decide(p, twins, journal)]
     for each in twins.pairs:
         _become(each.old, each.new, twins, journal)
-    for each in (*replaced, *rebound(old, new, pairs)):
-        _forward(each.old, each.new, journal)
-    return Patched(twins, tuple(p for p in replaced if is_class(p.old)))
+    replaced += rebound(old, new, pairs)
+    for each in replaced:
+        forward(each.old, each.new, journal)
+    return Patched(twins, tuple(replaced))
 
 
 def _decide(each: Pair, twins: Twins, journal: Journal) -> bool:
@@ -247,8 +249,8 @@ def _calls(*args: Any, **kwargs: Any) -> Any:  # stands for any function
     return target(*args, **kwargs)
 
 
-def _forward(old: object, new: object, journal: Journal) -> None:
-    """Make an old object that could not become the new one lead to it."""
+def forward(old: object, new: object, journal: Journal) -> None:
+    """Make a function that could not become another one lead to it; a class is moved later."""
     if type(old) is FunctionType:
         journal.write(Attribute(old, "__defaults__"), None)
         journal.write(Attribute(old, "__kwdefaults__"), None)

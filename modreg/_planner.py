@@ -94,6 +94,8 @@ class Planner:
 
     history: History
     scope: Scope
+    # Names that imports asked for in vain; the finder fills it.
+    missed: set[str] = attrs.field(factory=set)
     # Modules out of scope, by identity, so that each is looked at once.
     _strangers: dict[str, int] = attrs.field(factory=dict)
 
@@ -121,8 +123,9 @@ class Planner:
             change = self._change(record)
             if change == "gone":
                 gone.append(name)
-            elif change := change or self._arrival(record):
+            elif change:
                 seeds[name] = change
+        seeds = {**self._arrived(), **seeds}
         return self._draft(Cause.REFRESH, seeds, tuple(gone)) if seeds or gone else Draft(Cause.REFRESH)
 
     def restore(self, sources: Mapping[str, Source]) -> Draft:
@@ -315,14 +318,19 @@ class Planner:
         return ""
 
 
-    def _arrival(self, record: Record) -> str:
-        """Why a module counts as changed though its source did not: it imports what was not there, and is now."""
-        for each in record.read():
-            for name in _missing(record.resolved(each), each) if each.is_toplevel else ():
-                spec = _find_quietly(name)
-                if spec is not None and _is_newer(spec, record.created):
-                    return f"it imports {name}, which is there now"
-        return ""
+    def _arrived(self) -> dict[str, str]:
+        """
+        Modules that count as changed though their sources did not, with why.
+
+        They import by name what an import once asked for in vain, and what is there now.
+        """
+        names = [name for name in list(self.missed) if name not in sys.modules and _find_quietly(name) is not None]
+        found: dict[str, str] = {}
+        for name in self.tracked() if names else ():
+            record = self.history.current(name)
+            asked = {full for each in record.read() if each.is_toplevel for full in _asked(record.resolved(each), each)}
+            found.update((name, f"it imports {missing}, which is there now") for missing in names if missing in asked)
+        return found
 
 
 # Reading
@@ -479,27 +487,12 @@ def _star_names(module: str, dependency: str) -> tuple[str, ...]:
     return tuple(n for n in names if n in mine and n in theirs and mine[n] is theirs[n])
 
 
-def _is_newer(spec: ModuleSpec, moment: float) -> bool:
-    """
-    Whether a module came to where it is after *moment*, in seconds since the epoch.
-
-    An import that stands in the source may never have been tried (``if TYPE_CHECKING``): that its module
-    is there says nothing, that it came since does.  The inode's change time cannot be set back.
-    """
-    try:
-        return os.stat(spec.origin or "").st_ctime > moment
-    except OSError:
-        return False  # in an archive or the like, which does not change under a running program
-
-
-def _missing(base: str, each: Import) -> Iterator[str]:
-    """The modules that an import statement may have asked for in vain."""
-    namespace = namespace_of(sys.modules.get(base))
-    if namespace is None:
-        if base and base not in sys.modules:
-            yield base
-    elif "__path__" in namespace:
-        yield from (f"{base}.{n}" for n in each.names if n not in namespace and f"{base}.{n}" not in sys.modules)
+def _asked(base: str, each: Import) -> Iterator[str]:
+    """The names of all modules that an import statement may ask for."""
+    while base:
+        yield base
+        yield from (f"{base}.{name}" for name in each.names)
+        base = base.rpartition(".")[0]
 
 
 def _imports(part: Part) -> tuple[Import, ...]:

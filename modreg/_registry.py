@@ -92,7 +92,8 @@ class Registry:
     def __init__(self) -> None:
         self._history = History()
         self._scope = Scope()
-        self._planner = Planner(self._history, self._scope)
+        self._missed: set[str] = set()
+        self._planner = Planner(self._history, self._scope, self._missed)
         self._turn = _Turn()
         self._subscribers = Subscribers()
         self._finder: Finder | None = None
@@ -146,7 +147,7 @@ class Registry:
         self._removed, self._history.keep, self._live = removed, keep_snapshots, live
         if self._finder is None:
             self._planner.adopt()
-            finder = Finder(Recorder(self._history, self._scope, self._turn.mine))
+            finder = Finder(Recorder(self._history, self._scope, self._turn.mine), self._missed)
             _importer.install(finder)
             self._finder = finder
         return self

@@ -184,8 +184,8 @@ def digest(code: CodeType) -> str:
 
     Sources that differ in comments, blank lines, layout, positions or the file's name have equal digests.
     All else counts: names, constants with their types, docstrings, flags, the order of evaluation, the code
-    within. Only a layout that spreads the targets of one assignment, or mixed ``and`` and ``or``, over
-    several lines can count too, because the compiler optimizes them within a line.
+    within; what can never run does not. Only a layout that spreads the targets of one assignment, or mixed
+    ``and`` and ``or``, over several lines can count too: the compiler optimizes them within a line.
     """
     content, inner = _normal(code)
     return hashlib.sha256(_dump([*content, *map(digest, inner)])).hexdigest()

@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Journal, is_layout
-from modreg._pairs import Pair, layout, mro_of, table
+from modreg._pairs import Pair, is_class, layout, mro_of, table
 
 
 @attrs.frozen(kw_only=True)
@@ -22,16 +22,20 @@ class Succession:
         left: How many instances and direct subclasses are not, because CPython refuses: their
             attributes lie elsewhere.
         example: The type of one that is left, or ``""``.
+        is_led: Whether the class itself is a subclass of the new one now.
     """
 
     moved: int = 0
     left: int = 0
     example: str = ""
+    is_led: bool = True
 
 
 def succeed(pair: Pair, journal: Journal) -> Succession:
     """
     Let a class lead to the one in its place: its instances and subclasses move, and itself forwards.
+
+    Anything else has been dealt with when it was replaced.
 
     The whole heap is searched for instances, so the allocation window must be closed.
 
@@ -41,6 +45,8 @@ def succeed(pair: Pair, journal: Journal) -> Succession:
     """
     old: Any = pair.old
     new: Any = pair.new
+    if not is_class(old) or not is_class(new):
+        return Succession()
     moved = left = 0
     example = ""
     for subclass in type.__subclasses__(old):
@@ -54,8 +60,7 @@ def succeed(pair: Pair, journal: Journal) -> Succession:
         else:
             left += 1
             example = f"{type(instance).__module__}.{type(instance).__qualname__}"
-    _lead(old, new, journal)
-    return Succession(moved=moved, left=left, example=example)
+    return Succession(moved=moved, left=left, example=example, is_led=_lead(old, new, journal))
 
 
 def _instances(cls: type) -> Iterator[object]:
@@ -73,9 +78,9 @@ def _try(journal: Journal, place: Any, value: object) -> bool:  # any Place
     return True
 
 
-def _lead(old: Any, new: Any, journal: Journal) -> None:  # classes of any metaclass
+def _lead(old: Any, new: Any, journal: Journal) -> bool:  # classes of any metaclass
     """
-    Make the old class an empty subclass of the new one.
+    Make the old class an empty subclass of the new one, and answer whether that was possible.
 
     Where CPython refuses that, calling it makes instances of the new one; with the same layout it also gets
     all the new one's attributes.
@@ -84,11 +89,12 @@ def _lead(old: Any, new: Any, journal: Journal) -> None:  # classes of any metac
         for name, value in list(table(old).items()):
             if not is_layout(name, value):
                 journal.write(ClassAttribute(old, name), MISSING if name != "__doc__" else table(new).get(name))
-        return
+        return True
     if layout(old) == layout(new):
         for name, value in _flat(new).items():
             journal.write(ClassAttribute(old, name), value)
     journal.write(ClassAttribute(old, "__new__"), staticmethod(lambda _, *args, **kwargs: new(*args, **kwargs)))
+    return False
 
 
 def _flat(cls: type) -> dict[str, object]:

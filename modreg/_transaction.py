@@ -32,7 +32,7 @@ from modreg._journal import (
 )
 from modreg._model import Cause, Decision, Finding, Phase, Step
 from modreg._pairs import Pair, is_class, table
-from modreg._patch import Twins, forget_checks, patch
+from modreg._patch import Twins, forget_checks, forward, patch
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names
 from modreg._snapshot import Snapshot
@@ -75,6 +75,7 @@ class Work:
     unloaded: list[str] = attrs.field(factory=list)
     undoes: tuple[int, ...] = ()
     findings: list[Finding] = attrs.field(factory=list)
+    replaced: list[tuple[str, Pair]] = attrs.field(factory=list)
     snapshots: dict[str, Snapshot] = attrs.field(factory=dict)
     started: float = attrs.field(factory=time.perf_counter)
     is_committed: bool = False
@@ -144,6 +145,17 @@ class Work:
             if namespace is not None:
                 yield name, namespace
 
+    def succeed(self, name: str, pair: Pair) -> None:
+        """Move what is left of a class in whose place another stands, and tell of what could not be moved."""
+        done = succeed(pair, self.journal)
+        earlier = getattr(pair.old, "__qualname__", "")
+        if done.left:
+            said = f"{done.left} objects stay with the earlier {earlier} ({done.example}); {done.moved} were moved"
+            self.findings.append(Finding(code="layout", module=name, message=said))
+        if not done.is_led:
+            said = f"whoever holds the earlier class {earlier} itself has another class than the present one"
+            self.findings.append(Finding(code="split-class", module=name, message=said))
+
     def unload(self, name: str) -> None:
         """Take a module out of `sys.modules` and off its package."""
         module = sys.modules.get(name)
@@ -170,6 +182,7 @@ class Work:
             records=tuple(self.made),
             unloaded=tuple(self.unloaded),
             undoes=self.undoes,
+            replaced=tuple(pair for _, pair in self.replaced),
             findings=tuple(self.findings),
             seconds=time.perf_counter() - self.started,
             before=self.before,
@@ -264,7 +277,6 @@ class Execution(Work):
     parts: dict[str, Part] = attrs.field(init=False)
     twins: Twins = attrs.field(factory=Twins)
     held: Twins = attrs.field(factory=Twins)
-    replaced: list[tuple[str, Pair]] = attrs.field(factory=list)
     failed: list[tuple[BaseException, str]] = attrs.field(factory=list)
     finished: list[str] = attrs.field(factory=list)
 
@@ -291,7 +303,7 @@ class Execution(Work):
         if self.held:
             replace(self.held, self.window)
         for name, each in self.replaced:
-            self._succeed(name, each)
+            self.succeed(name, each)
         self.migrate(self.finished)
 
     def _clean(self) -> None:
@@ -525,14 +537,6 @@ class Execution(Work):
         for each in held(twins.pairs):
             self.held.add(each.old, each.new)
 
-    def _succeed(self, name: str, each: Pair) -> None:
-        """Move what is left of a class that could not become its new definition."""
-        done = succeed(each, self.journal)
-        if done.left:
-            earlier = getattr(each.old, "__qualname__", "")
-            said = f"{done.left} objects stay with the earlier {earlier} ({done.example}); {done.moved} were moved"
-            self.findings.append(Finding(code="layout", module=name, message=said))
-
 
 def _stuck(holder: object, name: str) -> Finding:
     kind = type(holder)
@@ -639,6 +643,8 @@ class Rollback(Work):
         self.phase = Phase.PATCH
         for commit in self.chain:
             commit.journal.reversed_into(self.journal)  # type: ignore[union-attr]  # the caller has checked
+            for pair in reversed(commit.replaced):
+                self._give_way(pair.new, pair.old)
         for name, number in self.targets.items():
             if number:
                 self.made.append(self._record(name, number))
@@ -647,6 +653,14 @@ class Rollback(Work):
                 self.unloaded.append(name)
                 self.steps.append(Step(module=name, decision=Decision.UNLOAD, reason="it was not loaded then"))
         self.migrate(self.targets)
+
+    def _give_way(self, old: object, new: object) -> None:
+        """What took another's place gives it back: those who took hold of it meanwhile are led on."""
+        pair = Pair(old, new)
+        name = getattr(new, "__module__", "")
+        self.replaced.append((name, pair))
+        forward(old, new, self.journal)
+        self.succeed(name, pair)
 
     def _record(self, name: str, number: int) -> Record:
         target = self.history.record(name, number)

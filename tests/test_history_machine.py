@@ -259,7 +259,7 @@ class MachineWithoutSnapshots(Machine):
 
 
 SETTINGS = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestMachine = Machine.TestCase
 TestMachine.settings = SETTINGS

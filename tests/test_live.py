@@ -134,9 +134,9 @@ def case(name, old, new, hold, ask, was, now, *, is_kept=True, marks=()):
     return pytest.param(made, id=name, marks=marks)
 
 
-def decorated(name, old, new, was, now, *, is_kept=True):
+def decorated(name, old, new, was, now, *, ask="held()", is_kept=True):
     """A function ``f`` of a module with decorators."""
-    return case(name, DECORATORS + old, DECORATORS + new, "m.f", "held()", was, now, is_kept=is_kept)
+    return case(name, DECORATORS + old, DECORATORS + new, "m.f", ask, was, now, is_kept=is_kept)
 
 
 FUNCTIONS = [
@@ -245,7 +245,7 @@ DECORATED = [
     decorated("lru_cache of another size", "@functools.lru_cache(1)\ndef f(): return 1",
               "@functools.lru_cache(2)\ndef f(): return 2", 1, 2, is_kept=False),
     decorated("lru_cache of another function", "def one(): return 1\ndef two(): return 2\nf = functools.lru_cache(one)",
-              "def one(): return 1\ndef two(): return 2\nf = functools.lru_cache(two)", 1, 2, is_kept=False),
+              "def one(): return 1\ndef two(): return 2\nf = functools.lru_cache(two)", 1, 2, ask="m.f()", is_kept=False),
     decorated("decorator below an lru_cache", "@functools.cache\ndef f(): return 1", "@functools.cache\n@polite\ndef f(): return 2",
               1, ("polite", 2), is_kept=False),
     case("lru_caches swapped", DECORATORS + "@functools.cache\ndef f(): return 'f1'\n@functools.cache\ndef g(): return 'g1'",
@@ -406,8 +406,8 @@ CLASSES = [
          (1, True, True), (2, True, True)),
     case("generic", "import typing\nT = typing.TypeVar('T')\nclass C(typing.Generic[T]):\n    x = 1",
          "import typing\nT = typing.TypeVar('T')\nU = typing.TypeVar('U')\nclass C(typing.Generic[T, U]):\n    x = 2", "m.C",
-         "held.x, len(held.__parameters__), attempt(lambda: held[int, str].__origin__ is held)",
-         (1, 1, TypeError), (2, 2, True)),
+         "held.x, len(held.__parameters__), held[(int, str)[: held.x]].__origin__ is held",
+         (1, 1, True), (2, 2, True)),
     case("generic alias", "import typing\nT = typing.TypeVar('T')\nclass C(typing.Generic[T]):\n    x = 1",
          "import typing\nT = typing.TypeVar('T')\nclass C(typing.Generic[T]):\n    x = 2", "m.C[int]",
          "held.x, held().x, held == m.C[int]", (1, 1, True), (2, 2, True), is_kept=False),
@@ -596,7 +596,6 @@ TWINS = {
     "typing alias": ("X = typing.List[C]", "m.X.__args__ == (m.C,)"),
     "typing union": ("X = typing.Optional[C]", "typing.get_args(m.X)[0] is m.C"),
     "annotated": ("X = typing.Annotated[C, f]", "m.X.__origin__ is m.C and m.X.__metadata__ == (m.f,)"),
-    "type variable": ("T = typing.TypeVar('T', bound=C)", "m.T.__bound__ is m.C"),
     "new type": ("X = typing.NewType('X', C)", "m.X.__supertype__ is m.C"),
     "annotation": ("def g(x: C) -> list[C]: pass", "m.g.__annotations__ == {'x': m.C, 'return': list[m.C]}"),
     "annotation of a class": ("class D:\n    x: C", "inspect.get_annotations(m.D)['x'] is m.C"),
@@ -823,19 +822,15 @@ def test_no_twin_lives_on(project, registry):
     Of any number of reloads one definition is left, once the journals are forgotten.
     """
     registry.install(keep_snapshots=0)
-    m = project.load("m", "class C: pass\ndef f(): return 0\n")
+    m = project.load("only", "class C: pass\ndef f(): return 0\n")
     for number in range(1, 6):
-        project.write("m.py", f"class C:\n    x = {number}\ndef f(): return {number}\n")
+        project.write("only.py", f"class C:\n    x = {number}\ndef f(): return {number}\n")
         registry.reload(m)
 
     gc.collect()
 
-    mine = [x for x in gc.get_objects() if getattr(type(x), "__module__", "") == "builtins" and _is_of(x, "m")]
+    mine = [x for x in gc.get_objects() if type(x) in (type, types.FunctionType) and x.__module__ == "only"]
     assert sorted(x.__qualname__ for x in mine) == ["C", "f"]
-
-
-def _is_of(value, module):
-    return type(value) in (type, types.FunctionType) and value.__module__ == module
 
 
 # Other modules
@@ -1370,6 +1365,19 @@ def test_cached_results_that_an_aborted_execution_left_are_gone(project, registr
     assert held(1) == 2
 
 
+@pytest.mark.parametrize("code", ["X = map(f, [1])", "import itertools\nX = itertools.repeat(f)", "X = iter([f, f])"])
+def test_what_cannot_be_written_is_told_of(project, registry, code):
+    """
+    An object that holds a twin where Python code cannot write is a finding, and so it stays until it goes.
+    """
+    m = project.load("m", "def f(x=0): return 1\n" + code + "\n")
+    project.write("m.py", "def f(x=0): return 2\n" + code + "\n")
+
+    registry.reload(m)
+
+    assert [finding.code for finding in registry.transactions()[-1].findings] == ["stale-holder"]
+
+
 def test_old_instances_move_to_a_class_in_another_place(project, registry):
     """
     Where a class cannot become its new definition its instances are moved, and come back with a rollback.
@@ -1461,7 +1469,7 @@ def test_function_that_the_program_put_in_its_place(project, registry):
 
 def test_function_that_an_instrumentation_wrapped(project, registry):
     """
-    A wrapper that a foreign module put over a function is overwritten, and left as it is.
+    A wrapper that a foreign module put over a function is overwritten, as a decorator that went, and comes back.
     """
     tracer = project.load(
         "tracer",
@@ -1474,8 +1482,10 @@ def test_function_that_an_instrumentation_wrapped(project, registry):
 
     registry.reload(m)
 
-    assert m.f() == 2
-    assert wrapped()[1] == 2
+    assert (m.f(), wrapped()) == (2, 2)
+    registry.rollback(m)
+    assert m.f is wrapped
+    assert m.f() == ("traced", 1)
 
 
 def test_class_of_another_module_in_the_namespace_is_left_alone(project, registry):

@@ -317,16 +317,18 @@ def test_running_call_of_import_asks_for_nothing(package):
     assert set(package.asked) == {()}
 
 
-def test_fromlist_of_any_other_place_is_empty():
+def test_only_imports_are_imports():
     """
-    At each offset of a code object, valid or not, the answer is the names of an import or nothing.
+    At each offset of a code object, valid or not, it is told whether an import is there, and what it asks for.
     """
     code = compiled("x = 1\nfrom tax import rate\nimport cfg\n")
+    offsets = range(-2, len(code.co_code) + 2, 2)
 
-    found = [_scan.fromlist_at(code, lasti) for lasti in range(-2, len(code.co_code) + 2, 2)]
+    asked = [_scan.fromlist_at(code, lasti) for lasti in offsets]
+    found = [lasti for lasti in offsets if _scan.is_import_at(code, lasti)]
 
-    assert sorted(set(found)) == [(), ("rate",)]
-    assert found.count(("rate",)) == 1
+    assert [asked[lasti // 2 + 1] for lasti in found] == [("rate",), ()]
+    assert asked.count(()) == len(asked) - 1
 
 
 # --- names of modules --------------------------------------------------------------------------------
@@ -458,7 +460,7 @@ def test_annotations_bind_what_the_compiler_keeps_them_in():
 
 
 class WithoutInlining(ast.NodeTransformer):
-    """Makes generators of all comprehensions; of others the symbol table takes the variables for the module's."""
+    """Makes generators of all comprehensions, whose variables the symbol table would list as the module's."""
 
     def visit_ListComp(self, node):
         return ast.GeneratorExp(self.visit(node.elt), [self.visit(each) for each in node.generators])

@@ -141,9 +141,7 @@ def test_images_are_of_the_module_s_own_definitions():
     """
     Functions and classes from elsewhere have no image.
     """
-    namespace = execute(
-        "from decimal import Decimal\nfrom json import dumps\ndef rate(): pass\nclass Invoice: pass\n"
-    )
+    namespace = execute("from decimal import Decimal\nfrom json import dumps\ndef rate(): pass\nclass Invoice: pass\n")
 
     snapshot = Snapshot.take(namespace)
 
@@ -572,11 +570,7 @@ def test_class_is_listed_once():
     }
 
     found = told(
-        "class Invoice: pass\n"
-        "class Line: of = Invoice\n"
-        "Invoice.again = Invoice\n"
-        "Invoice.line = Line\n"
-        "Bill = Invoice\n"
+        "class Invoice: pass\nclass Line: of = Invoice\nInvoice.again = Invoice\nInvoice.line = Line\nBill = Invoice\n"
     )
 
     assert found == expected

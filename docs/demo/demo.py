@@ -121,8 +121,11 @@ class Demo:
         self.days += 1
         self.checks.same(f"in a fresh interpreter on {PACKAGE} {release}", wanted, got)
         if late:
-            held = {name: told for name, told in wanted.items() if name.startswith("held ")}
-            self.checks.same("there, taken after the upgrade", held, probe.references(late))
+            apart = {f"held class {name}" for name, cls in late.classes.items() if is_said_apart(cls)}
+            held = {name: told for name, told in wanted.items() if name.startswith("held ") and name not in apart}
+            got_late = {name: told for name, told in probe.references(late).items() if name not in apart}
+            self.checks.same("there, taken after the upgrade", held, got_late)
+            show("not compared, for modreg itself says that CPython cannot do it:", *sorted(apart))
         plan = modreg.plan()
         self.checks.holds("the files and the program agree: nothing to do", not plan)
         show("modreg.plan()", plan) if plan else print()
@@ -143,6 +146,12 @@ class Demo:
         took = ", ".join(f"{what} {milliseconds:.0f} ms" for what, milliseconds in self.took.items())
         print(f"\n{verdict}; {checks.compared:,} comparisons, {checks.held} of held references; {took}")
         return 1 if checks.wrong else 0
+
+
+def is_said_apart(cls):
+    """Whether the last transaction has a finding that whoever holds *cls* holds another class than the current."""
+    findings = [each.message for each in modreg.transactions()[-1].findings if each.code == "split-class"]
+    return any(f" {cls.__qualname__} " in message for message in findings)
 
 
 def refused():
