@@ -99,6 +99,7 @@ class Registry:
         self._finder: Finder | None = None
         self._removed: Literal["keep", "drop"] = "keep"
         self._live = True
+        self._state: Literal["reset", "keep"] = "reset"
 
     # Installation
 
@@ -109,6 +110,7 @@ class Registry:
         removed: Literal["keep", "drop"] = "keep",
         keep_snapshots: int = 10,
         live: bool = True,
+        state: Literal["reset", "keep"] = "reset",
     ) -> Registry:
         """
         Record every import from here on.
@@ -126,17 +128,22 @@ class Registry:
                 as they last lived; older ones are executed again.
 
             live: Whether old objects become the new definitions; see :meth:`reload`.
+            state: ``"reset"`` assigns what the source assigns, as `importlib.reload` does.  With ``"keep"`` a name
+                keeps its object where the statements that make it are unchanged, and so is all that they
+                read; a plain container also takes the definitions that the execution put in.
 
         Returns:
             This registry.
 
         Raises:
             TypeError: *roots* is a string, or holds something that is none; or *keep_snapshots* is no number.
-            ValueError: *removed* is another word, *keep_snapshots* is negative, or a root is no dotted name.
+            ValueError: *removed* or *state* is another word, *keep_snapshots* is negative, or a root is no dotted name.
 
         .. versionadded:: 0.1.0
         """
         checked = _checked_roots(roots)
+        if state not in ("reset", "keep"):
+            raise ValueError(f"state must be 'reset' or 'keep', not {state!r}")
         if removed not in ("keep", "drop"):
             raise ValueError(f"removed must be 'keep' or 'drop', not {removed!r}")
         if type(keep_snapshots) is not int:
@@ -144,7 +151,7 @@ class Registry:
         if keep_snapshots < 0:
             raise ValueError(f"keep_snapshots must not be negative, not {keep_snapshots}")
         self._planner.limit(checked)
-        self._removed, self._history.keep, self._live = removed, keep_snapshots, live
+        self._removed, self._history.keep, self._live, self._state = removed, keep_snapshots, live, state
         if self._finder is None:
             self._planner.adopt()
             finder = Finder(Recorder(self._history, self._scope, self._turn.mine), self._missed)
@@ -453,8 +460,15 @@ class Registry:
             return self._run(self._execution(found, is_live=self._live if live is None else live))
 
     def _execution(self, draft: Draft, *, is_live: bool = True, **more: Any) -> Execution:  # further fields of it
-        is_dropping = self._removed == "drop"
-        return Execution(self._history, draft.cause, draft=draft, is_dropping=is_dropping, is_live=is_live, **more)
+        return Execution(
+            self._history,
+            draft.cause,
+            draft=draft,
+            is_dropping=self._removed == "drop",
+            is_live=is_live,
+            is_keeping=self._state == "keep",
+            **more,
+        )
 
     def _told(self, call: Callable[[], T]) -> T:
         """Make a call, and tell subscribers of an error of ours."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import sys
 import time
 import traceback
 from collections.abc import Iterable, Iterator
 from importlib import util
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Final
 
 import attrs
 
 from modreg import _scan, _source
+from modreg._closures import renew
 from modreg._history import GONE, Commit, History, Record
 from modreg._hooks import dispose, migrate
 from modreg._importer import namespace_of
@@ -36,6 +38,8 @@ from modreg._patch import Twins, forget_checks, forward, patch
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names
 from modreg._snapshot import Snapshot
+from modreg._source import Source
+from modreg._state import Statements, forget, keep, unchanged
 from modreg._successor import succeed
 from modreg._window import Window, held, replace
 from modreg.errors import ReloadError
@@ -265,12 +269,14 @@ class Execution(Work):
         draft: What to do, with the sources read and compiled.
         is_dropping: Whether names that the new source cannot bind leave the namespace.
         is_live: Whether old objects become the new definitions.
+        is_keeping: Whether names keep their objects where nothing that made them changed.
         restores: For each module that is brought back by executing it, the version brought back.
     """
 
     draft: Draft = attrs.field(kw_only=True)
     is_dropping: bool = attrs.field(kw_only=True, default=False)
     is_live: bool = attrs.field(kw_only=True, default=True)
+    is_keeping: bool = attrs.field(kw_only=True, default=False)
     restores: dict[str, int] = attrs.field(kw_only=True, factory=dict)
     window: Window = attrs.field(factory=Window)
     pending: Pending = attrs.field(init=False)
@@ -304,6 +310,7 @@ class Execution(Work):
             replace(self.held, self.window)
         for name, each in self.replaced:
             self.succeed(name, each)
+        renew(self.journal)
         self.migrate(self.finished)
 
     def _clean(self) -> None:
@@ -388,10 +395,45 @@ class Execution(Work):
         self._run(part, module, namespace)
         if self.is_dropping:
             self._drop_stars(part, namespace)
+        self.phase = Phase.PATCH
         if self.is_live:
-            self.phase = Phase.PATCH
             self._patch(part.name, former, namespace, since, self.finished[finished:])
-            self.phase = Phase.EXECUTE
+        if self.is_keeping:
+            self._keep_state(part, former, namespace)
+        if self.is_dropping:
+            self._forget_gone(part.name, former, namespace)
+        self.phase = Phase.EXECUTE
+
+    def _keep_state(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
+        """Bind names to their former objects where nothing that made them changed."""
+        trees = [_tree(source) for source in (part.record.source, part.source)]
+        if trees[0] is None or trees[1] is None:
+            return
+        old, new = Statements.of(trees[0]), Statements.of(trees[1])
+
+        def is_stable(name: str) -> bool:
+            value = namespace.get(name)
+            module = value.__name__ if type(value) is ModuleType else getattr(type(value), "__module__", "")
+            if type(value) is FunctionType or is_class(value):
+                module = getattr(value, "__module__", "")
+            return former.get(name) is value and (module == part.name or module not in self.finished)
+
+        names = unchanged(old, new, is_stable) - new.definitions
+        keep(former, namespace, names, self.journal)
+
+    def _forget_gone(self, name: str, former: dict[str, object], namespace: dict[str, object]) -> None:
+        """Take definitions that left the source out of the containers that they were put in."""
+        present = {id(value) for value in namespace.values()}
+        gone = {
+            id(value): value
+            for value in former.values()
+            if id(value) not in present
+            and (type(value) is FunctionType or is_class(value))
+            and getattr(value, "__module__", None) == name
+        }
+        if gone:
+            for place in [entry.place for entry in self.journal.entries if isinstance(entry.place, Contents)]:
+                forget(place.container, gone, self.journal)
 
     def _patch(
         self, name: str, former: dict[str, object], namespace: dict[str, object], since: int, nested: list[str]
@@ -538,6 +580,14 @@ class Execution(Work):
             self.held.add(each.old, each.new)
 
 
+def _tree(source: Source | None) -> ast.Module | None:
+    """The syntax tree of a source that has been compiled once."""
+    try:
+        return None if source is None else ast.parse(source.data)
+    except (SyntaxError, ValueError):
+        return None  # what a loader that transforms takes
+
+
 def _stuck(holder: object, name: str) -> Finding:
     kind = type(holder)
     what = f"{kind.__module__}.{kind.__qualname__}"
@@ -645,6 +695,7 @@ class Rollback(Work):
             commit.journal.reversed_into(self.journal)  # type: ignore[union-attr]  # the caller has checked
             for pair in reversed(commit.replaced):
                 self._give_way(pair.new, pair.old)
+        renew(self.journal)
         for name, number in self.targets.items():
             if number:
                 self.made.append(self._record(name, number))

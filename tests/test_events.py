@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 
 import attrs
@@ -157,31 +158,62 @@ def test_without_subscribers_it_is_false():
     assert not subscribers
 
 
-def test_subscriptions_of_many_threads():
-    """
-    Threads that come and go while others publish are told what is published in between, and disturb nobody.
-    """
-    subscribers, told = Subscribers(), []
-    subscribers.add(told.append)
-    barrier = threading.Barrier(5)
+@pytest.fixture
+def switching():
+    """Threads take turns as often as the interpreter allows."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
-    def come_and_go():
+
+def in_threads(*functions):
+    """Run functions at once, each in a thread of its own, and wait for all."""
+    barrier = threading.Barrier(len(functions))
+
+    def begin(function):
         barrier.wait()
-        for _ in range(200):
-            subscribers.add(lambda event: None)()
+        function()
 
-    threads = [threading.Thread(target=come_and_go) for _ in range(4)]
+    threads = [threading.Thread(target=begin, args=(function,)) for function in functions]
     for thread in threads:
         thread.start()
-    barrier.wait()
-    for _ in range(200):
-        subscribers.publish(ABORTED)
     for thread in threads:
         thread.join()
 
-    assert len(told) == 200
+
+def test_subscriptions_of_many_threads(switching):
+    """
+    Threads that subscribe at once are all told.
+    """
+    subscribers, told = Subscribers(), []
+
+    def subscribe():
+        for _ in range(300):
+            subscribers.add(told.append)
+
+    in_threads(*[subscribe] * 6)
+    subscribers.publish(ABORTED)
+
+    assert len(told) == 1800
+
+
+def test_ends_of_subscriptions_in_many_threads(switching):
+    """
+    Threads that come and go while others publish leave nothing behind, and take nothing from those who stay.
+    """
+    subscribers, told = Subscribers(), []
+    subscribers.add(told.append)
+
+    def come_and_go():
+        for _ in range(300):
+            subscribers.add(lambda event: None)()
+
+    in_threads(*[come_and_go] * 4, lambda: [subscribers.publish(ABORTED) for _ in range(300)])
     subscribers.publish(COMMITTED)
-    assert told[-1] == COMMITTED
+
+    assert len(told) == 301
+    assert len(subscribers._callbacks) == 1
 
 
 @pytest.mark.parametrize("kind", [VersionCommitted, TransactionCommitted, TransactionAborted])

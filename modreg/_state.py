@@ -1,0 +1,156 @@
+"""Which names keep their objects through an execution, because nothing that made them changed."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import FunctionType
+from typing import Any, Final
+
+import attrs
+
+from modreg._journal import PLAIN, Contents, Journal
+from modreg._pairs import is_class
+
+_DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_IMPORTS: Final = (ast.Import, ast.ImportFrom)
+
+
+@attrs.frozen(eq=False)
+class Statements:
+    """
+    The top-level statements of a module, by the names that they bind or change.
+
+    Attributes:
+        makers: For each name the texts of all statements that bind it, or that could change what it is bound
+            to (``table["x"] = 1``, ``names.append(x)``), in order, without positions.
+        inputs: For each name the names that those statements read, with what functions and classes read inside.
+        definitions: The names that are bound by nothing but definitions and imports.
+    """
+
+    makers: dict[str, tuple[str, ...]]
+    inputs: dict[str, frozenset[str]]
+    definitions: frozenset[str]
+
+    @classmethod
+    def of(cls, tree: ast.Module) -> Statements:
+        makers: dict[str, list[str]] = {}
+        inputs: dict[str, set[str]] = {}
+        values: set[str] = set()
+        for statement in tree.body:
+            text = ast.dump(statement)
+            for name in _made(statement):
+                makers.setdefault(name, []).append(text)
+                inputs.setdefault(name, set()).update(_read(statement))
+                if not isinstance(statement, (*_DEFINITIONS, *_IMPORTS)):
+                    values.add(name)
+        texts = {name: tuple(found) for name, found in makers.items()}
+        read = {name: frozenset(found - {name}) for name, found in inputs.items()}
+        return cls(texts, read, frozenset(makers) - values)
+
+
+def _made(statement: ast.stmt) -> set[str]:
+    """The names that a top-level statement binds, or whose objects it may change."""
+    if isinstance(statement, _DEFINITIONS):
+        return {statement.name}
+    found = {node.id for node in _outside_functions(statement) if _binds(node)}
+    for node in _outside_functions(statement):
+        if isinstance(node, _IMPORTS):
+            found.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+        elif isinstance(node, _DEFINITIONS):
+            found.add(node.name)
+        elif isinstance(node, (ast.Subscript, ast.Attribute)) and not isinstance(node.ctx, ast.Load):
+            found.update(_names(node.value))
+        elif isinstance(node, (ast.Expr, ast.AugAssign)):
+            found.update(_names(node))
+    return found
+
+
+def _binds(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+
+
+def _outside_functions(statement: ast.stmt) -> Iterator[Any]:  # nodes, asked for what their kind has
+    """The nodes of a statement that run when it does."""
+    queue: list[ast.AST] = [statement]
+    for node in queue:
+        yield node
+        if not isinstance(node, (*_DEFINITIONS, ast.Lambda)):
+            queue.extend(ast.iter_child_nodes(node))
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _read(statement: ast.stmt) -> set[str]:
+    """The names that a statement reads, at once or when what it defines is called."""
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+def unchanged(old: Statements, new: Statements, is_stable: Callable[[str], bool]) -> frozenset[str]:
+    """
+    The names whose makers are the same, and so are, all the way down, what these read.
+
+    Args:
+        old: The statements of the version before.
+        new: The statements of the present one.
+        is_stable: Whether a name that comes from elsewhere (an import, a built-in) stands for what it stood for.
+    """
+    changed = {name for name in {*old.makers, *new.makers} if old.makers.get(name) != new.makers.get(name)}
+    changed |= {name for read in new.inputs.values() for name in read if name not in new.makers and not is_stable(name)}
+    changed |= {name for name, texts in new.makers.items() if _is_import(texts) and not is_stable(name)}
+    grown = True
+    while grown:
+        more = {name for name, read in new.inputs.items() if name not in changed and not changed.isdisjoint(read)}
+        changed |= more
+        grown = bool(more)
+    return frozenset(new.makers) - changed
+
+
+def _is_import(texts: Iterable[str]) -> bool:
+    return any(text.startswith(("Import(", "ImportFrom(")) for text in texts)
+
+
+def keep(former: Mapping[str, object], namespace: dict[str, object], names: Iterable[str], journal: Journal) -> None:
+    """
+    Bind names of values to their former objects again.
+
+    A plain container keeps its entries and takes the definitions that the execution put in (a registry
+    that decorators fill).
+    """
+    for name in names:
+        if name not in former or name not in namespace or former[name] is namespace[name]:
+            continue
+        old, new = former[name], namespace[name]
+        if _is_definition(old) or _is_definition(new):
+            continue
+        if type(old) in PLAIN and type(new) is type(old):
+            _take(old, new, journal)
+        namespace[name] = old
+
+
+def _is_definition(value: object) -> bool:
+    return type(value) is FunctionType or is_class(value)
+
+
+def _take(old: Any, new: Any, journal: Journal) -> None:  # plain containers of one type
+    """Take over the entries of *new* that *old* lacks, or that are definitions."""
+    if isinstance(old, dict):
+        merged = {**old, **{k: v for k, v in new.items() if k not in old or _is_definition(v)}}
+        journal.write(Contents(old), tuple(merged.items()))
+        return
+    present = {id(x) for x in old}
+    more = [x for x in new if _is_definition(x) and id(x) not in present]
+    if more:
+        journal.write(Contents(old), (*old, *more))
+
+
+def forget(container: Any, gone: Mapping[int, object], journal: Journal) -> None:  # a plain container of anything
+    """Take the entries of definitions that left the source out of a container."""
+    if isinstance(container, dict):
+        kept = tuple((k, v) for k, v in container.copy().items() if id(v) not in gone and id(k) not in gone)
+    else:
+        kept = tuple(x for x in container.copy() if id(x) not in gone)
+    if len(kept) != len(container):
+        journal.write(Contents(container), kept)
