@@ -1,7 +1,7 @@
 """
 Times a reload and the rollback that takes it back, beside `importlib.reload` of the same modules.
 
-    python benchmarks/run.py [--repeats 15] [--json FILE]
+    python benchmarks/run.py [--repeats 25] [--json FILE]
 
 Every case runs in this process on modules in a temporary folder.  Times are medians in
 milliseconds of processor time, so that others on the machine disturb them less; each edit
@@ -11,7 +11,6 @@ changes one function.  ``rollback/reload`` is the figure that has a bound: a ten
 from __future__ import annotations
 
 import argparse
-import gc
 import importlib
 import json
 import os
@@ -89,7 +88,6 @@ class Case:
 
 def timed(call) -> float:
     """Milliseconds of processor time that a call takes."""
-    gc.collect()
     start = time.process_time()
     call()
     return (time.process_time() - start) * 1000
@@ -128,7 +126,7 @@ def run(root: pathlib.Path, name: str, lines: int, dependents: int, repeats: int
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--repeats", type=int, default=25)
     parser.add_argument("--json", type=pathlib.Path)
     args = parser.parse_args()
     sys.dont_write_bytecode = True

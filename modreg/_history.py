@@ -120,6 +120,7 @@ class Commit:
         before: Each module that it made a version of or unloaded, with the number that was current
             before; 0 for one that was not loaded.
         replaced: Functions and classes that could not become their new definition, with the one in their place.
+        patched: The modules in which it changed definitions.
         journal: Its changes; `None` once a module in it has more than ``keep_snapshots`` later versions.
     """
 
@@ -131,6 +132,7 @@ class Commit:
     unloaded: tuple[str, ...] = ()
     undoes: tuple[int, ...] = ()
     replaced: tuple[Pair, ...] = ()
+    patched: frozenset[str] = frozenset()
     findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
     revision: int = 0
@@ -219,12 +221,18 @@ class History:
         return commits[max(found)] if found else None
 
     def forget(self, latest: Commit) -> None:
-        """Let go of the snapshots and journals that the latest commit put beyond the number to keep."""
+        """
+        Let go of the snapshots and journals that the latest commit put beyond the number to keep.
+
+        Freeing them takes longer than a rollback does.  It has to be quick, and leaves up to as many again
+        to the next reload.
+        """
+        limit = self.keep * 2 if latest.cause is Cause.ROLLBACK else self.keep
         with self.lock:
             for name in latest.before:
                 commits = self._recent.setdefault(name, deque())
                 commits.append(latest)
-                while len(commits) > self.keep:
+                while len(commits) > limit:
                     self._forget(commits.popleft())
 
     def _forget(self, commit: Commit) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import FunctionType, MappingProxyType
+
+from modreg._snapshot import Snapshot
 
 
 def dispose(namespace: dict[str, object]) -> None:
@@ -13,7 +14,7 @@ def dispose(namespace: dict[str, object]) -> None:
         hook()
 
 
-def migrate(namespace: dict[str, object], former: Mapping[str, object]) -> None:
+def migrate(namespace: dict[str, object], former: Snapshot) -> None:
     """
     Call the ``__migrate__(old)`` of a version that has just come, if it has one; what it raises aborts.
 
@@ -23,4 +24,4 @@ def migrate(namespace: dict[str, object], former: Mapping[str, object]) -> None:
     """
     hook = namespace.get("__migrate__")
     if type(hook) is FunctionType:
-        hook(MappingProxyType(dict(former)))
+        hook(MappingProxyType(former.bindings))

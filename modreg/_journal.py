@@ -164,7 +164,7 @@ class Namespace:
     def put(self, value: tuple[tuple[str, ...], tuple[object, ...]]) -> None:
         wanted = dict(zip(*value, strict=True))
         self.namespace.update(wanted)
-        for name in [name for name in self.namespace.copy() if name not in wanted]:
+        for name in self.namespace.copy().keys() - wanted.keys():
             self.namespace.pop(name, None)
 
     def merged(self, before: Any, after: Any) -> Any:  # a pair, as in get()

@@ -572,10 +572,17 @@ class Registry:
     def _manifest(self, record: Record) -> Manifest | None:
         """The names of a version: as they last lived, or for the current one as they are."""
         snapshot = record.snapshot
-        if snapshot is None and record is self._history.current(record.name):
+        if snapshot is None and record is not self._history.current(record.name):
+            return None
+        # Up to the next full snapshot, or up to now, no definition was changed.
+        later = [r.snapshot for r in self._history.of(record.name)[record.number - 1 :]]
+        full = next((each for each in later if each is not None and not each.is_shallow), None)
+        if full is None:
             namespace = namespace_of(sys.modules.get(record.name))
-            snapshot = Snapshot.take(namespace) if namespace is not None else None
-        return Manifest.of(snapshot) if snapshot is not None else None
+            full = Snapshot.take(namespace) if namespace is not None else None
+        if full is None or snapshot is None:
+            return Manifest.of(full) if full is not None else None
+        return Manifest.of(attrs.evolve(snapshot, images=full.images))
 
 
 def _modules(commit: Commit) -> tuple[str, ...]:

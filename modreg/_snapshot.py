@@ -235,6 +235,7 @@ class Snapshot:
     Attributes:
         names: The names, in the namespace's order. A key that is no plain string is no name.
         objects: What they are bound to, in the same order.
+        is_shallow: Whether there are no images, since what superseded the version changed no definition.
         images: One of each function and class that the module defines, also inside classes, closures and
             the standard library's wrappers, and of each wrapper.
     """
@@ -242,6 +243,7 @@ class Snapshot:
     names: tuple[str, ...]
     objects: tuple[object, ...] = attrs.field(repr=False)
     images: tuple[Image, ...] = attrs.field(repr=False)
+    is_shallow: bool = False
 
     @classmethod
     def take(cls, namespace: dict[str, object], like: Snapshot | None = None) -> Snapshot:

@@ -80,6 +80,7 @@ class Work:
     undoes: tuple[int, ...] = ()
     findings: list[Finding] = attrs.field(factory=list)
     replaced: list[tuple[str, Pair]] = attrs.field(factory=list)
+    patched: set[str] = attrs.field(factory=set)
     snapshots: dict[str, Snapshot] = attrs.field(factory=dict)
     started: float = attrs.field(factory=time.perf_counter)
     is_committed: bool = False
@@ -140,7 +141,7 @@ class Work:
         for name, namespace in self._namespaces(names):
             if name in self.snapshots:
                 self.executing.append(name)
-                migrate(namespace, self.snapshots[name].bindings)
+                migrate(namespace, self.snapshots[name])
                 self.executing.pop()
 
     def _namespaces(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, object]]]:
@@ -187,6 +188,7 @@ class Work:
             unloaded=tuple(self.unloaded),
             undoes=self.undoes,
             replaced=tuple(pair for _, pair in self.replaced),
+            patched=frozenset(self.patched),
             findings=tuple(self.findings),
             seconds=time.perf_counter() - self.started,
             before=self.before,
@@ -439,7 +441,10 @@ class Execution(Work):
         self, name: str, former: dict[str, object], namespace: dict[str, object], since: int, nested: list[str]
     ) -> None:
         """Make the old objects the new definitions, and point everything to them."""
+        begun = len(self.journal.entries)
         patched = patch(former, namespace, name, self.journal)
+        if len(self.journal.entries) > begun:
+            self.patched.add(name)
         self.replaced.extend((name, each) for each in patched.replaced)
         self._forget_checks(since)
         if patched.twins:
@@ -514,6 +519,7 @@ class Execution(Work):
         mine, theirs = namespace_of(current), namespace_of(sys.modules[part.name])
         if mine is not None and theirs is not None and type(sys.modules[part.name]) is type(current):
             self.phase = Phase.PATCH
+            self.patched.add(part.name)
             patched = patch(mine, theirs, part.name, self.journal)
             self.replaced.extend((part.name, each) for each in patched.replaced)
             twins = patched.twins
@@ -687,14 +693,19 @@ class Rollback(Work):
     targets: dict[str, int] = attrs.field(kw_only=True)
 
     def do(self) -> None:
+        self.patched.update(*(commit.patched for commit in self.chain))
         for name in self.targets:
-            self.note(name, len(self.history.records[name]))
+            if name in self.patched:
+                self.note(name, len(self.history.records[name]))
+            else:
+                self.before[name] = len(self.history.records[name])
         self.dispose(reversed(self.targets))
         self.phase = Phase.PATCH
         for commit in self.chain:
             commit.journal.reversed_into(self.journal)  # type: ignore[union-attr]  # the caller has checked
             for pair in reversed(commit.replaced):
                 self._give_way(pair.new, pair.old)
+        self._note_bindings()
         renew(self.journal)
         for name, number in self.targets.items():
             if number:
@@ -704,6 +715,17 @@ class Rollback(Work):
                 self.unloaded.append(name)
                 self.steps.append(Step(module=name, decision=Decision.UNLOAD, reason="it was not loaded then"))
         self.migrate(self.targets)
+
+    def _note_bindings(self) -> None:
+        """Of modules whose definitions stay as they are, the journal has all that a snapshot needs."""
+        bindings: dict[int, Any] = {}
+        for entry in self.journal:
+            if isinstance(entry.place, Namespace):
+                bindings.setdefault(id(entry.place.namespace), entry.before)
+        for name, namespace in self._namespaces(self.targets):
+            found = bindings.get(id(namespace))
+            if name not in self.snapshots and found is not None:
+                self.snapshots[name] = Snapshot(names=found[0], objects=found[1], images=(), is_shallow=True)
 
     def _give_way(self, old: object, new: object) -> None:
         """What took another's place gives it back: those who took hold of it meanwhile are led on."""
@@ -716,7 +738,9 @@ class Rollback(Work):
     def _record(self, name: str, number: int) -> Record:
         target = self.history.record(name, number)
         records = self.history.of(name)
-        declined = records[-1].declined.union(record.source.hash for record in records[number:] if record.source)
+        declined = records[-1].declined
+        others = [r.source.hash for r in records[number:] if r.source is not None and r.source is not target.source]
+        declined = declined.union(others) if others else declined
         if any(name in commit.unloaded for commit in self.chain):
             declined |= {GONE}
         if target.source is not None:

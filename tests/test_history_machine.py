@@ -39,7 +39,7 @@ class Kept:
     n: int
     computed: int | None
     restores: int | None = None
-    declined: tuple[str, int] | None = None
+    declined: frozenset[int] = frozenset()
 
 
 class Machine(RuleBasedStateMachine):
@@ -82,8 +82,9 @@ class Machine(RuleBasedStateMachine):
         return self.kept[name][-1]
 
     def is_changed(self, name):
-        """A source counts as changed unless it runs, or was turned away by a rollback."""
-        return self.files[name] not in (("good", self.last(name).n), self.last(name).declined)
+        """A source counts as changed unless it runs, or was turned away by the last rollbacks."""
+        kind, n = self.files[name]
+        return kind != "good" or n not in {self.last(name).n, *self.last(name).declined}
 
     def plan(self, seeds):
         """What each module of a transaction executes: a dependent its new source too, if that changed."""
@@ -105,7 +106,7 @@ class Machine(RuleBasedStateMachine):
                     n,
                     self.last(A).n * 10 if name == B else None,
                     (restores or {}).get(name),
-                    (declined or {}).get(name),
+                    (declined or {}).get(name, frozenset()),
                 )
             )
         self.commits.append((self.revision, set(values)))
@@ -150,7 +151,8 @@ class Machine(RuleBasedStateMachine):
                 made[each] = wanted[each]
         if made:
             declined = {
-                each: ("good", self.last(each).n) for each, kept in made.items() if kept.n != self.last(each).n
+                each: self.last(each).declined.union(later.n for later in self.kept[each][kept.number :]) - {kept.n}
+                for each, kept in made.items()
             }
             self.commit(
                 {each: kept.n for each, kept in made.items()},
