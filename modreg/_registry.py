@@ -539,7 +539,8 @@ class Registry:
         chain = [c for c in later if c.revision in found]
         for commit in chain[::-1]:
             undone = set(commit.undoes)
-            if undone and undone <= {c.revision for c in chain}:
+            present = {c.revision for c in chain}
+            if undone and undone | {commit.revision} <= present:
                 chain = [c for c in chain if c is not commit and c.revision not in undone]
         return tuple(reversed(chain))
 

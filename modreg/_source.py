@@ -24,6 +24,9 @@ _ATTEMPTS = 5
 # The last format of `marshal` that writes equal values as equal bytes: later ones write references as well.
 _MARSHAL_VERSION = 2
 
+# Since 3.14 a flag tells whether there is a docstring.
+_HAS_DOCSTRING: int = getattr(inspect, "CO_HAS_DOCSTRING", 0)
+
 
 def _numbers(*names: str) -> frozenset[int]:
     """Look up operations, without those that this version of Python does not have."""
@@ -234,8 +237,7 @@ def _codes_in(code: CodeType) -> list[CodeType]:
 
 
 def _head(code: CodeType) -> tuple[object, ...]:
-    """Take what counts of *code* besides its instructions; plain strings, numbers and tuples of strings."""
-    first = code.co_consts[0] if code.co_consts and code.co_flags & inspect.CO_OPTIMIZED else None
+    """Take what counts of *code* besides its instructions: strings, numbers and tuples of strings."""
     return (
         code.co_name,
         code.co_qualname,
@@ -247,9 +249,19 @@ def _head(code: CodeType) -> tuple[object, ...]:
         code.co_varnames,
         code.co_cellvars,
         code.co_freevars,
-        # A function's docstring, which no instruction loads.
-        first if isinstance(first, str) else None,
+        _docstring(code),
     )
+
+
+def _docstring(code: CodeType) -> str | None:
+    """Get the docstring of a function's code: its first constant, which no instruction loads."""
+    if _HAS_DOCSTRING:
+        is_first = code.co_flags & _HAS_DOCSTRING
+    else:
+        # The compiler keeps this place free of other strings, but not in comprehensions.
+        is_first = code.co_flags & inspect.CO_OPTIMIZED and not code.co_name.startswith("<")
+    first = code.co_consts[0] if is_first and code.co_consts else None
+    return first if isinstance(first, str) else None
 
 
 def _pack(constant: object) -> bytes:
@@ -341,8 +353,7 @@ def _take_apart(code: CodeType) -> list[_Step]:
     """Make steps of the instructions of *code*, in their order, and link them."""
     raw = code.co_code
     constants = [
-        _mark(index) if isinstance(each, CodeType) else _pack(each)
-        for index, each in enumerate(code.co_consts)
+        _mark(index) if isinstance(each, CodeType) else _pack(each) for index, each in enumerate(code.co_consts)
     ]
     steps: list[_Step] = []
     offsets: list[int] = []

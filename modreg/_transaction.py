@@ -161,6 +161,17 @@ class Work:
             said = f"whoever holds the earlier class {earlier} itself has another class than the present one"
             self.findings.append(Finding(code="split-class", module=name, message=said))
 
+    def declined(self, name: str, number: int) -> frozenset[str]:
+        """The sources that going back to a version turns away, as hashes."""
+        records, target = self.history.of(name), self.history.record(name, number)
+        found = records[-1].declined
+        others = {r.source.hash for r in records[number:] if r.source is not None and r.source is not target.source}
+        if any(name in commit.unloaded for commit in self.history.commits if commit.revision in self.undoes):
+            others.add(GONE)
+        if others:
+            found = found.union(others)
+        return found - {target.source.hash} if target.source is not None else found
+
     def unload(self, name: str) -> None:
         """Take a module out of `sys.modules` and off its package."""
         module = sys.modules.get(name)
@@ -548,6 +559,7 @@ class Execution(Work):
             created=time.time(),
             seconds=seconds,
             restores=self.restores.get(part.name),
+            declined=self.declined(part.name, self.restores[part.name]) if part.name in self.restores else frozenset(),
             source=part.source,
             code=part.code,
         )
@@ -737,14 +749,6 @@ class Rollback(Work):
 
     def _record(self, name: str, number: int) -> Record:
         target = self.history.record(name, number)
-        records = self.history.of(name)
-        declined = records[-1].declined
-        others = [r.source.hash for r in records[number:] if r.source is not None and r.source is not target.source]
-        declined = declined.union(others) if others else declined
-        if any(name in commit.unloaded for commit in self.chain):
-            declined |= {GONE}
-        if target.source is not None:
-            declined -= {target.source.hash}
         return Record(
             name=name,
             number=0,
@@ -757,5 +761,5 @@ class Rollback(Work):
             source=target.source,
             imports=target.imports,
             declared=target.declared,
-            declined=declined,
+            declined=self.declined(name, number),
         )
