@@ -107,17 +107,35 @@ WRAPPERS: Final = frozenset(
 )
 
 
+def is_own(value: object, owner: str, depth: int = 4) -> bool:
+    """
+    Whether the module *owner* defines *value*, or what it wraps: a decorator of another module made it then.
+
+    What another module defines is never touched on account of this one, whatever its name here.
+    """
+    label = _label(value)
+    if label is not None and label[1] == owner:
+        return True
+    if depth == 0 or not (type(value) is FunctionType or _is_wrapper(value)):
+        return False
+    return any(is_own(part, owner, depth - 1) for _, part in parts(value))
+
+
+def _is_wrapper(value: object) -> bool:
+    return type(value) in WRAPPERS or property in mro(value)
+
+
 def is_pair(old: object, new: object, owner: str) -> bool:
     """
     Whether *new* is the later definition of *old* in the module *owner*.
 
-    Functions and classes by their kind, module and qualified name; one of another module only when some
-    function's body made it (a decorator's wrapper).  What wraps them, by its type.
+    Functions and classes by their kind, module and qualified name, and what wraps them by its type;
+    only where both are the module's own.
     """
     label = _label(old)
     if label is not None:
-        return label == _label(new) and (label[1] == owner or "<locals>" in label[2])
-    return type(old) is type(new) and (type(old) in WRAPPERS or property in mro(old))
+        return label == _label(new) and is_own(old, owner) and is_own(new, owner)
+    return type(old) is type(new) and _is_wrapper(old) and is_own(old, owner) and is_own(new, owner)
 
 
 def pair(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> list[Pair]:
@@ -154,9 +172,11 @@ def _follow(
         queue.extend((inside[name], part) for name, part in parts(new) if name in inside)
 
 
-def rebound(old: Mapping[str, object], new: Mapping[str, object], pairs: Iterable[Pair]) -> list[Pair]:
+def rebound(
+    old: Mapping[str, object], new: Mapping[str, object], owner: str, pairs: Iterable[Pair]
+) -> list[Pair]:
     """
-    Functions whose name the new source gives to another function: a decorator came, went or changed.
+    The module's functions whose name the new source gives to another: a decorator came, went or changed.
 
     A function counts only under the name that it was defined with: a mere alias that now leads
     elsewhere says nothing of the function.
@@ -173,6 +193,7 @@ def rebound(old: Mapping[str, object], new: Mapping[str, object], pairs: Iterabl
         and type(value) is FunctionType
         and type(new[name]) in (FunctionType, CACHED)
         and all(_is_defined_as(each, name) for each in (value, new[name]))
+        and is_own(value, owner)
     ]
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 
 from modreg._journal import MISSING, Attribute, Cache, Cell, ClassAttribute, ClassField, Item, Journal, is_layout
-from modreg._pairs import CACHED, Pair, is_class, layout, mro, pair, rebound, table
+from modreg._pairs import CACHED, Pair, is_class, is_own, layout, mro, pair, rebound, table
 
 ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 """Types whose values can be compared without running anybody's code."""
@@ -124,10 +124,10 @@ def patch(old: Mapping[str, object], new: Mapping[str, object], owner: str, jour
     replaced = [p for p in pairs if not _decide(p, twins, journal)]
     for each in twins.pairs:
         _become(each.old, each.new, twins, journal)
-    replaced += rebound(old, new, pairs)
-    for each in replaced:
+    others = rebound(old, new, owner, pairs)
+    for each in (*replaced, *others):
         forward(each.old, each.new, journal)
-    return Patched(twins, tuple(replaced))
+    return Patched(twins, (*replaced, *(each for each in others if is_own(each.new, owner))))
 
 
 def _decide(each: Pair, twins: Twins, journal: Journal) -> bool:

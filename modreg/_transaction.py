@@ -460,8 +460,9 @@ class Execution(Work):
         self._forget_checks(since)
         if patched.twins:
             self._publish(patched.twins, namespace)
-            self._revise(patched.twins, since, nested)
-            self._replace(patched.twins)
+            instead = self._replace(patched.twins)
+            self._publish(instead, namespace)
+            self._revise(instead, since, nested)
 
     def _forget_checks(self, since: int) -> None:
         """
@@ -589,13 +590,14 @@ class Execution(Work):
             if namespace is not None:
                 self._publish(twins, namespace)
 
-    def _replace(self, twins: Twins) -> None:
-        """Point all else that the execution made to the kept objects."""
+    def _replace(self, twins: Twins) -> Twins:
+        """Point all else that the execution made to the kept objects; answer what stands for what."""
         self.twins.update(twins)
-        stuck = replace(twins, self.window)
-        self.findings.extend(_stuck(holder, self.executing[-1]) for holder in stuck)
+        done = replace(twins, self.window)
+        self.findings.extend(_stuck(holder, self.executing[-1]) for holder in done.stuck)
         for each in held(twins.pairs):
             self.held.add(each.old, each.new)
+        return done.instead
 
 
 def _tree(source: Source | None) -> ast.Module | None:

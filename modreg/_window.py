@@ -6,7 +6,7 @@ import functools
 import gc
 import operator
 import sys
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from types import (
@@ -23,7 +23,7 @@ from typing import Any, Final, cast
 
 import attrs
 
-from modreg._journal import Attribute, Cell, ClassAttribute, ClassField, Contents, Item
+from modreg._journal import PLAIN, Attribute, Cell, ClassAttribute, ClassField, Contents, Item
 from modreg._pairs import Pair, is_class, mro, mro_of, table
 from modreg._patch import Twins
 
@@ -103,9 +103,23 @@ _OWN: Final = sys.getrefcount(_PROBE.new) - 1
 """How many references a count by `sys.getrefcount` itself adds; versions differ."""
 
 
-def replace(twins: Twins, window: Window) -> list[object]:
+@attrs.frozen(eq=False)
+class Replaced:
     """
-    Point whatever refers to a twin to the kept object, and answer the holders where that is impossible.
+    What a replacement came to.
+
+    Attributes:
+        instead: The twins, and every immutable object that held one, with what stands for it.
+        stuck: Holders that CPython does not let anybody change.
+    """
+
+    instead: Twins
+    stuck: list[object]
+
+
+def replace(twins: Twins, window: Window) -> Replaced:
+    """
+    Point whatever refers to a twin to the kept object.
 
     None of it is noted in a journal: the kept object is right before and after, whatever becomes of
     the transaction, and a twin must never come back.
@@ -114,7 +128,7 @@ def replace(twins: Twins, window: Window) -> list[object]:
     round_ = _Round(twins, window)
     while round_.targets:
         round_.run()
-    return round_.stuck
+    return Replaced(round_.instead, round_.stuck)
 
 
 def _level(twins: Twins) -> None:
@@ -226,19 +240,22 @@ def _remade(holder: Any, kept: Kept) -> object | None:  # any object
 def _changed(holder: Any, kept: Kept) -> bool:  # any object
     """Change a mutable holder in place; whether its kind is one that can be."""
     kind = type(holder)
+    if kind is CellType:
+        return _write(Cell(holder), kept)
+    if kind is FunctionType:
+        _in_function(holder, kept)
+        return True
+    if is_class(holder):
+        _in_class(holder, kept)
+        return True
+    found = _in_descriptor(holder, kept)
     if dict in mro(holder):
         _in_dict(holder, kept)
+        found = True
     elif list in mro(holder) or set in mro(holder) or deque in mro(holder):
         _in_elements(holder, kept)
-    elif kind is CellType:
-        _write(Cell(holder), kept)
-    elif kind is FunctionType:
-        _in_function(holder, kept)
-    elif is_class(holder):
-        _in_class(holder, kept)
-    elif not _in_descriptor(holder, kept):
-        return _in_instance(holder, kept)
-    return True
+        found = True
+    return (kind in PLAIN and kind is not defaultdict) or _in_instance(holder, kept) or found
 
 
 def _write(place: Any, kept: Kept) -> bool:  # any Place
@@ -302,13 +319,17 @@ def _in_instance(holder: Any, kept: Kept) -> bool:  # any object
         found = _write(Attribute(holder, "__class__"), kept)
     for place in _places(holder):
         found = _write(place, kept) or found
+    if BaseException in mro(holder):
+        found = _write(Attribute(holder, "args"), kept) or found
     return found
 
 
-def _places(holder: object) -> Iterator[Item | _Slot]:
+def _places(holder: object) -> Iterator[Item | Attribute | _Slot]:
     attributes = _attributes(holder)
     for name in list(attributes):
         yield Item(attributes, name)
+    if defaultdict in mro(holder):
+        yield Attribute(holder, "default_factory")
     for cls in mro(holder):
         for value in list(table(cls).values()):
             if type(value) is MemberDescriptorType and cls.__flags__ & _HEAP_TYPE:

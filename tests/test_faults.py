@@ -16,15 +16,17 @@ import importlib
 import os
 import sys
 import textwrap
+import threading
 from collections import Counter, deque
 from types import CellType, FunctionType, MappingProxyType, ModuleType
 
 import pytest
 
-from modreg import Cause, NoEarlierVersionError, Registry, ReloadError
+from modreg import NoEarlierVersionError, Registry, ReloadError
 
 SWEEP = os.environ.get("MODREG_SWEEP", "")
 locks = sys.modules["_frozen_importlib"]._module_locks
+waited_for = sys.modules["_frozen_importlib"]._blocking_on
 
 
 OLD = {
@@ -460,7 +462,7 @@ def surroundings():
         "finders": list(sys.meta_path),
         "frozen": gc.get_freeze_count(),
         "locks": {name: lock for name, lock in locks.copy().items() if lock() is not None},
-        "blocking": dict(sys.modules["_frozen_importlib"]._blocking_on),
+        "blocking": list(waited_for.get(threading.get_ident(), ())),
     }
 
 
