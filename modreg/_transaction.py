@@ -157,7 +157,7 @@ class Work:
         if done.left:
             said = f"{done.left} objects stay with the earlier {earlier} ({done.example}); {done.moved} were moved"
             self.findings.append(Finding(code="layout", module=name, message=said))
-        if not done.is_led:
+        elif not done.is_led:
             said = f"whoever holds the earlier class {earlier} itself has another class than the present one"
             self.findings.append(Finding(code="split-class", module=name, message=said))
 

@@ -27,7 +27,7 @@ SOURCES = {
 def execute(source, name=OWNER):
     """The namespace of a module after its execution, without what the import system puts there."""
     namespace = {"__name__": name}
-    exec(source, namespace)
+    exec(compile(source, "m.py", "exec", dont_inherit=True), namespace)
     return {key: value for key, value in namespace.items() if not key.startswith("__")}
 
 

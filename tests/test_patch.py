@@ -28,6 +28,8 @@ class Module:
         self.journal = Journal()
 
     def execute(self, source):
+        if isinstance(source, str):
+            source = compile(source, "m.py", "exec", dont_inherit=True)  # this file's __future__ is its own
         exec(source, self.namespace)
         return dict(self.namespace)
 
@@ -42,6 +44,8 @@ class Module:
 def module():
     return Module()
 
+
+FIXED_BASE = pytest.mark.skipif(sys.version_info >= (3, 15), reason="CPython takes a class off `object`, from 3.15 on")
 
 # Functions
 
@@ -141,7 +145,7 @@ def test_the_same_function_again_is_left_alone(p):
     """
     module = Module()
     try:
-        code = compile(source_of(p), "m.py", "exec")
+        code = compile(source_of(p), "m.py", "exec", dont_inherit=True)
     except SyntaxError:
         return
     old = module.execute(code)
@@ -261,7 +265,7 @@ def test_equal_attributes_of_a_class_are_not_written(module):
         ("class C: __slots__ = ('a',)", "class C: __slots__ = ('b',)"),
         ("class C: __slots__ = ('a',)", "class C: pass"),
         ("class C: pass", "class C(dict): pass"),
-        ("class C: pass", "class B: pass\nclass C(B): pass"),
+        pytest.param("class C: pass", "class B: pass\nclass C(B): pass", marks=FIXED_BASE),
         ("class C: pass", "class M(type): pass\nclass C(metaclass=M): pass"),
     ],
 )
