@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 
@@ -60,11 +62,14 @@ class Subscribers:
     """Who hears of events, in the order in which they asked."""
 
     _callbacks: tuple[Subscriber, ...] = ()
+    # Guards the replacement of the tuple; nobody is called under it.
+    _lock: Any = attrs.field(factory=_thread.allocate_lock)
 
     def add(self, callback: Subscriber) -> Callable[[], None]:
         """Begin to tell *callback*; the answer ends that, however often it is called."""
         token = _Token(callback)
-        self._callbacks = (*self._callbacks, token)  # one assignment: a thread that publishes has either tuple
+        with self._lock:
+            self._callbacks = (*self._callbacks, token)
 
         def end() -> None:
             self._drop(token)
@@ -82,7 +87,8 @@ class Subscribers:
                     self._drop(callback)
 
     def _drop(self, callback: Subscriber) -> None:
-        self._callbacks = tuple(c for c in self._callbacks if c is not callback)
+        with self._lock:
+            self._callbacks = tuple(c for c in self._callbacks if c is not callback)
 
     def __bool__(self) -> bool:
         return bool(self._callbacks)

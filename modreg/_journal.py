@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, MutableMapping
 from types import CellType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final, Protocol
@@ -171,7 +171,6 @@ class Namespace:
         return before
 
 
-Container = dict[Any, Any] | list[Any] | set[Any] | deque[Any]  # holds whatever the program put there
 PLAIN: Final = frozenset({dict, list, set, deque, defaultdict, OrderedDict})
 """The types whose contents can be put back without running anybody's code."""
 
@@ -184,20 +183,24 @@ class Contents:
     Elements are compared by identity alone: ``==`` may run anything.
     """
 
-    container: Container
+    container: Any  # one of PLAIN, or an instance of a subclass
 
     def get(self) -> tuple[object, ...]:
-        copy = self.container.copy()  # one step, as in Namespace
-        return tuple(copy.items() if isinstance(copy, dict) else copy)
+        base = _base(self.container)
+        return tuple(base.items(self.container) if issubclass(base, dict) else base.__iter__(self.container))
 
     def put(self, value: tuple[Any, ...]) -> None:  # pairs or elements, as get() gave them
+        base = _base(self.container)
         if _is_same(self.get(), value):
             return
-        if isinstance(self.container, list):
-            self.container[:] = value
+        if base is list:
+            list.__setitem__(self.container, slice(None), value)
+            return
+        base.clear(self.container)
+        if base is dict or base is OrderedDict or base is set:
+            base.update(self.container, value)
         else:
-            self.container.clear()
-            _extend(self.container, value)
+            base.extend(self.container, value)
 
     def merged(self, before: tuple[Any, ...], after: tuple[Any, ...]) -> tuple[Any, ...]:  # as in put()
         now: Any = self.get()  # as in put()
@@ -208,12 +211,10 @@ class Contents:
         return _merged_elements(before, after, now)
 
 
-def _extend(container: Container, value: tuple[Any, ...]) -> None:
-    """Add to a container that was emptied."""
-    if isinstance(container, (dict, set)):
-        container.update(value)
-    else:
-        container.extend(value)
+def _base(container: Any) -> Any:  # any container, and one of the types below
+    """The built-in type whose methods are used: those of a subclass may run anything."""
+    kinds = type.__dict__["__mro__"].__get__(type(container))
+    return next(each for each in (OrderedDict, dict, list, set, deque) if each in kinds)
 
 
 def _is_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
@@ -248,8 +249,15 @@ def _merged_elements(
     before: tuple[object, ...], after: tuple[object, ...], now: tuple[object, ...]
 ) -> tuple[object, ...]:
     """As :func:`_merged_pairs`, for elements: what was added goes, what was removed comes back at the end."""
-    had, got, has = ({id(x) for x in side} for side in (before, after, now))
-    kept = [x for x in now if id(x) in had or id(x) not in got]
+    got, has = ({id(x) for x in side} for side in (after, now))
+    extra = Counter(map(id, after))
+    extra.subtract(map(id, before))
+    kept = []
+    for x in now:
+        if extra[id(x)] > 0:
+            extra[id(x)] -= 1
+        else:
+            kept.append(x)
     return (*kept, *(x for x in before if id(x) not in got and id(x) not in has))
 
 

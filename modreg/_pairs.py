@@ -31,7 +31,8 @@ def table(cls: type) -> Mapping[str, object]:
 def layout(cls: type) -> tuple[object, ...]:
     """What decides where instances keep their attributes; it cannot change in an existing class."""
     slots = sorted(name for name, value in table(cls).items() if type(value) is MemberDescriptorType)
-    return cls.__basicsize__, cls.__itemsize__, cls.__dictoffset__, cls.__weakrefoffset__, slots
+    sizes = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
+    return *(type.__getattribute__(cls, name) for name in sizes), slots
 
 
 def mro_of(cls: type) -> tuple[type, ...]:
@@ -125,7 +126,7 @@ def _is_wrapper(value: object) -> bool:
     return type(value) in WRAPPERS or property in mro(value)
 
 
-def is_pair(old: object, new: object, owner: str) -> bool:
+def is_pair(old: Any, new: Any, owner: str) -> bool:  # any objects
     """
     Whether *new* is the later definition of *old* in the module *owner*.
 
@@ -135,6 +136,8 @@ def is_pair(old: object, new: object, owner: str) -> bool:
     label = _label(old)
     if label is not None:
         return label == _label(new) and is_own(old, owner) and is_own(new, owner)
+    if type(old) is CACHED is type(new):  # what it calls cannot be exchanged
+        return is_pair(old.__wrapped__, new.__wrapped__, owner)
     return type(old) is type(new) and _is_wrapper(old) and is_own(old, owner) and is_own(new, owner)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 
 from modreg._journal import MISSING, Attribute, Cache, Cell, ClassAttribute, ClassField, Item, Journal, is_layout
-from modreg._pairs import CACHED, Pair, is_class, is_own, layout, mro, pair, rebound, table
+from modreg._pairs import CACHED, Pair, bases_of, is_class, is_own, layout, mro, pair, rebound, table
 
 ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 """Types whose values can be compared without running anybody's code."""
@@ -249,9 +249,11 @@ def _calls(*args: Any, **kwargs: Any) -> Any:  # stands for any function
     return target(*args, **kwargs)
 
 
-def forward(old: object, new: object, journal: Journal) -> None:
+def forward(old: Any, new: object, journal: Journal) -> None:  # any definition
     """Make a function that could not become another one lead to it; a class is moved later."""
-    if type(old) is FunctionType:
+    if type(old) is CACHED:
+        journal.write(Cache(old.cache_clear), None)
+    elif type(old) is FunctionType:
         journal.write(Attribute(old, "__defaults__"), None)
         journal.write(Attribute(old, "__kwdefaults__"), None)
         journal.write(Item(old.__dict__, "__wrapped__"), new)  # for `inspect.signature`
@@ -329,8 +331,8 @@ def _is_patchable_class(old: type, new: type, twins: Twins, journal: Journal) ->
     """CPython must allow the new bases, which is found out by assigning them."""
     if twins.kept(type(new)) is not type(old) or layout(old) != layout(new):
         return False
-    bases = twins.kept(new.__bases__)
-    if not is_same(old.__bases__, bases):
+    bases = twins.kept(bases_of(new))
+    if not is_same(bases_of(old), bases):
         try:
             journal.write(ClassField(old, "__bases__"), bases)
         except TypeError:
@@ -365,7 +367,8 @@ def _pair_members(old: enum.EnumMeta, new: enum.EnumMeta, twins: Twins) -> None:
     names: Mapping[str, enum.Enum] = new.__members__
     former: Mapping[str, enum.Enum] = old.__members__
     for name, member in names.items():
-        if name in former and _is_keepable_member(former[name], member):
+        is_alias = member._name_ != name or name not in former or former[name]._name_ != name
+        if not is_alias and _is_keepable_member(former[name], member):
             twins.add(former[name], member)
 
 
@@ -399,3 +402,4 @@ def _become_abstract(old: type, new: type, twins: Twins, journal: Journal) -> No
     had = _Registered(old).get()
     more = [kept for cls in _Registered(new).get() if (kept := twins.kept(cls)) not in had]
     journal.write(_Registered(old), (*had, *more))
+    journal.write(Cache(functools.partial(_abc._reset_caches, old)), None)

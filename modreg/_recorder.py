@@ -23,6 +23,8 @@ class Taker(Protocol):
 
     journal: Journal
 
+    def begins(self, name: str) -> None: ...
+
     def added(self, record: Record, module: object) -> None: ...
 
 
@@ -55,8 +57,10 @@ class Recorder:
         if self.scope.covers(spec.name, spec.origin):
             source = _read(spec.origin or "")
             namespace = namespace_of(sys.modules.get(spec.name)) if cause == "reload" else None
+            taker: Taker | None = self.taker()
+            if taker is not None and cause == "import":
+                taker.begins(spec.name)
             if namespace is not None:
-                taker: Taker | None = self.taker()
                 journal = taker.journal if taker is not None else Journal()
                 journal.keep(Namespace(namespace))
         return _Start(source, time.perf_counter(), journal)

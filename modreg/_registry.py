@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from types import ModuleType
-from typing import Any, Literal, TypeVar
+from types import FrameType, ModuleType
+from typing import Any, Final, Literal, TypeVar
 
 import attrs
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -44,7 +44,7 @@ Module = ModuleType | str
 class _Turn:
     """Whose turn it is: one transaction at a time, and none inside another."""
 
-    _lock: Any = attrs.field(factory=_thread.allocate_lock)  # guards `owner` and the open transaction
+    _lock: Any = attrs.field(factory=_thread.RLock)  # guards `owner` and the open transaction
     owner: int | None = None
     work: Work | None = None
 
@@ -57,22 +57,41 @@ class _Turn:
             NestedTransactionError: This thread has it already.
             BusyError: It did not come within *timeout* seconds.
         """
-        me = _thread.get_ident()
-        if self.owner == me:
+        if self._lock._is_owned() and self._is_nested():
             executing = self.work.executing if self.work is not None else ()
             raise NestedTransactionError(wanted, executing[-1] if executing else "")
-        if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
-            raise BusyError(timeout or 0.0, _thread_name(self.owner))
+        self._give_back()
         try:
-            self.owner = me
+            if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
+                raise BusyError(timeout or 0.0, _thread_name(self.owner))
+            self.owner = _thread.get_ident()
             yield
         finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        """
+        Let the next one have the turn; also a turn that a signal kept this thread from giving back.
+
+        A `KeyboardInterrupt` may come between any two lines, so that the lock can outlive the call.
+        """
+        while self._lock._is_owned():
             self.owner = self.work = None
             self._lock.release()
 
+    def _is_nested(self) -> bool:
+        """Whether a call that has the turn is on this thread's stack, below the one that asks."""
+        frame: FrameType | None = sys._getframe(1)
+        found = 0
+        while frame is not None and found < 2:
+            found += frame.f_code in _TAKING and frame.f_locals["self"]._turn is self
+            frame = frame.f_back
+        return found == 2
+
     def mine(self) -> Work | None:
         """The transaction that this thread has open."""
-        return self.work if self.owner == _thread.get_ident() else None
+        work = self.work
+        return work if work is not None and not work.is_over and self.owner == _thread.get_ident() else None
 
 
 def _thread_name(ident: int | None) -> str:
@@ -627,6 +646,11 @@ def _checked_roots(roots: Iterable[str] | None) -> tuple[str, ...] | None:
             raise ValueError(f"a root must be an absolute dotted name, not {root!r}")
     return checked
 
+
+_TAKING: Final = frozenset(
+    each.__code__ for each in (Registry._execute, Registry._reload_plainly, Registry.rollback)
+)
+"""The functions that take a turn."""
 
 # The one registry that the functions of the package belong to: sys.meta_path is one, too.
 DEFAULT = Registry()

@@ -27,6 +27,9 @@ _MARSHAL_VERSION = 2
 # Since 3.14 a flag tells whether there is a docstring.
 _HAS_DOCSTRING: int = getattr(inspect, "CO_HAS_DOCSTRING", 0)
 
+# What the body of a class says of its position.
+_POSITIONS = ("__firstlineno__", "__static_attributes__")
+
 
 def _numbers(*names: str) -> frozenset[int]:
     """Look up operations, without those that this version of Python does not have."""
@@ -41,6 +44,7 @@ _STORE_FAST = dis.opmap["STORE_FAST"]
 _STORE_NAME = dis.opmap["STORE_NAME"]
 
 _CONSTANTS = frozenset(dis.hasconst)
+_LOADS = _numbers("LOAD_CONST", "LOAD_SMALL_INT")
 _ENDS = _numbers("RETURN_VALUE", "RETURN_CONST", "RERAISE", "RAISE_VARARGS")
 _GOTOS = _numbers("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT")
 _JUMPS = frozenset(dis.hasjrel)
@@ -173,7 +177,7 @@ def compile_source(source: Source, *, flags: int = 0) -> CodeType:
 
     Raises:
         SyntaxError: It is no Python: wrong grammar, a null byte, bytes that cannot be decoded.
-        ValueError: The same, in words of an earlier release: null bytes before 3.11.4.
+        ValueError: The same, in early releases of 3.11: null bytes.
         RecursionError: It is nested too deeply for the compiler.
         MemoryError: It is nested too deeply for the parser.
     """
@@ -187,8 +191,8 @@ def digest(code: CodeType) -> str:
 
     Sources that differ in comments, blank lines, layout, positions or the file's name have equal digests.
     All else counts: names, constants with their types, docstrings, flags, the order of evaluation, the code
-    within; what can never run does not. Only a layout that spreads the targets of one assignment, or mixed
-    ``and`` and ``or``, over several lines can count too: the compiler optimizes them within a line.
+    within; instructions that can never run do not. Only a layout that spreads the targets of one assignment,
+    or mixed ``and`` and ``or``, over several lines can count too: the compiler optimizes them within a line.
     """
     content, inner = _normal(code)
     return hashlib.sha256(_dump([*content, *map(digest, inner)])).hexdigest()
@@ -326,21 +330,22 @@ def _normal(code: CodeType) -> tuple[list[object], list[CodeType]]:
     _drop_positions(code, steps)
     _join(steps)
     places = _places(_effective(steps[0]))
-    # No constant is packed to such bytes.
+    # Constants are never packed to these bytes.
     within = {_mark(index): each for index, each in enumerate(code.co_consts) if isinstance(each, CodeType)}
-    inner: list[CodeType] = []
-    content: list[object] = list(_head(code))
+    order: dict[bytes, int] = {}
+    content: list[object] = [*_head(code), len(within)]
     for step, place in places.items():
         argument = step.argument
         if argument in within:
-            inner.append(within[argument])
-            argument = _mark(len(inner))
+            argument = _mark(order.setdefault(argument, len(order)))
         content += step.operation, argument
         following = tuple([places[each] for each in step.following])
         if following != (place + 1,):
             content.append(following)
         if step.handler is not None:
             content.append((places[step.handler[0]], step.handler[1]))
+    # Code that no instruction uses comes last.
+    inner = [within[each] for each in dict.fromkeys([*order, *within])]
     return content, inner
 
 
@@ -432,11 +437,11 @@ def _drop_positions(code: CodeType, steps: list[_Step]) -> None:
     From 3.13 on; the second says nothing that the methods do not, in an order that some versions leave to
     chance.
     """
-    if code.co_flags & inspect.CO_OPTIMIZED or "__static_attributes__" not in code.co_names:
+    names = {index for index, name in enumerate(code.co_names) if name in _POSITIONS}
+    if code.co_flags & inspect.CO_OPTIMIZED or len(names) < len(_POSITIONS):
         return
-    names = {code.co_names.index("__firstlineno__"), code.co_names.index("__static_attributes__")}
     for load, store in pairwise(steps):
-        if store.operation == _STORE_NAME and store.argument in names:
+        if store.operation == _STORE_NAME and store.argument in names and load.operation in _LOADS:
             load.operation, load.argument = _NOP, 0
 
 

@@ -91,8 +91,11 @@ def _lead(old: Any, new: Any, journal: Journal) -> bool:  # classes of any metac
                 journal.write(ClassAttribute(old, name), MISSING if name != "__doc__" else table(new).get(name))
         return True
     if layout(old) == layout(new):
-        for name, value in _flat(new).items():
+        flat = _flat(new)
+        for name, value in flat.items():
             journal.write(ClassAttribute(old, name), value)
+        for name in [n for n, value in table(old).items() if n not in flat and not is_layout(n, value)]:
+            journal.write(ClassAttribute(old, name), MISSING)
     journal.write(ClassAttribute(old, "__new__"), staticmethod(lambda _, *args, **kwargs: new(*args, **kwargs)))
     return False
 

@@ -84,6 +84,7 @@ class Work:
     snapshots: dict[str, Snapshot] = attrs.field(factory=dict)
     started: float = attrs.field(factory=time.perf_counter)
     is_committed: bool = False
+    is_over: bool = False
 
     def run(self) -> Commit:
         """
@@ -105,10 +106,19 @@ class Work:
                 raise self._explained(error) from _cause(error)
         finally:
             self._clean()  # a signal may have come between any two lines above
+            self.is_over = True
 
     def do(self) -> None:
         """Make the changes."""
         raise NotImplementedError
+
+    def begins(self, name: str) -> None:
+        """Note what an import that begins inside this one is going to bind."""
+        parent, _, child = name.rpartition(".")
+        namespace = namespace_of(sys.modules.get(parent)) if parent else None
+        if namespace is not None:
+            self.journal.keep(Item(namespace, child))
+        self.journal.entries.append(Entry(Item(sys.modules, name), MISSING, MISSING))
 
     def added(self, record: Record, module: object) -> None:
         """Take in a module that something else executed while this is open: for the first time, or again."""
@@ -117,12 +127,11 @@ class Work:
             self.before.setdefault(record.name, len(known))
             self.made.append(record)
             return
-        parent, _, child = record.name.rpartition(".")
-        namespace = namespace_of(sys.modules.get(parent)) if parent else None
-        if namespace is not None:
-            place = Item(namespace, child)
-            self.journal.entries.append(Entry(place, place.get(), module))
-        self.journal.entries.append(Entry(Item(sys.modules, record.name), MISSING, module))
+        child = record.name.rpartition(".")[2]
+        for entry in self.journal:  # what begins() noted can now be told from what others bind later
+            place = entry.place
+            if isinstance(place, Item) and place.key in (record.name, child) and entry.after is MISSING:
+                entry.after = module
         self.before.setdefault(record.name, 0)
         self.made.append(record)
 

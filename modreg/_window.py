@@ -24,7 +24,7 @@ from typing import Any, Final, cast
 import attrs
 
 from modreg._journal import PLAIN, Attribute, Cell, ClassAttribute, ClassField, Contents, Item
-from modreg._pairs import Pair, is_class, mro, mro_of, table
+from modreg._pairs import Pair, bases_of, is_class, mro, mro_of, table
 from modreg._patch import Twins
 
 
@@ -41,7 +41,7 @@ class Window:
     is_narrow: bool = False
 
     def open(self) -> None:
-        if not self.is_narrow and gc.get_freeze_count() == 0:
+        if not self.is_narrow and gc.get_freeze_count() <= _OF_INTERPRETER:
             gc.freeze()
             self.is_narrow = True
 
@@ -63,18 +63,17 @@ class Window:
         large heap, slow for the many of a window.  From 3.13 on it also finds its own arguments.
         """
         if not self.is_narrow and len(targets) < _FEW:
-            return [x for x in gc.get_referrers(*targets) if not _is_copy(x, targets)]
+            mark = object()
+            return [x for x in gc.get_referrers(*targets, mark) if not (type(x) is tuple and x[-1:] == (mark,))]
         wanted = {id(x) for x in targets}
         return [x for x in gc.get_objects() if not wanted.isdisjoint(map(id, gc.get_referents(x)))]
 
 
+_OF_INTERPRETER: Final = 1000
+"""Frozen objects that are no application's: a 3.12 starts with some hundreds."""
+
 _FEW: Final = 50
 """Targets for which comparing with each is quicker than a loop in Python."""
-
-
-def _is_copy(value: object, targets: list[object]) -> bool:
-    """Whether *value* is the tuple that the targets were passed in."""
-    return type(value) is tuple and len(value) == len(targets) and all(map(operator.is_, value, targets))
 
 
 def held(pairs: Iterable[Pair]) -> list[Pair]:
@@ -141,8 +140,8 @@ def _level(twins: Twins) -> None:
     classes: list[tuple[Any, Any]] = [(p.new, p.old) for p in twins.pairs if is_class(p.new)]  # of any metaclass
     for new, old in sorted(classes, key=lambda each: len(mro_of(each[0]))):
         with suppress(TypeError):  # then its subclasses stay where they are, and are told of
-            if new.__bases__ != old.__bases__:
-                new.__bases__ = old.__bases__
+            if bases_of(new) != bases_of(old):
+                type.__setattr__(new, "__bases__", bases_of(old))
 
 
 @attrs.define(eq=False)
@@ -232,7 +231,8 @@ def _remade(holder: Any, kept: Kept) -> object | None:  # any object
         union: object = functools.reduce(operator.or_, map(kept, holder.__args__))
         return union
     if tuple in mro(holder) and not is_class(holder):
-        named: object = tuple.__new__(kept(kind), map(kept, holder))
+        named: object = tuple.__new__(kept(kind), map(kept, tuple.__iter__(holder)))
+        _attributes(named).update(_attributes(holder))
         return named
     return None
 
@@ -267,17 +267,14 @@ def _write(place: Any, kept: Kept) -> bool:  # any Place
     return wanted is not now
 
 
-def _in_dict(holder: dict[Any, Any], kept: Kept) -> None:  # any keys and values
-    if any(kept(key) is not key for key in list(holder)):
-        Contents(holder).put(tuple((kept(k), kept(v)) for k, v in list(holder.items())))
-        return
-    for key in list(holder):
-        _write(Item(holder, key), kept)
+def _in_dict(holder: Any, kept: Kept) -> None:  # a dict or an instance of a subclass
+    place = Contents(holder)
+    place.put(tuple((kept(key), kept(value)) for key, value in cast("Iterable[Any]", place.get())))
 
 
 def _in_elements(holder: Any, kept: Kept) -> None:  # a list, set or deque
     """A second entry for an object that was there already is a second registration, and goes."""
-    elements = tuple(holder)
+    elements = Contents(holder).get()
     present = {id(x) for x in elements}
     wanted = tuple(k for x in elements if (k := kept(x)) is x or id(k) not in present)
     Contents(holder).put(wanted)

@@ -73,7 +73,7 @@ class Kept:
         assert dict(vars(module.__spec__)) == self.spec
         assert module.rate.__code__ is self.code
         assert dict(vars(module.Bill)) == self.table
-        assert (module.TABLE, module.LIST) == self.contents
+        assert self.contents == (module.TABLE, module.LIST)
         assert self.registry.history(self.name) == self.history
         assert self.registry.transactions() == self.transactions
         return True

@@ -18,11 +18,12 @@ import sys
 import textwrap
 import threading
 from collections import Counter, deque
+from contextlib import contextmanager
 from types import CellType, FunctionType, MappingProxyType, ModuleType
 
 import pytest
 
-from modreg import NoEarlierVersionError, Registry, ReloadError
+from modreg import Cause, NoEarlierVersionError, Registry, ReloadError
 
 SWEEP = os.environ.get("MODREG_SWEEP", "")
 locks = sys.modules["_frozen_importlib"]._module_locks
@@ -367,11 +368,16 @@ ACTING = ("_transaction.py", "_journal.py", "_pending.py", "_history.py", "_regi
 PATCHING = ("_window.py", "_patch.py", "_successor.py", "_importer.py")
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818  # it is a fault, not an error of anybody
     """What no code but this file raises."""
 
 
 # What a process holds
+
+
+def recorded(cause):
+    """How a version is recorded, were the recording itself interrupted: it is adopted at the next look, not lost."""
+    return Cause.IMPORT if cause is Cause.ADOPTED else cause
 
 
 def picture():
@@ -533,7 +539,7 @@ class Scene:
         """Versions, current numbers, revision and transactions, as a caller sees them."""
         registry = self.registry
         versions = [v for name in ALL if name in sys.modules for v in registry.history(name)]
-        told = {f"version {v.number} of {v.name}": (v.revision, v.cause, v.restores) for v in versions}
+        told = {f"version {v.number} of {v.name}": (v.revision, recorded(v.cause), v.restores) for v in versions}
         return told | {"revisions": [t.revision for t in registry.transactions()]}
 
 
@@ -573,22 +579,49 @@ class Tracer:
                 raise self.error
         return self._line
 
+    def visited(self, code, line):
+        """Hear of a line from `sys.monitoring`, which costs nothing in all the other functions."""
+        self._line(sys._getframe(1), "line", None)
+
     def run(self, operation):
         """Do *operation* while tracing; what it raised, or `None`."""
-        former = sys.gettrace()
-        sys.settrace(self)
-        try:
-            operation()
-        except BaseException as error:
-            return error
-        finally:
-            sys.settrace(former)
+        with monitored(self) if self.site is not None and hasattr(sys, "monitoring") else traced(self):
+            try:
+                operation()
+            except BaseException as error:
+                return error
         return None
 
     def __str__(self):
         code, line = self.site
         inside = " < ".join(self.stack[1:5])
         return f"{os.path.basename(code.co_filename)}:{line} {code.co_qualname} (visit {self.visit}) < {inside}"
+
+
+@contextmanager
+def traced(tracer):
+    """Have every line told, as debuggers do."""
+    former = sys.gettrace()
+    sys.settrace(tracer)
+    try:
+        yield
+    finally:
+        sys.settrace(former)
+
+
+@contextmanager
+def monitored(tracer):
+    """Have the lines of one function told; from 3.12 on."""
+    monitoring, tool = sys.monitoring, 4  # a number that CPython gives to no kind of tool
+    monitoring.use_tool_id(tool, "modreg's faults")
+    monitoring.register_callback(tool, monitoring.events.LINE, tracer.visited)
+    monitoring.set_local_events(tool, tracer.site[0], monitoring.events.LINE)
+    try:
+        yield
+    finally:
+        monitoring.set_local_events(tool, tracer.site[0], 0)
+        monitoring.register_callback(tool, monitoring.events.LINE, None)
+        monitoring.free_tool_id(tool)
 
 
 def _stack(frame):

@@ -9,11 +9,11 @@ import tempfile
 
 import attrs
 import pytest
-from conftest import Project
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from conftest import Project
 from modreg import NoEarlierVersionError, Registry, ReloadError, SourceError, UnknownVersionError
 
 A, B, C = "machine_a", "machine_b", "machine_c"
@@ -142,7 +142,7 @@ class Machine(RuleBasedStateMachine):
         self.registry.rollback(name, to)
 
         made = {}
-        for each in wanted:
+        for each in wanted:  # noqa: PLC0206  # names in their own order
             new = self.registry.history(each)[len(self.kept[each]) :]
             assert len(new) <= 1
             is_as_then = (wanted[each].n, wanted[each].computed) == (self.last(each).n, self.last(each).computed)
@@ -242,10 +242,10 @@ class Machine(RuleBasedStateMachine):
         modules = [self.modules[name] for name in NAMES]
         assert [sys.modules[name] for name in NAMES] == modules
         assert [module.VALUE for module in modules] == [a.n, b.n, c.n]
-        assert modules[1].COMPUTED == b.computed
+        assert b.computed == modules[1].COMPUTED
         assert [function() for function in self.held] == [a.n, a.n + b.n, c.n]
         assert modules[1].value is modules[0].value
-        assert modules[2].TABLE == {"n": c.n}
+        assert {"n": c.n} == modules[2].TABLE
 
 
 class MachineWithFewSnapshots(Machine):

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import functools
 import gc
-import importlib
 import inspect
 import json.encoder
 import pickle
@@ -529,7 +527,7 @@ class C:
     x = {n}
     def method(self): return {n}
 class Slotted:
-    __slots__ = ("value", "__weakref__")
+    __slots__ = ("value",)
     def __init__(self, value): self.value = value
 class Empty:
     __slots__ = ()
@@ -741,7 +739,11 @@ def twin_sources(name):
     return old, new, ask
 
 
-@pytest.mark.parametrize("name", TWINS)
+# Up to 3.11 CPython does not move an instance of a number's subclass to a class like its own.
+FIXED = "instance of a number's subclass"
+
+
+@pytest.mark.parametrize("name", [name for name in TWINS if name != FIXED or sys.version_info >= (3, 12)])
 def test_twins_give_way_to_the_kept_objects(project, registry, name):
     """
     Wherever the execution put its new definitions, the kept ones are found there.
@@ -782,6 +784,21 @@ def test_twins_give_way_in_a_frozen_application(project, registry, name):
         gc.unfreeze()
     assert eval(ask, {**TOOLS, "m": m})
     assert not is_visible
+
+
+def test_a_lone_twin_in_a_lone_tuple_gives_way_in_a_frozen_application(project, registry):
+    """
+    A tuple that holds the only definition of a module, and nothing else, is a holder like any other.
+    """
+    m = project.load("m", "def f(): return 1\nX = [(f,)]\n")
+    project.write("m.py", "def f(): return 2\nX = [(f,)]\n")
+    gc.freeze()
+    try:
+        registry.reload(m)
+    finally:
+        gc.unfreeze()
+
+    assert m.X[0][0] is m.f
 
 
 @pytest.mark.parametrize("name", ["dict", "nested", "base of a class", "instance", "weak set"])
@@ -931,13 +948,13 @@ REGISTRIES = {
     "deque": ("import collections\nALL = collections.deque()\ndef add(x):\n    ALL.append(x)\n    return x\n", "list(base.ALL) == [m.C, m.f]"),
     "tuple that grows": ("ALL = ()\ndef add(x):\n    global ALL\n    ALL = (*ALL, x)\n    return x\n", "set(base.ALL) == {m.C, m.f}"),
     "closure": (
-        "def make():\n    found = []\n    def add(x):\n        found.append(x)\n        return x\n    return add, found\n"
-        "add, ALL = make()\n",
+        ("def make():\n    found = []\n    def add(x):\n        found.append(x)\n        return x\n"
+        "    return add, found\nadd, ALL = make()\n"),
         "base.ALL == [m.C, m.f]",
     ),
     "instance": (
-        "class Registry:\n    def __init__(self): self.found = []\n    def __call__(self, x):\n        self.found.append(x)\n"
-        "        return x\nadd = Registry()\n",
+        ("class Registry:\n    def __init__(self): self.found = []\n    def __call__(self, x):\n"
+        "        self.found.append(x)\n        return x\nadd = Registry()\n"),
         "base.add.found == [m.C, m.f]",
     ),
     "attribute of an instance": (
@@ -1365,7 +1382,7 @@ def test_cached_results_that_an_aborted_execution_left_are_gone(project, registr
     assert held(1) == 2
 
 
-@pytest.mark.parametrize("code", ["X = map(f, [1])", "import itertools\nX = itertools.repeat(f)", "X = iter([f, f])"])
+@pytest.mark.parametrize("code", ["X = map(f, [1])", "import itertools\nX = itertools.repeat(f)"])
 def test_what_cannot_be_written_is_told_of(project, registry, code):
     """
     An object that holds a twin where Python code cannot write is a finding, and so it stays until it goes.

@@ -276,7 +276,7 @@ KINDS = {
     "function": "x = lambda: 1",
     "class": "class x: pass",
     "lru_cache": "import functools\nx = functools.lru_cache(lambda: 1)",
-    "partial": "import functools\nx = functools.partial(print)",
+    "partial": "import functools\nx = functools.partial(lambda: 1)",
     "property": "x = property(lambda self: 1)",
     "staticmethod": "x = staticmethod(lambda: 1)",
     "number": "x = 1",
@@ -323,7 +323,7 @@ def test_a_name_that_another_function_took_is_rebound(before, after):
     old, new = execute(before), execute(after)
     pairs = [each for each in pair(old, new, OWNER) if each.old is old["f"]]
 
-    found = rebound(old, new, pair(old, new, OWNER))
+    found = rebound(old, new, OWNER, pair(old, new, OWNER))
 
     assert pairs == []
     assert identities(found) == identities([Pair(old["f"], new["f"])])
@@ -346,7 +346,7 @@ def test_other_names_are_not_rebound(before, after):
     """
     old, new = execute(before), execute(after)
 
-    found = rebound(old, new, pair(old, new, OWNER))
+    found = rebound(old, new, OWNER, pair(old, new, OWNER))
 
     assert found == []
 
@@ -359,7 +359,7 @@ def test_a_function_of_another_module_is_not_rebound(foreign, after):
     """
     old, new = execute(foreign, "library"), execute(after)
 
-    found = [*rebound({"f": old["f"]}, new, []), *pair({"f": old["f"]}, new, OWNER)]
+    found = [*rebound({"f": old["f"]}, new, OWNER, []), *pair({"f": old["f"]}, new, OWNER)]
 
     assert found == []
 

@@ -127,11 +127,11 @@ def test_an_old_function_cannot_be_told_from_the_new_one(before, after):
 
     patched = patch(old, new, OWNER, module.journal)
 
-    if old["f"] in map(lambda each: each.old, patched.twins.pairs):
+    if old["f"] in [each.old for each in patched.twins.pairs]:
         assert looks(old["f"]) == looks(new["f"])
     else:
         assert len(old["f"].__code__.co_freevars) != len(new["f"].__code__.co_freevars) or not is_of_one_kind(old["f"], new["f"])
-        assert inspect.signature(old["f"]) == inspect.signature(new["f"])
+        assert str(inspect.signature(old["f"])) == str(inspect.signature(new["f"]))
 
     module.journal.undo()
 
@@ -324,14 +324,15 @@ def test_nobody_is_asked_for_equality():
     An object that defines equality is the same as itself alone, and its code is not run.
     """
 
-    class Asked:
-        def __eq__(self, other):
+    class Asked:  # noqa: PLW1641  # it has a hash, of a kind
+        def __eq__(self, *args):
             raise AssertionError
 
         __repr__ = __hash__ = __eq__
 
     class Word(str):
-        __eq__ = Asked.__eq__
+        __slots__ = ()
+        __eq__ = __hash__ = Asked.__eq__
 
     assert not is_same(Asked(), Asked())
     assert not is_same(Word("a"), Word("a"))
@@ -374,16 +375,7 @@ def test_a_later_pair_for_a_twin_stands():
 # What is concluded from classes
 
 
-class Answering(abc.ABC):
-    answer = False
-
-    @classmethod
-    def __subclasshook__(cls, other):
-        return cls.answer
-
-
-@pytest.mark.parametrize("made", range(2))
-def test_conclusions_of_abstract_bases_are_forgotten(made):
+def test_conclusions_of_abstract_bases_are_forgotten():
     """
     What abstract base classes have concluded is asked anew afterwards, and what registered stays registered.
     """
@@ -394,7 +386,7 @@ def test_conclusions_of_abstract_bases_are_forgotten(made):
     class Registered:
         pass
 
-    class Base(abc.ABC):
+    class Base(abc.ABC):  # noqa: B024  # nothing but registration
         pass
 
     Base.register(Registered)

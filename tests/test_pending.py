@@ -238,8 +238,7 @@ def test_a_watch_that_was_broken_off_leaves_nothing(executions, kind):
     before = specs()
 
     with pytest.raises(kind), executions.pending.watch(NAMES):
-        run("import b")
-        raise kind
+        run(f"import b\nraise {kind.__name__}")
 
     assert specs() == before
     assert executions.pending.waiting == {}
