@@ -149,7 +149,7 @@ class Planner:
         """Record what was loaded past the finder, or before it was there."""
         records = self.history.records
         for name, module in list(sys.modules.items()):
-            if name in records or self._strangers.get(name) == id(module):
+            if name in records or self._strangers.get(name) == id(module) or _is_initializing(name):
                 continue
             spec = _spec(name)
             if spec is not None and self.scope.covers(name, spec.origin):

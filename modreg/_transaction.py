@@ -260,6 +260,8 @@ class Work:
         name = self._culprit(error)
         record = self.history.records.get(name, ())[-1:]
         path = (record[0].origin or "") if record else ""
+        if isinstance(error, Exception):
+            name, path = _innermost(error) or (name, path)
         running = f"version {record[0].number} of {name!r}" if record else "what was running before"
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return ReloadError(self.phase.value, name, path, _line(error, path), running, text)
@@ -272,6 +274,13 @@ class Work:
 def _cause(error: BaseException) -> BaseException | None:
     """What the error that is raised is raised from: the module's own, or for that very one its own cause."""
     return error if isinstance(error, Exception) else error.__cause__
+
+
+def _innermost(error: BaseException) -> tuple[str, str] | None:
+    """Name and file of the last module whose body the error came through: it may be one imported for the first time."""
+    bodies = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name == "<module>"]
+    name = bodies[-1].f_globals.get("__name__") if bodies else None
+    return (name, bodies[-1].f_code.co_filename) if isinstance(name, str) else None
 
 
 def _line(error: BaseException, path: str) -> int | None:

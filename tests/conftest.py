@@ -70,3 +70,30 @@ def dropping(project):
     made.install(removed="drop")
     yield made
     made.uninstall()
+
+
+# Rules that this version does not hold yet, by what their tests are called; docs/explanation/limits.md has them for
+# people.  Some hold on some Pythons, so a test that passes is no failure.
+NOT_YET = {
+    "metaclass that hides attributes": "a metaclass whose __getattribute__ raises",
+    "metaclass comes": "a class that gets a metaclass of its own module",
+    "combined flag": "combined members of a flag that were held",
+    "[weak ": "weak references that a module's own execution made",
+    "without_a_collector[weak": "weak references that a module's own execution made",
+    "subclasses_of_a_foreign_base": "__subclasses__() lists a twin until the next collection",
+    "tuple that grows": "immutable registries in modules that are not executed",
+    "becomes a coroutine function": "functions of another kind, where warnings are errors",
+    "becomes a generator function": "functions of another kind, where warnings are errors",
+    "coroutine function with more free variables": "functions of another kind, where warnings are errors",
+    "base and derived change places": "classes that change places, on 3.15",
+    "annotations of a class": "annotations that were asked for in between, from 3.14 on",
+    "typed dict": "annotations that were asked for in between, from 3.14 on",
+}
+
+
+def pytest_collection_modifyitems(items):
+    """Expect what is known not to hold to fail."""
+    for item in items:
+        for words, what in NOT_YET.items():
+            if words in item.nodeid and "test_live.py" in item.nodeid:
+                item.add_marker(pytest.mark.xfail(reason=f"not yet: {what}", strict=False))
