@@ -9,7 +9,7 @@ from types import CodeType, FunctionType
 
 import attrs
 
-from modreg._journal import Attribute, Journal
+from modreg._journal import Attribute, Code, Journal
 
 
 @attrs.frozen(eq=False)
@@ -35,7 +35,7 @@ def renew(journal: Journal) -> int:
     done = 0
     for holder in holders:
         if type(holder) is FunctionType and id(holder.__code__) in pairs:
-            journal.write(Attribute(holder, "__code__"), pairs[id(holder.__code__)].new)
+            journal.write(Code(holder, "__code__"), pairs[id(holder.__code__)].new)
             done += 1
     return done
 

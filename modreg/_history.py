@@ -209,14 +209,15 @@ class History:
         """The last commit that concerns a module and that no rollback has taken back; `None` if there is none."""
         commits = {commit.revision: commit for commit in self.commits}
         standing: set[int] = set()
-        for commit in self.commits:
-            if not commit.undoes:
-                standing.add(commit.revision)
-            for revision in commit.undoes:
-                if revision in standing:
-                    standing.discard(revision)
-                else:
-                    standing.update(commits[revision].undoes)  # a rollback that was itself taken back
+
+        def change(revision: int, *, is_undone: bool) -> None:
+            if not commits[revision].undoes:
+                (standing.discard if is_undone else standing.add)(revision)
+            for each in commits[revision].undoes:  # a rollback that is taken back does again what it took back
+                change(each, is_undone=not is_undone)
+
+        for revision in commits:
+            change(revision, is_undone=False)
         found = [revision for revision in standing if name in commits[revision].before]
         return commits[max(found)] if found else None
 

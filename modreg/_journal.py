@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, MutableMapping
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from types import CellType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final, Protocol
 
@@ -77,6 +79,29 @@ class Attribute:
 
     def merged(self, before: object, after: object) -> object:
         return before
+
+
+@attrs.frozen(eq=False)
+class Code(Attribute):
+    """
+    A function's code object.
+
+    From 3.12 on CPython warns where a function becomes one of another kind, a generator function say; a reload means
+    what it does, and the warning is for nobody.
+    """
+
+    def put(self, value: object) -> None:
+        if _kind(self.get()) == _kind(value):
+            super(Code, self).put(value)  # noqa: UP008  # attrs makes the class anew for its slots
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            super(Code, self).put(value)  # noqa: UP008  # as above
+
+
+def _kind(code: Any) -> int:  # a code object
+    """Generator, coroutine, asynchronous generator or none of them, as flags of a code object."""
+    return int(code.co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR))
 
 
 @attrs.frozen(eq=False)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from modreg._journal import MISSING, Attribute, Cache, Cell, ClassAttribute, ClassField, Item, Journal, is_layout
+from modreg._journal import MISSING, Attribute, Cache, Cell, ClassAttribute, ClassField, Code, Item, Journal, is_layout
 from modreg._pairs import CACHED, Pair, bases_of, is_class, is_own, layout, mro, pair, rebound, table
 
 ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
@@ -203,7 +203,7 @@ def _become_function(old: FunctionType, new: FunctionType, twins: Twins, journal
         _write_items(old.__dict__, new.__dict__, twins, journal)
     _write_annotations(old, new, journal)
     if not _is_same_code(old.__code__, new.__code__):
-        journal.write(Attribute(old, "__code__"), new.__code__)
+        journal.write(Code(old, "__code__"), new.__code__)
 
 
 def _write_field(old: FunctionType, name: str, wanted: object, journal: Journal) -> None:
@@ -257,7 +257,7 @@ def forward(old: Any, new: object, journal: Journal) -> None:  # any definition
         journal.write(Attribute(old, "__defaults__"), None)
         journal.write(Attribute(old, "__kwdefaults__"), None)
         journal.write(Item(old.__dict__, "__wrapped__"), new)  # for `inspect.signature`
-        journal.write(Attribute(old, "__code__"), _forwarding(old.__code__, new))
+        journal.write(Code(old, "__code__"), _forwarding(old.__code__, new))
 
 
 def _forwarding(code: CodeType, target: object) -> CodeType:

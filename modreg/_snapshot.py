@@ -24,7 +24,7 @@ from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
 import attrs
 
 from modreg import _source
-from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, is_layout
+from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Code, is_layout
 
 
 class Kind(enum.Enum):
@@ -289,8 +289,8 @@ _CLASS: Final = 4  # parts of a ClassImage
 
 def _put_back_function(image: FunctionImage) -> None:
     function, code, defaults, keyword_defaults, _ = image
-    for name, value in (("__code__", code), ("__defaults__", defaults), ("__kwdefaults__", keyword_defaults)):
-        place = Attribute(function, name)
+    fields = (("__defaults__", defaults), ("__kwdefaults__", keyword_defaults))
+    for place, value in ((Code(function, "__code__"), code), *((Attribute(function, n), v) for n, v in fields)):
         if place.get() is not value:
             place.put(value)
 

@@ -288,3 +288,19 @@ def test_repeated_rollback_walks_further_back(project, registry, keep):
 
     assert rates == [2, 1]
     assert [(v.number, v.restores) for v in registry.history(tax)] == [(1, None), (2, None), (3, None), (4, 2), (5, 1)]
+
+
+def test_going_to_and_fro_ends_where_the_state_is_from(project, registry):
+    """
+    A plain rollback goes by the state that runs, whatever way led to it: brought back, it is the first all the same.
+    """
+    m = project.load("to_and_fro", "V = 1\n")
+    project.write("to_and_fro.py", "V = 2\n")
+    registry.refresh()
+    for number in (1, 2, 3):
+        registry.rollback(m, number)
+
+    with pytest.raises(NoEarlierVersionError):
+        registry.rollback(m)
+
+    assert m.V == 1
