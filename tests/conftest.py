@@ -46,6 +46,8 @@ def project(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     yield Project(tmp_path)
+    for folder in [path for path in sys.path_importer_cache if path.startswith(str(tmp_path))]:
+        del sys.path_importer_cache[folder]  # they pile up, and every refresh asks each of them
     for name in [name for name in sys.modules if name not in before]:
         del sys.modules[name]
     sys.modules.update(before)
