@@ -9,6 +9,7 @@ from modreg._model import (
     EdgeKind,
     Finding,
     ModuleVersion,
+    Participant,
     Phase,
     Plan,
     Step,
@@ -32,9 +33,12 @@ from modreg.errors import (
 
 install = _DEFAULT.install
 uninstall = _DEFAULT.uninstall
+include = _DEFAULT.include
 reload = _DEFAULT.reload
 refresh = _DEFAULT.refresh
 rollback = _DEFAULT.rollback
+unload = _DEFAULT.unload
+forget = _DEFAULT.forget
 plan = _DEFAULT.plan
 history = _DEFAULT.history
 current = _DEFAULT.current
@@ -65,6 +69,7 @@ __all__ = [
     "NotAModuleError",
     "NotLoadedError",
     "NotTrackedError",
+    "Participant",
     "Phase",
     "Plan",
     "RefusedError",
@@ -81,7 +86,9 @@ __all__ = [
     "dependencies",
     "dependents",
     "diff",
+    "forget",
     "history",
+    "include",
     "install",
     "plan",
     "refresh",
@@ -90,5 +97,6 @@ __all__ = [
     "subscribe",
     "transactions",
     "uninstall",
+    "unload",
     "why",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 from collections import deque
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from types import CodeType
 from typing import Final
@@ -238,9 +239,17 @@ class History:
 
     def _forget(self, commit: Commit) -> None:
         commit.journal = None
+        commit.replaced = ()
         for name, number in commit.before.items():
             if number:
                 self.records[name][number - 1].snapshot = None
+
+    def let_go(self, names: Iterable[str]) -> None:
+        """Let go of all snapshots and journals that concern one of the modules."""
+        with self.lock:
+            for name in names:
+                for commit in self._recent.pop(name, ()):
+                    self._forget(commit)
 
     def of(self, name: str) -> tuple[Record, ...]:
         found = self.records.get(name)

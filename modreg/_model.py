@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Protocol
 
 import attrs
 from packaging.version import Version
@@ -22,6 +23,7 @@ class Cause(enum.Enum):
         REFRESH: A refresh found its source changed.
         DEPENDENT: Something that it imports was executed again.
         ROLLBACK: A rollback brought an earlier version back.
+        UNLOAD: :meth:`Registry.unload` was called; no version comes of it.
     """
 
     IMPORT = "import"
@@ -31,6 +33,7 @@ class Cause(enum.Enum):
     REFRESH = "refresh"
     DEPENDENT = "dependent"
     ROLLBACK = "rollback"
+    UNLOAD = "unload"
 
 
 class Phase(enum.Enum):
@@ -39,18 +42,22 @@ class Phase(enum.Enum):
 
     Attributes:
         PLAN: Sources are read, compiled and ordered; no module's code runs.
+        TEAR_DOWN: A :class:`Participant` lets go of what it did with the outgoing versions.
         DISPOSE: The outgoing versions' ``__dispose__`` hooks are called, dependents first.
         EXECUTE: Modules are executed in their retained namespaces.
         PATCH: Old objects become the new definitions, after each execution.
         MIGRATE: The new versions' ``__migrate__`` hooks are called, dependencies first.
+        SET_UP: A :class:`Participant` takes up the new versions.
         COMMIT: Versions are appended to the history.
     """
 
     PLAN = "plan"
+    TEAR_DOWN = "tear-down"
     DISPOSE = "dispose"
     EXECUTE = "execute"
     PATCH = "patch"
     MIGRATE = "migrate"
+    SET_UP = "set-up"
     COMMIT = "commit"
 
 
@@ -183,6 +190,36 @@ def _table(rows: Sequence[tuple[str, ...]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
+
+
+class Participant(Protocol):
+    """
+    Who takes part in a transaction: a host that registers what the modules define.
+
+    The three are called in the thread that has the transaction open.  What :meth:`begin` or :meth:`finish`
+    raises aborts the transaction.
+    """
+
+    def begin(self, steps: tuple[Step, ...]) -> None:
+        """
+        Let go of the outgoing versions: everything is known to compile, and nothing was touched yet.
+
+        Args:
+            steps: What the transaction is going to do.
+        """
+
+    def finish(self) -> None:
+        """Take up the new versions: they are in force, and nothing is committed yet."""
+
+    def abort(self, error: BaseException) -> None:
+        """
+        Take up the former versions again: they are back in force, object for object.
+
+        It follows a :meth:`begin`, however far that got.
+
+        Args:
+            error: What the caller of the transaction is going to get; a note on it is read by people.
+        """
 
 
 @attrs.frozen(kw_only=True)

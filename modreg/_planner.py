@@ -72,7 +72,8 @@ class Draft:
 
     Attributes:
         parts: The modules to execute, dependencies first.
-        unload: The modules whose source is gone, with the number of their current version.
+        unload: The modules that leave.
+        gone: Why they leave, as a clause.
         dependencies: All that the executed modules can reach by their imports, in scope.
     """
 
@@ -81,10 +82,11 @@ class Draft:
     unload: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     dependencies: frozenset[str] = frozenset()
+    gone: str = "its source is gone"
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        gone = [Step(module=name, decision=Decision.UNLOAD, reason="its source is gone") for name in self.unload]
+        gone = [Step(module=name, decision=Decision.UNLOAD, reason=self.gone) for name in self.unload]
         return (*gone, *(part.step for part in self.parts))
 
 
@@ -113,20 +115,41 @@ class Planner:
         self._refuse(name)
         return self._draft(Cause.RELOAD, {name: "it was asked for"})
 
-    def refresh(self) -> Draft:
-        """Draft the execution of everything in scope whose source changed, and of its dependents."""
+    def refresh(self, only: tuple[str, ...] | None = None) -> Draft:
+        """
+        Draft the execution of everything in scope whose source changed, and of its dependents.
+
+        Args:
+            only: Look at nothing but these modules, all below them, and what they import.
+        """
         seeds: dict[str, str] = {}
         gone: list[str] = []
         importlib.invalidate_caches()
-        for name in self.tracked():
+        wanted = self.tracked() if only is None else self._concerning(only)
+        for name in wanted:
             record = self.history.current(name)
             change = self._change(record)
             if change == "gone":
                 gone.append(name)
             elif change:
                 seeds[name] = change
-        seeds = {**self._arrived(), **seeds}
+        arrived = self._arrived()
+        seeds = {**{name: arrived[name] for name in wanted if name in arrived}, **seeds}
         return self._draft(Cause.REFRESH, seeds, tuple(gone)) if seeds or gone else Draft(Cause.REFRESH)
+
+    def unload(self, roots: tuple[str, ...]) -> Draft:
+        """Draft that modules and all below them leave; nobody is executed for it."""
+        names = tuple(name for name in list(sys.modules) if any(is_under(name, root) for root in roots))
+        for name in names:
+            if name not in self.history.records:
+                self.adopt_one(name)
+        return Draft(Cause.UNLOAD, unload=names[::-1], gone="it was asked for")
+
+    def _concerning(self, roots: tuple[str, ...]) -> tuple[str, ...]:
+        """Of the tracked modules those below one of the roots, and what these import."""
+        graph = self.graph()
+        found = _graph.reachable(graph, [name for name in graph if any(is_under(name, root) for root in roots)])
+        return tuple(name for name in graph if name in found)
 
     def restore(self, sources: Mapping[str, Source]) -> Draft:
         """Draft the execution of earlier sources, for versions whose snapshots are gone."""
@@ -138,6 +161,12 @@ class Planner:
         """Take other roots."""
         self.scope.limit(roots)
         self._strangers.clear()
+
+    def include(self, roots: tuple[str, ...]) -> None:
+        """Put more roots in scope."""
+        if not set(roots) <= self.scope.included:
+            self.scope.include(roots)
+            self._strangers.clear()
 
     def tracked(self) -> tuple[str, ...]:
         """Every module in scope that is loaded, in the order in which they were first imported."""

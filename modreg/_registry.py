@@ -18,10 +18,10 @@ from modreg._diff import Diff, Side
 from modreg._events import Subscriber, Subscribers, TransactionAborted, TransactionCommitted, VersionCommitted
 from modreg._history import Commit, History, Record
 from modreg._importer import Finder, namespace_of
-from modreg._model import Cause, Edge, ModuleVersion, Plan, Transaction
+from modreg._model import Cause, Edge, ModuleVersion, Participant, Plan, Transaction
 from modreg._planner import Draft, Planner
 from modreg._recorder import Recorder
-from modreg._scope import Scope
+from modreg._scope import Scope, is_under
 from modreg._snapshot import Manifest, Snapshot
 from modreg._transaction import Execution, Plain, Rollback, Work
 from modreg.errors import (
@@ -191,9 +191,47 @@ class Registry:
             _importer.uninstall(self._finder)
             self._finder = None
 
+    def include(self, *roots: str) -> Registry:
+        """
+        Put more modules in scope, for a part of the program that brings its own; install where nothing is.
+
+        Args:
+            roots: Absolute module names, each with all below it, wherever their sources lie.  They stay in
+                scope through every :meth:`install`.
+
+        Returns:
+            This registry.  If it was not installed it is now, with these modules alone in scope.
+
+        Raises:
+            TypeError: A root is no string.
+            ValueError: A root is no dotted name.
+
+        .. versionadded:: 0.1.0
+        """
+        checked = _checked_roots(roots) or ()
+        self._planner.include(checked)
+        return self if self._finder is not None else self.install(roots=checked)
+
+    @property
+    def revision(self) -> int:
+        """
+        How many transactions were committed.
+
+        .. versionadded:: 0.1.0
+        """
+        return self._history.revision
+
     # Transactions
 
-    def reload(self, module: Module, *, live: bool | None = None, timeout: float | None = None) -> ModuleType:
+    def reload(
+        self,
+        module: Module,
+        *,
+        live: bool | None = None,
+        removed: Literal["keep", "drop"] | None = None,
+        within: Participant | None = None,
+        timeout: float | None = None,
+    ) -> ModuleType:
         """
         Execute the source of *module* in its retained namespace, and bring its dependents up to date.
 
@@ -202,6 +240,9 @@ class Registry:
             live: `False` is `importlib.reload` exactly, and recorded: nobody else is executed, what was
                 held stays as it was, an error is the module's own and leaves what was done until then.
                 `None` takes what :meth:`install` was given.
+            removed: As for :meth:`install`; `None` takes what that was given.
+            within: Who takes part, from the tear-down of the outgoing version to the set-up of the new one.
+                With ``live=False`` there is no transaction to take part in.
             timeout: Seconds to wait for a transaction in progress; `None` waits for ever.
 
         Returns:
@@ -226,7 +267,7 @@ class Registry:
         name = _loaded_name(module)
         if not (self._live if live is None else live):
             return self._reload_plainly(name, timeout)
-        self._execute(f"reload({name!r})", timeout, lambda: self._planner.reload(name))
+        self._execute(f"reload({name!r})", timeout, lambda: self._planner.reload(name), removed=removed, within=within)
         return sys.modules[name]
 
     def _reload_plainly(self, name: str, timeout: float | None) -> ModuleType:
@@ -237,15 +278,27 @@ class Registry:
             self._run(Plain(self._history, Cause.RELOAD, module=sys.modules[name], record=record))
         return sys.modules[name]
 
-    def refresh(self, *, live: bool | None = None, timeout: float | None = None) -> Transaction:
+    def refresh(
+        self,
+        *,
+        only: Iterable[str] | None = None,
+        live: bool | None = None,
+        removed: Literal["keep", "drop"] | None = None,
+        within: Participant | None = None,
+        timeout: float | None = None,
+    ) -> Transaction:
         """
         Bring everything in scope whose source changed up to date, as one transaction.
 
         A source that a rollback turned away is left alone until its file holds something else.
 
         Args:
+            only: Absolute module names: nothing but these, all below them, and what they import is looked at.
+                Dependents take part as ever.
             live: `False` leaves what was held as it was; the transaction is all or nothing all the same.
                 `None` takes what :meth:`install` was given.
+            removed: As for :meth:`reload`.
+            within: As for :meth:`reload`.  Nobody is called if no source changed.
             timeout: As for :meth:`reload`.
 
         Returns:
@@ -259,10 +312,61 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        return self._transaction("refresh()", timeout, self._planner.refresh, live=live)
+        roots = _checked_roots(only)
+        return self._transaction(
+            "refresh()", timeout, lambda: self._planner.refresh(roots), live=live, removed=removed, within=within
+        )
+
+    def unload(self, *modules: Module, within: Participant | None = None, timeout: float | None = None) -> Transaction:
+        """
+        Take modules and all below them out of `sys.modules`, as one transaction, which a rollback takes back.
+
+        Who imported them keeps what it has; nobody is executed.  To let the objects go as well see :meth:`forget`.
+
+        Args:
+            modules: Modules, or their absolute dotted names.
+            within: As for :meth:`reload`.
+            timeout: As for :meth:`reload`.
+
+        Returns:
+            The transaction; it is false if none of them is loaded.
+
+        Raises:
+            NotAModuleError: One of *modules* is neither.
+            ReloadError: A ``__dispose__()`` hook or *within* raised.  Everything is as it was before.
+            NestedTransactionError: This thread has a transaction open.
+            BusyError: Another transaction was still open after *timeout*.
+
+        .. versionadded:: 0.1.0
+        """
+        roots = tuple(map(_name, modules))
+        return self._transaction("unload()", timeout, lambda: self._planner.unload(roots), within=within)
+
+    def forget(self, *modules: Module) -> None:
+        """
+        Let go of the objects of earlier versions that are kept for a rollback.
+
+        Sources are kept: a rollback executes them again.
+
+        Args:
+            modules: Modules, or their absolute dotted names, each with all below it.
+
+        Raises:
+            NotAModuleError: One of *modules* is neither.
+
+        .. versionadded:: 0.1.0
+        """
+        roots = tuple(map(_name, modules))
+        self._history.let_go(name for name in list(self._history.records) if any(is_under(name, r) for r in roots))
 
     def rollback(
-        self, module: Module, to: int | ModuleVersion | str | None = None, *, timeout: float | None = None
+        self,
+        module: Module,
+        to: int | ModuleVersion | str | None = None,
+        *,
+        revision: int | None = None,
+        within: Participant | None = None,
+        timeout: float | None = None,
     ) -> ModuleType | None:
         """
         Bring an earlier version of *module* back, with all that the same transactions changed.
@@ -275,6 +379,8 @@ class Registry:
             module: A module with a history, or its absolute dotted name.
             to: A version number, a :class:`ModuleVersion`, or a specifier such as ``"<2.0"``, which the newest
                 version whose source declared a fitting ``__version__`` answers to.  By default the version before.
+            revision: Instead of *to*: what *module* and all below it were at this revision of the registry.
+            within: As for :meth:`reload`.
             timeout: As for :meth:`reload`.
 
         Returns:
@@ -285,27 +391,32 @@ class Registry:
             NotTrackedError: The registry never saw it.
             UnknownVersionError: There is no such version.
             NoEarlierVersionError: It stands at the first version that is known.
-            ReloadError: An earlier source had to be executed again, and raised.
+            ReloadError: An earlier source had to be executed again, a hook or *within* raised.
+            TypeError: Both *to* and *revision* are given.
             NestedTransactionError: This thread has a transaction open.
             BusyError: Another transaction was still open after *timeout*.
 
         .. versionadded:: 0.1.0
         """
         name = _name(module)
+        if to is not None and revision is not None:
+            raise TypeError("give `to` or `revision`, not both")
         with self._turn.taken(f"rollback({name!r})", timeout):
-            revision = self._revision_before(name, to)
-            chain = self._chain(name, revision)
-            targets = self._targets(chain, revision)
+            names = (name,) if revision is None else tuple(n for n in list(self._history.records) if is_under(n, name))
+            wanted = self._revision_before(name, to) if revision is None else revision
+            chain = self._chain(names, wanted)
+            targets = self._targets(chain, wanted)
             if chain:
-                self._run(self._rollback(chain, targets))
+                self._run(self._rollback(chain, targets, within))
         return sys.modules.get(name)
 
-    def plan(self, module: Module | None = None) -> Plan:
+    def plan(self, module: Module | None = None, *, only: Iterable[str] | None = None) -> Plan:
         """
         Tell what a reload of *module*, or without one a refresh, would do; no module code runs.
 
         Args:
             module: A loaded module, its absolute dotted name, or `None`.
+            only: As for :meth:`refresh`, where no *module* is given.
 
         Returns:
             The steps in order, and what the transaction could not cover.  ``apply()`` carries it out.
@@ -316,8 +427,14 @@ class Registry:
         .. versionadded:: 0.1.0
         """
         if module is None:
-            draft = self._planner.refresh()
-            return Plan(cause=draft.cause, steps=draft.steps, findings=draft.findings, apply=self.refresh)
+            roots = _checked_roots(only)
+            draft = self._planner.refresh(roots)
+            return Plan(
+                cause=draft.cause,
+                steps=draft.steps,
+                findings=draft.findings,
+                apply=lambda: self.refresh(only=roots),
+            )
         name = _loaded_name(module)
         draft = self._planner.reload(name)
 
@@ -462,28 +579,42 @@ class Registry:
                 raise NotTrackedError(name) from None
         return self._history.of(name)
 
-    def _transaction(
-        self, wanted: str, timeout: float | None, draft: Callable[[], Draft], *, live: bool | None = None
-    ) -> Transaction:
-        done = self._execute(wanted, timeout, draft, live=live)
+    def _transaction(self, wanted: str, timeout: float | None, draft: Callable[[], Draft], **how: Any) -> Transaction:
+        """As :meth:`_execute`, with the answer as callers see it."""
+        done = self._execute(wanted, timeout, draft, **how)
         return done.transaction if isinstance(done, Commit) else done
 
     def _execute(
-        self, wanted: str, timeout: float | None, draft: Callable[[], Draft], *, live: bool | None = None
+        self,
+        wanted: str,
+        timeout: float | None,
+        draft: Callable[[], Draft],
+        *,
+        live: bool | None = None,
+        removed: Literal["keep", "drop"] | None = None,
+        within: Participant | None = None,
     ) -> Commit | Transaction:
         """Draft under the lock, and carry it out; a draft without steps is an empty transaction."""
         with self._turn.taken(wanted, timeout):
             found = self._told(draft)
             if not found.steps:
                 return Transaction(revision=self._history.revision, cause=found.cause, findings=found.findings)
-            return self._run(self._execution(found, is_live=self._live if live is None else live))
+            is_live = self._live if live is None else live
+            return self._run(self._execution(found, is_live=is_live, removed=removed, within=within))
 
-    def _execution(self, draft: Draft, *, is_live: bool = True, **more: Any) -> Execution:  # further fields of it
+    def _execution(
+        self,
+        draft: Draft,
+        *,
+        is_live: bool = True,
+        removed: Literal["keep", "drop"] | None = None,
+        **more: Any,  # further fields of it
+    ) -> Execution:
         return Execution(
             self._history,
             draft.cause,
             draft=draft,
-            is_dropping=self._removed == "drop",
+            is_dropping=(removed or self._removed) == "drop",
             is_live=is_live,
             is_keeping=self._state == "keep",
             **more,
@@ -541,15 +672,15 @@ class Registry:
                 return record
         raise UnknownVersionError(name, repr(specifier))
 
-    def _chain(self, name: str, revision: int) -> tuple[Commit, ...]:
+    def _chain(self, names: tuple[str, ...], revision: int) -> tuple[Commit, ...]:
         """
         The commits to take back, newest first.
 
-        These are the module's own after *revision*, and those that changed
+        These are the modules' own after *revision*, and those that changed
         any of the same modules since; a rollback and what it took back cancel out.
         """
         later = [c for c in self._history.commits if c.revision > revision]
-        concerned, found, grown = {name}, set[int](), True
+        concerned, found, grown = set(names), set[int](), True
         while grown:
             more = {c.revision for c in later if c.revision not in found and not concerned.isdisjoint(_modules(c))}
             found |= more
@@ -567,15 +698,15 @@ class Registry:
         """For each module that the chain changed, the version whose state it gets."""
         return {name: self._history.at(name, revision) for commit in reversed(chain) for name in _modules(commit)}
 
-    def _rollback(self, chain: tuple[Commit, ...], targets: dict[str, int]) -> Work:
+    def _rollback(self, chain: tuple[Commit, ...], targets: dict[str, int], within: Participant | None) -> Work:
         undoes = tuple(commit.revision for commit in chain)
         if all(commit.journal is not None for commit in chain):
-            return Rollback(self._history, Cause.ROLLBACK, chain=chain, targets=targets, undoes=undoes)
+            return Rollback(self._history, Cause.ROLLBACK, chain=chain, targets=targets, undoes=undoes, within=within)
         sources = {n: s for n, number in targets.items() if number and (s := self._history.record(n, number).source)}
         unload = tuple(n for n, number in targets.items() if not number)
-        draft = attrs.evolve(self._planner.restore(sources), unload=unload)
+        draft = attrs.evolve(self._planner.restore(sources), unload=unload, gone="it was not loaded then")
         restores = {n: number for n, number in targets.items() if number}
-        return self._execution(draft, restores=restores, undoes=undoes)
+        return self._execution(draft, restores=restores, undoes=undoes, within=within)
 
     # Differences
 

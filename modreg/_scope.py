@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import site
 import sysconfig
+from collections.abc import Iterable
 from importlib.machinery import SOURCE_SUFFIXES
 from typing import Final
 
@@ -38,17 +39,24 @@ class Scope:
         roots: Absolute module names, each with all below it; `None` stands for everything outside the
             standard library and the folders of installed distributions.
         asked: Names that an explicit reload put in scope.
+        included: Roots that are in scope besides.
         installed: Folders whose modules are out of scope unless a root names them.
     """
 
     roots: tuple[str, ...] | None = None
     asked: set[str] = attrs.field(factory=set)
+    included: set[str] = attrs.field(factory=set)
     installed: tuple[str, ...] = attrs.field(factory=_installed)
     _known: dict[tuple[str, str | None], bool] = attrs.field(factory=dict)
 
     def limit(self, roots: tuple[str, ...] | None) -> None:
         """Take other roots."""
         self.roots = roots
+        self._known.clear()
+
+    def include(self, roots: Iterable[str]) -> None:
+        """Put more roots in scope."""
+        self.included.update(roots)
         self._known.clear()
 
     def ask(self, name: str) -> None:
@@ -69,7 +77,7 @@ class Scope:
             return False
         if name == "__main__" or any(is_under(name, own) for own in OWN):
             return False
-        if name in self.asked:
+        if name in self.asked or any(is_under(name, root) for root in self.included):
             return True
         if self.roots is not None:
             return any(is_under(name, root) for root in self.roots)

@@ -32,7 +32,7 @@ from modreg._journal import (
     Journal,
     Namespace,
 )
-from modreg._model import Cause, Decision, Finding, Phase, Step
+from modreg._model import Cause, Decision, Finding, Participant, Phase, Step
 from modreg._pairs import Pair, is_class, table
 from modreg._patch import Twins, forget_checks, forward, patch
 from modreg._pending import Pending
@@ -65,10 +65,12 @@ class Work:
         executing: Names of the modules whose code is running, innermost last.
         before: The version numbers that were current at the start, by module.
         made: The versions made so far, in order.
+        within: Who takes part, from the tear-down to the set-up.
     """
 
     history: History
     cause: Cause
+    within: Participant | None = attrs.field(kw_only=True, default=None)
     journal: Journal = attrs.field(factory=Journal)
     ledger: Journal = attrs.field(factory=Journal)
     phase: Phase = Phase.EXECUTE
@@ -83,6 +85,7 @@ class Work:
     patched: set[str] = attrs.field(factory=set)
     snapshots: dict[str, Snapshot] = attrs.field(factory=dict)
     started: float = attrs.field(factory=time.perf_counter)
+    is_begun: bool = False
     is_committed: bool = False
     is_over: bool = False
 
@@ -96,7 +99,9 @@ class Work:
         """
         try:
             try:
+                self._begin()
                 self.do()
+                self._finish()
                 self.phase = Phase.COMMIT
                 commit = self._commit()
                 self.is_committed = True
@@ -104,13 +109,40 @@ class Work:
             except BaseException as error:  # whatever it is, nothing may stay half done
                 self._abort(error)
                 raise self._explained(error) from _cause(error)
-        finally:
-            self._clean()  # a signal may have come between any two lines above
-            self.is_over = True
+            finally:
+                self._clean()  # a signal may have come between any two lines above
+                self.is_over = True
+        except BaseException as error:  # all is as it was; now those who take part can take it up again
+            self._give_back(error)
+            raise
+
+    @property
+    def planned(self) -> tuple[Step, ...]:
+        """What is going to be done."""
+        raise NotImplementedError
 
     def do(self) -> None:
         """Make the changes."""
         raise NotImplementedError
+
+    def _begin(self) -> None:
+        if self.within is not None:
+            self.phase = Phase.TEAR_DOWN
+            self.is_begun = True
+            self.within.begin(self.planned)
+            self.phase = Phase.EXECUTE
+
+    def _finish(self) -> None:
+        if self.within is not None:
+            self.phase = Phase.SET_UP
+            self.within.finish()
+
+    def _give_back(self, error: BaseException) -> None:
+        if self.within is not None and self.is_begun:
+            try:
+                self.within.abort(error)
+            except Exception as trouble:
+                error.add_note(f"modreg could not have the former versions taken up again: {trouble!r}")
 
     def begins(self, name: str) -> None:
         """Note what an import that begins inside this one is going to bind."""
@@ -322,6 +354,10 @@ class Execution(Work):
         self.pending = Pending(self._execute)
         self.findings.extend(self.draft.findings)
 
+    @property
+    def planned(self) -> tuple[Step, ...]:
+        return self.draft.steps
+
     def do(self) -> None:
         self._keep()
         self.dispose(reversed(self.parts))
@@ -367,7 +403,7 @@ class Execution(Work):
 
     def _unload(self, name: str) -> None:
         self.note(name, self.history.current(name).number)
-        self.steps.append(Step(module=name, decision=Decision.UNLOAD, reason="its source is gone"))
+        self.steps.append(Step(module=name, decision=Decision.UNLOAD, reason=self.draft.gone))
         self.unload(name)
 
     # One module
@@ -724,6 +760,10 @@ class Rollback(Work):
     chain: tuple[Commit, ...] = attrs.field(kw_only=True)
     targets: dict[str, int] = attrs.field(kw_only=True)
 
+    @property
+    def planned(self) -> tuple[Step, ...]:
+        return tuple(map(_step_back, self.targets, self.targets.values()))
+
     def do(self) -> None:
         self.patched.update(*(commit.patched for commit in self.chain))
         for name in self.targets:
@@ -740,12 +780,11 @@ class Rollback(Work):
         self._note_bindings()
         renew(self.journal)
         for name, number in self.targets.items():
+            self.steps.append(_step_back(name, number))
             if number:
                 self.made.append(self._record(name, number))
-                self.steps.append(Step(module=name, decision=Decision.RESTORE, reason=f"back to version {number}"))
             else:
                 self.unloaded.append(name)
-                self.steps.append(Step(module=name, decision=Decision.UNLOAD, reason="it was not loaded then"))
         self.migrate(self.targets)
 
     def _note_bindings(self) -> None:
@@ -783,3 +822,10 @@ class Rollback(Work):
             declared=target.declared,
             declined=self.declined(name, number),
         )
+
+
+def _step_back(name: str, number: int) -> Step:
+    """What a rollback does with a module that is to get the state of a version; 0 stands for none."""
+    if number:
+        return Step(module=name, decision=Decision.RESTORE, reason=f"back to version {number}")
+    return Step(module=name, decision=Decision.UNLOAD, reason="it was not loaded then")
