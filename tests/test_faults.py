@@ -469,9 +469,16 @@ def surroundings():
         "modules": dict(sys.modules),
         "finders": list(sys.meta_path),
         "frozen": gc.get_freeze_count() > OF_INTERPRETER,
-        "locks": {name: lock for name, lock in locks.copy().items() if lock() is not None},
+        "locks": held_locks(),
         "blocking": list(waited_for.get(threading.get_ident(), ())),
     }
+
+
+def held_locks():
+    """The module locks that somebody holds on to; a traceback that awaits the collector is nobody."""
+    if any(lock() is not None for lock in locks.copy().values()):
+        gc.collect()
+    return {name: lock for name, lock in locks.copy().items() if lock() is not None}
 
 
 def _is_same_part(one, other):
