@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from types import CodeType
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 from packaging.version import InvalidVersion, Version
@@ -23,6 +23,10 @@ from modreg.errors import NotTrackedError, UnknownVersionError
 
 GONE: Final = ""
 """Stands among hashes for a source that is not there."""
+
+
+Note: TypeAlias = tuple[str, str | None, bool, float, float, bytes | None]
+"""An import as it was noted: name, origin, whether a package, when (epoch), how long, the bytes of its source."""
 
 
 @attrs.define(eq=False)
@@ -60,6 +64,22 @@ class Record:
     declared: str | None = None
     is_settled: bool = False
     declined: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, note: Note) -> Record:
+        """The record of an import."""
+        name, origin, is_package, created, seconds, data = note
+        return cls(
+            name=name,
+            number=1,
+            revision=0,
+            cause=Cause.IMPORT,
+            origin=origin,
+            package=name if is_package else name.rpartition(".")[0],
+            created=created,
+            seconds=seconds,
+            source=None if data is None else _source.of_bytes(origin or "", data),
+        )
 
     @property
     def version(self) -> ModuleVersion:
@@ -159,27 +179,53 @@ class History:
     Versions by module, commits in order, and the revision.  It only grows.
 
     Attributes:
-        lock: Guards the three below; held for a few bytecodes at a time, and never while foreign code runs.
+        lock: Guards the records, the commits and the revision; held for a few bytecodes at a time, and never
+            while foreign code runs.
     """
 
     keep: int = 10
     revision: int = 0
-    records: dict[str, tuple[Record, ...]] = attrs.field(factory=dict)
+    _records: dict[str, tuple[Record, ...]] = attrs.field(factory=dict)
     commits: tuple[Commit, ...] = ()
     lock: _thread.RLock = attrs.field(factory=_thread.RLock, repr=False)
     # By path and hash; see _one().
     _sources: dict[tuple[str, str], Source] = attrs.field(factory=dict)
     # For each module the commits that still have their journal, oldest first.
     _recent: dict[str, deque[Commit]] = attrs.field(factory=dict)
+    # Imports that nobody has asked about yet. Threads append to it without the lock, and under it one takes
+    # them off again: both are single steps of C, atomic under the GIL and locked in free threading.
+    _noted: deque[Note] = attrs.field(factory=deque)
+
+    @property
+    def records(self) -> dict[str, tuple[Record, ...]]:
+        """The versions of each module, oldest first."""
+        if self._noted:
+            self._record()
+        return self._records
+
+    def note(self, note: Note) -> None:
+        """Append an import; its record is made, and its source hashed, when somebody asks for any."""
+        self._noted.append(note)
+
+    def _record(self) -> None:
+        with self.lock:
+            while self._noted:
+                # What an interrupt loses here is adopted.
+                self._append(Record.of(self._noted.popleft()))
 
     def add(self, record: Record) -> Record:
         """Append a version that no transaction made: an import, an adoption."""
         with self.lock:
-            record.revision = self.revision
-            record.number = self.next_number(record.name)
-            record.source = self._one(record.source)
-            self.records[record.name] = (*self.records.get(record.name, ()), record)
+            self._record()
+            self._append(record)
         return record
+
+    def _append(self, record: Record) -> None:
+        before = self._records.get(record.name, ())
+        record.revision = self.revision
+        record.number = len(before) + 1
+        record.source = self._one(record.source)
+        self._records[record.name] = (*before, record)
 
     def _one(self, source: Source | None) -> Source | None:
         """The same text kept once, however many versions have it."""

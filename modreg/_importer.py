@@ -21,6 +21,7 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 
 # Stands for the token of an import that nobody was told of, so that its end is not told either.
 _UNHEARD = object()
+_NO_START = (_UNHEARD, None)
 
 # The functions of importlib that tell why a spec is asked for, and the module each is in. The
 # innermost one on the stack decides; under the two that give None a module is already running.
@@ -31,8 +32,13 @@ _DECIDING = {
     "reload": ("importlib", "reload"),
 }
 
+# The code of importlib that asks for nearly every spec, two frames above our finder; read off once, for looking
+# at more than that costs each import what observing the rest of it does.
+_frozen: Any = sys.modules["_frozen_importlib"]  # private, but there since 3.3
+_IMPORTING: types.CodeType = _frozen._find_and_load_unlocked.__code__
+
 # How 3.11, the last to do so, asks a finder that only has find_module(). Later there is no such name.
-_ask_old_finder = getattr(sys.modules["_frozen_importlib"], "_find_spec_legacy", None)
+_ask_old_finder = getattr(_frozen, "_find_spec_legacy", None)
 
 # Only the descriptor of ModuleType itself reads a namespace without running anyone's code: a
 # subclass may define a property of this name (apipkg does, and loads everything in it).
@@ -140,9 +146,9 @@ class Finder:
     # By identity, for specs have no hash: the specs and loaders prepared for an execution that has
     # not started. An import whose create_module() fails gives no sign and leaves its spec here.
     _waiting: dict[int, weakref.ref[Any]] = attrs.field(factory=dict, init=False)  # Specs are of any class.
-    # By the spec's identity, the tokens of its executions under way: more than one where a module
-    # imports itself anew while it runs and its finder gives the same spec again.
-    _tokens: dict[int, list[object]] = attrs.field(factory=dict, init=False)
+    # By the spec's identity, the token of its execution under way, and what stood here before that
+    # began: where a module imports itself anew while it runs and its finder gives the same spec again.
+    _tokens: dict[int, tuple[object, Any]] = attrs.field(factory=dict, init=False)  # Any: the same, or None.
 
     @_named_as_importlib
     def find_spec(
@@ -161,9 +167,14 @@ class Finder:
             spec = _ask([finder for finder in sys.meta_path if finder is not self], fullname, path, target)
         finally:
             self._asking.discard(key)
-        cause = _cause(sys._getframe(1), fullname)
+        frame = sys._getframe(1)
+        nearest = frame.f_back
+        is_import = nearest is not None and nearest.f_code is _IMPORTING
+        # A spec that somebody only looks for is theirs to use.
+        cause = "import" if is_import else _cause(frame, fullname)
         if spec is not None:
-            self._prepare(spec, cause)
+            if cause is not None:
+                self._prepare(spec, cause)
         elif cause == "import":
             self.missed.add(fullname)
         return spec
@@ -186,14 +197,13 @@ class Finder:
                 continue
             if type(waiting) is _RestoringLoader:
                 _put_back(waiting, sys.modules.get(waiting._observed.spec.name))
-            else:
-                self._take_class_off(waiting)
+            elif _is_flag_of(type(waiting), self):
+                type(waiting)._initializing.take_off(waiting)
 
-    def _prepare(self, spec: ModuleSpec, cause: str | None) -> None:
+    def _prepare(self, spec: ModuleSpec, cause: str) -> None:
         loader = getattr(spec, "loader", None)
-        # A spec that somebody only looks for is theirs to use, and a loader that only has
-        # load_module() is run without any sign to us (until 3.14; it fails from 3.15 on).
-        if cause is None or (loader is not None and not hasattr(loader, "exec_module")):
+        # A loader that only has load_module() is run without any sign to us (until 3.14; it fails from 3.15 on).
+        if loader is not None and not hasattr(loader, "exec_module"):
             return
         if cause == "import" and self._is_flag_set and self._put_class_on(spec):
             return
@@ -209,7 +219,7 @@ class Finder:
         if made is None:
             return False
         try:
-            vars(spec)
+            spec.__dict__  # noqa: B018  # there has to be one
             self._wait_for(spec)
             # One step under the GIL, all threads stopped in free threading; importlib hands the
             # spec to other threads only after the flag went up.
@@ -224,10 +234,12 @@ class Finder:
         return True
 
     def _class_for(self, kind: type) -> type | None:
-        if kind not in self._classes:
+        try:
+            return self._classes[kind]
+        except KeyError:
             # It is ours already if the spec is found again before its import is over.
-            self._classes[kind] = kind if _is_flag_of(kind, self) else _observing_class(self, kind)
-        return self._classes[kind]
+            made = self._classes[kind] = kind if _is_flag_of(kind, self) else _observing_class(self, kind)
+            return made
 
     def _wait_for(self, waiting: ModuleSpec | _RestoringLoader) -> None:
         self._waiting[id(waiting)] = weakref.ref(waiting)
@@ -236,11 +248,6 @@ class Finder:
             for key, reference in self._waiting.copy().items():
                 if reference() is None:
                     self._waiting.pop(key, None)
-
-    def _take_class_off(self, spec: ModuleSpec) -> None:
-        # A class that somebody put over ours is not ours to take off.
-        if _is_flag_of(type(spec), self):
-            spec.__class__ = type(spec).__dict__["_initializing"].base
 
     def _put_loader_on(self, spec: ModuleSpec, cause: str) -> None:
         loader = _RestoringLoader(_Observed(self, spec, spec.loader, cause))
@@ -277,11 +284,15 @@ class _Flag:
     own dict. Before the first value it finds this object, hence its truth.
     """
 
-    __slots__ = ("base", "finder")
+    __slots__ = ("base", "below", "finder", "made")
+
+    made: type  # The class that it stands in.
 
     def __init__(self, finder: Finder, base: type) -> None:
         self.finder = finder
         self.base = base
+        # Another finder's flag.
+        self.below: _Flag | None = getattr(base, "_initializing", None)
 
     def __bool__(self) -> bool:
         return False
@@ -289,40 +300,44 @@ class _Flag:
     def __set__(self, spec: ModuleSpec, value: bool) -> None:
         if value:
             self._rise(spec)
-            self._store(spec, value)
-            return
-        try:
+        else:
             self._fall(spec)
-        finally:
-            # The class first: whoever sees the flag down may change the class (a reload does).
-            if id(spec) not in self.finder._tokens:
-                self.finder._take_class_off(spec)
-            self._store(spec, value)
 
     def _rise(self, spec: ModuleSpec) -> None:
+        finder = self.finder
         try:
-            token = self.finder._begin(spec, spec, "import")
+            token = finder._begin(spec, spec, "import")
         except BaseException:  # An interrupt. The import ends here, before the flag was up.
-            self.finder._take_class_off(spec)
+            self.take_off(spec)
             raise
-        self.finder._tokens.setdefault(id(spec), []).append(token)
+        finder._tokens[id(spec)] = (token, finder._tokens.get(id(spec)))
+        self._store(spec, True)
 
     def _fall(self, spec: ModuleSpec) -> None:
-        tokens = self.finder._tokens.get(id(spec))
-        if not tokens:
-            return
-        token = tokens.pop()
-        if not tokens:
-            del self.finder._tokens[id(spec)]
-        # After a failure importlib has taken the name out of sys.modules by now.
-        self.finder._end(spec, sys.modules.get(spec.name), token)
+        finder = self.finder
+        token, outer = finder._tokens.pop(id(spec), _NO_START)
+        if outer is not None:
+            finder._tokens[id(spec)] = outer
+        try:
+            if token is not _UNHEARD:
+                # After a failure importlib has taken the name out of sys.modules by now.
+                finder._end(spec, sys.modules.get(spec.name), token)
+        finally:
+            # The class first: whoever sees the flag down may change the class (a reload does).
+            if outer is None:
+                self.take_off(spec)
+            self._store(spec, False)
+
+    def take_off(self, spec: ModuleSpec) -> None:
+        # A class that somebody put over ours is not ours to take off.
+        if type(spec) is self.made:
+            spec.__class__ = self.base
 
     def _store(self, spec: ModuleSpec, value: bool) -> None:
-        below = getattr(self.base, "_initializing", None)
-        if below is None:
-            vars(spec)["_initializing"] = value
+        if self.below is None:
+            spec.__dict__["_initializing"] = value
         else:
-            below.__set__(spec, value)  # Another finder's flag.
+            self.below.__set__(spec, value)
 
 
 def _observing_class(finder: Finder, base: type) -> type | None:
@@ -346,12 +361,13 @@ def _observing_class(finder: Finder, base: type) -> type | None:
         "__qualname__": base.__qualname__,
         "__doc__": base.__doc__,
         "__reduce_ex__": reduce_ex,
-        "_initializing": _Flag(finder, base),
+        "_initializing": (flag := _Flag(finder, base)),
     }
     try:
-        return type(base.__name__, (base,), body)
+        flag.made = type(base.__name__, (base,), body)
     except Exception:  # Whatever a metaclass or __init_subclass__ has against it.
         return None
+    return flag.made
 
 
 def _is_flag_of(kind: type, finder: Finder) -> bool:

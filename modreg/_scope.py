@@ -14,6 +14,10 @@ import attrs
 OWN: Final = ("modreg", "attr", "attrs", "packaging")
 """modreg and what it imports: executing these would change the tool at work."""
 
+# These are all top-level.
+_NEVER = frozenset((*OWN, "__main__"))
+_SOURCES = tuple(SOURCE_SUFFIXES)
+
 
 def _installed() -> tuple[str, ...]:
     """The folders of the standard library and of installed distributions, each with its separator."""
@@ -28,6 +32,10 @@ def _installed() -> tuple[str, ...]:
 def is_under(name: str, root: str) -> bool:
     """Whether *name* is *root* or a module below it; roots match on dots, never on substrings."""
     return name == root or name.startswith(root + ".")
+
+
+def _is_under_one(name: str, roots: Iterable[str]) -> bool:
+    return any(is_under(name, root) for root in roots)
 
 
 @attrs.define(eq=False)
@@ -73,12 +81,11 @@ class Scope:
         return verdict
 
     def _covers(self, name: str, origin: str | None) -> bool:
-        if origin is None or not origin.endswith(tuple(SOURCE_SUFFIXES)):
+        # Every import comes through here once: no generator, no call that can be spared.
+        if origin is None or not origin.endswith(_SOURCES) or name.partition(".")[0] in _NEVER:
             return False
-        if name == "__main__" or any(is_under(name, own) for own in OWN):
-            return False
-        if name in self.asked or any(is_under(name, root) for root in self.included):
+        if name in self.asked or (self.included and _is_under_one(name, self.included)):
             return True
         if self.roots is not None:
-            return any(is_under(name, root) for root in self.roots)
+            return _is_under_one(name, self.roots)
         return not origin.startswith(self.installed)
