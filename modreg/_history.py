@@ -6,7 +6,6 @@ import _thread
 from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from types import CodeType
 from typing import Final, TypeAlias
 
 import attrs
@@ -19,6 +18,7 @@ from modreg._pairs import Pair
 from modreg._scan import Import
 from modreg._snapshot import Snapshot
 from modreg._source import Source
+from modreg._statements import Body
 from modreg.errors import NotTrackedError, UnknownVersionError
 
 GONE: Final = ""
@@ -38,7 +38,8 @@ class Record:
         origin: As in the module's spec.
         package: The package that relative imports start from, or ``""``.
         source: The bytes that were executed, if the module is in scope or somebody asked.
-        code: The code object, once it was compiled; only while the version is current.
+        body: What was executed, once it was compiled; only while the version is current.
+        near: The body of another version, much of which may be in this one.
         imports: What the code imports, once it was read.
         snapshot: The namespace as it last lived, once the version was superseded.
         declared: What the source declares as ``__version__``.
@@ -58,7 +59,8 @@ class Record:
     seconds: float = 0.0
     restores: int | None = None
     source: Source | None = None
-    code: CodeType | None = None
+    body: Body | None = None
+    near: Body | None = None
     imports: tuple[Import, ...] | None = None
     snapshot: Snapshot | None = None
     declared: str | None = None
@@ -99,22 +101,28 @@ class Record:
             seconds=self.seconds,
         )
 
-    def read(self) -> tuple[Import, ...]:
-        """What the source imports; nothing without a source that compiles."""
+    def read(self, body: Body | None = None) -> tuple[Import, ...]:
+        """What the source imports; nothing without a source that compiles.  Who has compiled it gives the *body*."""
         if self.imports is None:
-            code = self.compiled()
-            self.imports = () if code is None else _scan.imports(code)
-            self.declared = None if code is None else _scan.string_constant(code, "__version__")
+            found = self.compiled() if body is None else body
+            self.imports = () if found is None else found.imports
+            self.declared = None if found is None else found.string_constant("__version__")
         return self.imports
 
-    def compiled(self) -> CodeType | None:
-        """The code object of the source, made anew where it was not kept; `None` without a source that compiles."""
-        if self.code is None and self.source is not None:
-            try:
-                return _source.compile_source(self.source)
-            except (SyntaxError, ValueError):
-                return None  # a loader that transforms may take what Python does not
-        return self.code
+    def compiled(self, *, is_edited: bool = False) -> Body | None:
+        """
+        The body of the source, made anew where it was not kept; `None` without a source that compiles.
+
+        It is divided into statements for who compiles an edited source after it, or where that costs little.
+        """
+        if self.body is not None or self.source is None:
+            return self.body
+        try:
+            if is_edited or self.near is not None:
+                return Body.of(self.source, self.near)
+            return Body.of_code(_source.compile_source(self.source))
+        except (SyntaxError, ValueError):
+            return None  # a loader that transforms may take what Python does not
 
     def resolved(self, imported: Import) -> str:
         """The absolute name that an import asks for, or ``""`` where it leaves the top-level package."""

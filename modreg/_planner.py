@@ -16,7 +16,6 @@ from importlib.machinery import (
     ModuleSpec,
     SourceFileLoader,
 )
-from types import CodeType
 from typing import Any, Final
 
 import attrs
@@ -28,6 +27,7 @@ from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step
 from modreg._scan import Import
 from modreg._scope import OWN, Scope, is_under
 from modreg._source import Source
+from modreg._statements import Body
 from modreg.errors import NotLoadedError, RefusedError, SourceError
 
 _SETTLED: Final = 2.0
@@ -45,7 +45,7 @@ class Part:
         record: The version that is current now.
         spec: The spec to execute it by, found anew where the file changed.
         source: The bytes to execute.
-        code: Their code object; `None` where a loader of its own kind must execute the module.
+        body: What they compile to; `None` where a loader of its own kind must execute the module.
         bound: The names that the current source can bind.
         starred: The names that its star imports have bound.
     """
@@ -56,7 +56,7 @@ class Part:
     reason: str
     spec: ModuleSpec
     source: Source | None
-    code: CodeType | None
+    body: Body | None
     bound: frozenset[str]
     starred: frozenset[str]
 
@@ -289,11 +289,14 @@ class Planner:
 
     def _part(self, record: Record, cause: Cause, reason: str, spec: ModuleSpec, source: Source) -> Part:
         same = record.source is not None and record.source.hash == source.hash
-        code = record.code if same and record.code is not None else _compile(spec, source)
-        old = record.compiled()
-        bound = _scan.bound_names(old) if old is not None else frozenset()
-        starred = all_star_names(record.name, record.package, record.read())
-        return Part(record.name, record, cause, reason, spec, source, code, bound, starred)
+        old = record.compiled(is_edited=not same)
+        if same and record.body is not None:
+            body: Body | None = record.body
+        else:
+            body = _compile(spec, source, old)
+        bound = old.bound if old is not None else frozenset()
+        starred = all_star_names(record.name, record.package, record.read(old))
+        return Part(record.name, record, cause, reason, spec, source, body, bound, starred)
 
     def _by_start(self, names: Iterable[str]) -> tuple[str, ...]:
         """
@@ -452,20 +455,17 @@ def _read_quietly(spec: ModuleSpec | None, origin: str | None) -> Source | None:
         return None
 
 
-def _compile(spec: ModuleSpec, source: Source) -> CodeType | None:
+def _compile(spec: ModuleSpec, source: Source, before: Body | None) -> Body | None:
     """
     Compile exactly these bytes; a ``.pyc`` is never asked, for it may be of an edit in the same second.
 
-    A loader that transforms sources does so; one that only executes gives no code object.
+    A loader that transforms sources does so; one that only executes gives no body.
     """
     loader: Any = spec.loader  # any loader
-    if type(loader) is SourceFileLoader:
-        return _source.compile_source(source)
+    if type(loader) is SourceFileLoader or hasattr(loader, "archive"):  # zipimport has archives
+        return Body.of(source, before)
     if hasattr(loader, "source_to_code"):
-        code: CodeType = loader.source_to_code(source.data, source.path)
-        return code
-    if hasattr(loader, "archive"):  # zipimport
-        return _source.compile_source(source)
+        return Body.of_code(loader.source_to_code(source.data, source.path))
     _source.compile_source(source)  # a mistake in syntax is found before anything is touched
     return None
 
@@ -525,7 +525,7 @@ def _asked(base: str, each: Import) -> Iterator[str]:
 
 
 def _imports(part: Part) -> tuple[Import, ...]:
-    return _scan.imports(part.code) if part.code is not None else part.record.read()
+    return part.body.imports if part.body is not None else part.record.read()
 
 
 def _edges_of(name: str, each: Import, base: str) -> Iterator[Edge]:

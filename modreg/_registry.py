@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeVar
 import attrs
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from modreg import _diff, _graph, _importer, _scan
+from modreg import _diff, _graph, _importer
 from modreg._diff import Diff, Side
 from modreg._events import Subscriber, Subscribers, TransactionAborted, TransactionCommitted, VersionCommitted
 from modreg._history import Commit, History, Record
@@ -712,12 +712,12 @@ class Registry:
 
     def _side(self, name: str, number: int) -> Side:
         record = self._history.record(name, number)
-        code = record.compiled()
+        body = record.compiled()
         return Side(
             number=number,
             manifest=self._manifest(record),
             source=record.source,
-            bound=_scan.bound_names(code) if code is not None else None,
+            bound=body.bound if body is not None else None,
         )
 
     def _manifest(self, record: Record) -> Manifest | None:

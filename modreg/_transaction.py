@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import attrs
 
-from modreg import _scan, _source
+from modreg import _source
 from modreg._closures import renew
 from modreg._history import GONE, Commit, History, Record
 from modreg._hooks import dispose, migrate
@@ -255,7 +255,7 @@ class Work:
             if self.before.get(name):
                 record = self.history.record(name, self.before[name])
                 record.snapshot = snapshot
-                record.code = None
+                record.body = record.near = None
         self.history.forget(commit)
 
     def _clean(self) -> None:
@@ -540,10 +540,10 @@ class Execution(Work):
 
     def _drop(self, part: Part, namespace: dict[str, object]) -> None:
         """Names that the old source could bind and the new one cannot leave before it is executed."""
-        if part.code is None:
+        if part.body is None:
             return
         namespace.pop("__annotations__", None)  # made anew by the execution, where there are any
-        for name in part.bound - _scan.bound_names(part.code) - _IMPORT_SYSTEM:
+        for name in part.bound - part.body.bound - _IMPORT_SYSTEM:
             if name == "__doc__":
                 namespace[name] = None
             elif not _is_submodule(part.name, name, namespace):
@@ -551,10 +551,10 @@ class Execution(Work):
 
     def _drop_stars(self, part: Part, namespace: dict[str, object]) -> None:
         """Names of former star imports that the present ones do not bring leave once these are known."""
-        if part.code is None:
+        if part.body is None:
             return
-        stays = _scan.bound_names(part.code) | _IMPORT_SYSTEM
-        stays |= all_star_names(part.name, part.spec.parent or "", _scan.imports(part.code))
+        stays = part.body.bound | _IMPORT_SYSTEM
+        stays |= all_star_names(part.name, part.spec.parent or "", part.body.imports)
         for name in part.starred - stays:
             if not _is_submodule(part.name, name, namespace):
                 namespace.pop(name, None)
@@ -562,10 +562,10 @@ class Execution(Work):
     def _run(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # as above
         part.spec.__dict__["_initializing"] = True
         try:
-            if part.code is None:
+            if part.body is None:
                 part.spec.loader.exec_module(module)  # type: ignore[union-attr]  # a source always has a loader
             else:
-                exec(part.code, namespace)  # noqa: S102  # executing modules is what this is for
+                part.body.execute(namespace)
         finally:
             part.spec.__dict__["_initializing"] = False
         if part.name not in sys.modules:
@@ -616,7 +616,7 @@ class Execution(Work):
             restores=self.restores.get(part.name),
             declined=self.declined(part.name, self.restores[part.name]) if part.name in self.restores else frozenset(),
             source=part.source,
-            code=part.code,
+            body=part.body,
         )
 
     # What is held
@@ -807,12 +807,13 @@ class Rollback(Work):
         self.succeed(name, pair)
 
     def _record(self, name: str, number: int) -> Record:
-        target = self.history.record(name, number)
+        target, current = self.history.record(name, number), self.history.current(name)
         return Record(
             name=name,
             number=0,
             revision=0,
             cause=Cause.ROLLBACK,
+            near=current.body or current.near,
             origin=target.origin,
             package=target.package,
             created=time.time(),

@@ -1,0 +1,343 @@
+"""The code of a module: one code object for each statement at its top level, so that only what changed is compiled."""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import dis
+import functools
+import operator
+import re
+from collections.abc import Iterable, Iterator
+from types import CodeType
+from typing import Any, Final
+
+import attrs
+
+from modreg import _scan, _source
+from modreg._scan import Import
+from modreg._source import Source
+
+_MAYBE_START: Final = re.compile(r"\n(?=[^\s#)\]}])(?!(?:else|elif|except|finally)\b)")
+"""Where a line begins that can be the first of a statement: not indented, nor the rest of another."""
+
+_MAYBE_STRING: Final = re.compile(r"[rRuU]?[\"']|\(")
+"""The start of a statement that the compiler would take for a docstring, were it the first of a module."""
+
+_MAYBE_METHOD: Final = re.compile(r"(?<![\w.])([^\W\d]\w*)\s*\.")
+"""A name before a dot."""
+
+_OVER_LINES: Final = ('"""', "'''")
+
+_BEFORE_FIRST: Final = (*" \t\f\n#",)
+"""How a source begins that does not begin with a statement."""
+
+_DEFINITIONS: Final = ("def ", "class ", "async def ", "@")
+"""How a statement begins inside which ``global`` is a definition's own matter."""
+
+_ATTEMPTS: Final = 100
+"""Chunks that are no statements by themselves, after which a source is compiled as a whole."""
+
+_FUTURES: Final = functools.reduce(
+    operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+)
+_IMPORTS: Final = frozenset({dis.opmap["IMPORT_NAME"], dis.opmap["IMPORT_FROM"]})
+_STORES: Final = frozenset({dis.opmap["STORE_NAME"], dis.opmap["STORE_GLOBAL"]})
+_EXTENDED_ARG: Final = dis.opmap["EXTENDED_ARG"]
+_SETUP_ANNOTATIONS: Final = dis.opmap["SETUP_ANNOTATIONS"]
+
+_OF_MODULE: Final = frozenset({"__annotate__", "__conditional_annotations__", "super"})
+"""
+Names by which statements depend on each other when they are compiled.
+
+From 3.14 on one function evaluates all annotations of a module.  A ``super`` that the module itself knows is not
+the built-in one, so nothing can be taken for granted of it.
+"""
+
+# From 3.13 on the body of a class has its line among its instructions.
+_IS_LINE_IN_CLASS: Final = "__firstlineno__" in compile("class C: pass", "", "exec").co_consts[0].co_names
+
+
+@attrs.define(eq=False)
+class Statement:
+    """
+    A statement at the top level, or several that cannot be told apart by lines.
+
+    Attributes:
+        text: Its lines, with those up to the next one.
+        line: The first of them, counted from 1.
+        code: What it does, as code of a module.
+        asked: The names whose attributes it asks for.
+        foreign: Those of them that the module imports: the compiler makes no methods' calls of theirs.
+    """
+
+    text: str
+    line: int
+    code: CodeType
+    asked: frozenset[str] = frozenset()
+    foreign: frozenset[str] = frozenset()
+    _bound: frozenset[str] | None = None
+    _imported: frozenset[str] | None = None
+    _imports: tuple[Import, ...] | None = None
+
+    @property
+    def bound(self) -> frozenset[str]:
+        """As :func:`modreg._scan.bound_names`."""
+        if self._bound is None:
+            self._bound = _scan.bound_names(self.code)
+        return self._bound
+
+    @property
+    def imported(self) -> frozenset[str]:
+        """The names that its import statements bind."""
+        if self._imported is None:
+            self._imported = frozenset(_imported(self.code))
+        return self._imported
+
+    @property
+    def imports(self) -> tuple[Import, ...]:
+        """As :func:`modreg._scan.imports`."""
+        if self._imports is None:
+            self._imports = _scan.imports(self.code)
+        return self._imports
+
+
+@attrs.frozen(eq=False)
+class Body:
+    """
+    What executing a module executes.
+
+    Statement by statement it does what the code of the whole source does.  Who looks closely can tell them
+    apart: equal constants of different statements need not be one object, the ``<module>`` frames of a
+    statement that moved begin at another line, and a tracer sees one such frame for each statement.
+
+    Attributes:
+        statements: In their order; a single one where the source cannot be taken apart.
+        path: The file that positions are told in.
+        flags: The features of the future that the source asks for, as flags of `compile`.
+        imported: The names that import statements bind.
+        has_annotations: Whether there has to be a dict for annotations before the first statement runs.
+        broken: Texts that proved to be no statements by themselves.
+    """
+
+    statements: tuple[Statement, ...]
+    path: str = ""
+    flags: int = 0
+    imported: frozenset[str] = frozenset()
+    has_annotations: bool = False
+    broken: frozenset[str] = frozenset()
+
+    @classmethod
+    def of_code(cls, code: CodeType) -> Body:
+        """The body that one code object is."""
+        return cls((Statement("", 1, code),))
+
+    @classmethod
+    def of(cls, source: Source, before: Body | None = None) -> Body:
+        """
+        Compile a source; of statements that *before* has too only the positions are set.
+
+        Raises:
+            As :func:`modreg._source.compile_source`.
+        """
+        try:
+            return _Splitter(source.path, _of_path(before, source.path)).split(_source.decode(source.data))
+        except (_UndividedError, SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+            # Whatever is wrong with it, the whole tells it as it should be told.
+            return cls.of_code(_source.compile_source(source))
+
+    def execute(self, namespace: dict[str, object]) -> None:
+        """Run every statement in a module's namespace."""
+        if self.has_annotations and "__annotations__" not in namespace:
+            namespace["__annotations__"] = {}
+        for statement in self.statements:
+            exec(statement.code, namespace)  # noqa: S102  # executing modules is what this is for
+
+    @property
+    def bound(self) -> frozenset[str]:
+        """Every name that the module can bind, as :func:`modreg._scan.bound_names`."""
+        return frozenset().union(*[each.bound for each in self.statements])
+
+    @property
+    def imports(self) -> tuple[Import, ...]:
+        """The import statements, in the order of their lines."""
+        return tuple([found for each in self.statements for found in each.imports])
+
+    def string_constant(self, name: str) -> str | None:
+        """As :func:`modreg._scan.string_constant`."""
+        found = (_scan.string_constant(each.code, name) for each in reversed(self.statements))
+        return next((value for value in found if value is not None), None)
+
+
+def _of_path(body: Body | None, path: str) -> Body | None:
+    return body if body is not None and body.path == path else None
+
+
+class _UndividedError(Exception):
+    """A source whose statements depend on each other before they are run."""
+
+
+@attrs.define(eq=False)
+class _Splitter:
+    """
+    Takes one source apart.
+
+    A text that begins where a statement does, ends with a line and compiles by itself is a statement, unless
+    what follows begins with ``else`` or its like: inside a string, in brackets or on a continued line it would
+    not compile.  So nobody need know what is in it.
+    """
+
+    path: str
+    before: Body | None
+    flags: int = 0
+    imported: frozenset[str] = frozenset()
+    attempts: int = 0
+    broken: set[str] = attrs.field(factory=set)
+
+    def split(self, text: str) -> Body:
+        """
+        Make the body of a source.
+
+        Raises:
+            _UndividedError: It has to be compiled as a whole.
+            SyntaxError, ValueError, RecursionError, MemoryError, OverflowError: So it has to, and will not compile.
+        """
+        found: list[Statement] = []
+        known: dict[str, Statement] = {}
+        start, line = 0, 1
+        for end in self._ends(text):
+            chunk = text[start:end]
+            done = known.get(chunk)
+            if done is None or done.line != line:
+                done = self._statement(chunk, line, done) if found else self._first(chunk, known)
+            if done is not None:
+                found.append(done)
+                line += chunk.count("\n")
+                start = end
+        if start < len(text) or not found:
+            raise _UndividedError
+        self._settle(found)
+        has_annotations = any(map(_sets_up_annotations, found))
+        if has_annotations and "__annotations__" in text:
+            raise _UndividedError  # it may see them before the first of its statements makes them
+        return Body(tuple(found), self.path, self.flags, self.imported, has_annotations, frozenset(self.broken))
+
+    def _ends(self, text: str) -> Iterator[int]:
+        """Where the first statement can end, and then all others."""
+        head = text.rfind("__future__")  # up to here all is one statement, for its order matters
+        start = 0
+        for end in (*[match.end() for match in _MAYBE_START.finditer(text)], len(text)):
+            is_comment = not start and text[:1] in _BEFORE_FIRST
+            if end > head and not is_comment and not text.startswith("@", start):
+                yield end
+            start = end
+
+    def _first(self, text: str, known: dict[str, Statement]) -> Statement | None:
+        """The statement that may be a docstring or ask for features; with it it is clear what of before can be used."""
+        before = self.before.statements if self.before is not None else ()
+        done = before[0] if before and before[0].text == text else self._made(text, 1)
+        if done is not None:
+            self.flags = done.code.co_flags & _FUTURES
+            if self.before is not None and self.before.flags == self.flags:
+                self.imported = self.before.imported
+                known.update((each.text, each) for each in before[1:])
+                self.broken.update(self.before.broken)
+        return done
+
+    def _statement(self, text: str, line: int, done: Statement | None) -> Statement | None:
+        """A statement that is new, or that stood on another line; `None` for what is none."""
+        if done is None or (_IS_LINE_IN_CLASS and "class" in text):
+            return self._made(text, line)
+        return Statement(text, line, _moved(done.code, line - done.line), done.asked, done.foreign)
+
+    def _made(self, text: str, line: int) -> Statement | None:
+        """Compile a statement; `None` for what is none."""
+        if text in self.broken or any(text.count(quotes) % 2 for quotes in _OVER_LINES):
+            return None
+        asked = frozenset(_MAYBE_METHOD.findall(text))
+        foreign = asked & self.imported
+        try:
+            code = self._compiled(text, line, foreign)
+        except SyntaxError:
+            self.attempts += 1
+            if self.attempts > _ATTEMPTS:
+                raise
+            self.broken.add(text)
+            return None
+        self._check(text, code)
+        return Statement(text, line, code, asked, foreign)
+
+    def _settle(self, found: list[Statement]) -> None:
+        """Compile anew what was compiled with other imports in mind than the module has."""
+        self.imported = frozenset().union(*[each.imported for each in found])
+        for at, each in enumerate(found):
+            if each.asked & self.imported != each.foreign:
+                found[at] = self._made(each.text, each.line) or each
+
+    def _compiled(self, text: str, line: int, foreign: Iterable[str]) -> CodeType:
+        compiled: Any = functools.partial(compile, filename=self.path, mode="exec", dont_inherit=True)  # a tree or code
+        is_string = line > 1 and _MAYBE_STRING.match(text)
+        padded = "\n" * (line - 1) + text
+        if not is_string and not foreign:
+            code: CodeType = compiled(padded, flags=self.flags)
+            return code
+        tree = compiled(padded, flags=self.flags | ast.PyCF_ONLY_AST)
+        if is_string:
+            _disarm(tree.body[0])
+        head = sum(map(_is_head, tree.body)) if line == 1 else 0
+        if foreign and head < len(tree.body):
+            tree.body.insert(head, _import_of(foreign, tree.body[head]))
+        again: CodeType = compiled(tree, flags=self.flags)
+        return again
+
+    def _check(self, text: str, code: CodeType) -> None:
+        """Raise for what means something to the statements around it."""
+        is_definition = text.startswith(_DEFINITIONS)
+        if ("global" in text and not is_definition) or not _OF_MODULE.isdisjoint(code.co_names):
+            raise _UndividedError
+
+
+def _is_head(statement: ast.stmt) -> bool:
+    """Whether a statement can only stand before the others: a docstring, or features of the future."""
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, ast.Constant)
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+
+
+def _disarm(statement: ast.stmt) -> None:
+    """A string as the first statement would be a docstring; another constant does nothing either."""
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+        statement.value.value = None
+
+
+def _import_of(names: Iterable[str], before: Any) -> ast.stmt:  # any statement
+    """An import that is never executed, for the compiler to know the names by, where the next statement begins."""
+    first = min([before, *getattr(before, "decorator_list", ())], key=lambda node: node.lineno)
+    never = ast.If(ast.Constant(0), [ast.Import([ast.alias(name) for name in sorted(names)])], [])
+    return ast.fix_missing_locations(ast.copy_location(never, first))
+
+
+def _sets_up_annotations(statement: Statement) -> bool:
+    return _SETUP_ANNOTATIONS in statement.code.co_code[::2]
+
+
+def _moved(code: CodeType, lines: int) -> CodeType:
+    """The same code so many lines further down: positions are counted from the first line."""
+    inside = [_moved(each, lines) if type(each) is CodeType else each for each in code.co_consts]
+    return code.replace(co_firstlineno=code.co_firstlineno + lines, co_consts=tuple(inside))
+
+
+def _imported(code: CodeType) -> Iterator[str]:
+    """The names that import statements bind: what is stored first after one or after a clause of it."""
+    raw = code.co_code
+    if _IMPORTS.isdisjoint(raw[::2]):
+        return
+    argument, is_import = 0, False
+    for operation, low in zip(raw[::2], raw[1::2], strict=True):
+        argument = argument << 8 | low
+        if operation == _EXTENDED_ARG:
+            continue
+        if is_import and operation in _STORES:
+            yield code.co_names[argument]
+        is_import = operation in _IMPORTS or (is_import and operation not in _STORES)
+        argument = 0
