@@ -1,102 +1,34 @@
 """Every import as a version, every reload as a transaction."""
 
-from modreg._diff import Change, ChangeKind, Diff
-from modreg._events import Event, TransactionAborted, TransactionCommitted, VersionCommitted
-from modreg._model import (
-    Cause,
-    Decision,
-    Edge,
-    EdgeKind,
-    Finding,
-    ModuleVersion,
-    Participant,
-    Phase,
-    Plan,
-    Step,
-    Transaction,
-)
-from modreg._registry import DEFAULT as _DEFAULT
-from modreg._registry import Registry
-from modreg.errors import (
-    BusyError,
-    ModregError,
-    NestedTransactionError,
-    NoEarlierVersionError,
-    NotAModuleError,
-    NotLoadedError,
-    NotTrackedError,
-    RefusedError,
-    ReloadError,
-    SourceError,
-    UnknownVersionError,
-)
+# `import modreg` alone costs next to nothing: what stands behind the names is loaded with the first of them, for
+# attrs, packaging and what they import take longer than anything of ours.
 
-install = _DEFAULT.install
-uninstall = _DEFAULT.uninstall
-include = _DEFAULT.include
-reload = _DEFAULT.reload
-refresh = _DEFAULT.refresh
-rollback = _DEFAULT.rollback
-unload = _DEFAULT.unload
-forget = _DEFAULT.forget
-plan = _DEFAULT.plan
-history = _DEFAULT.history
-current = _DEFAULT.current
-diff = _DEFAULT.diff
-dependencies = _DEFAULT.dependencies
-dependents = _DEFAULT.dependents
-why = _DEFAULT.why
-transactions = _DEFAULT.transactions
-subscribe = _DEFAULT.subscribe
+TYPE_CHECKING = False  # Under this name for type checkers; typing has it too, and takes longer than all the rest.
+if TYPE_CHECKING:
+    from modreg._names import *  # noqa: F403  # All that are in __all__.
+    from modreg._names import __all__ as __all__
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "BusyError",
-    "Cause",
-    "Change",
-    "ChangeKind",
-    "Decision",
-    "Diff",
-    "Edge",
-    "EdgeKind",
-    "Event",
-    "Finding",
-    "ModregError",
-    "ModuleVersion",
-    "NestedTransactionError",
-    "NoEarlierVersionError",
-    "NotAModuleError",
-    "NotLoadedError",
-    "NotTrackedError",
-    "Participant",
-    "Phase",
-    "Plan",
-    "RefusedError",
-    "Registry",
-    "ReloadError",
-    "SourceError",
-    "Step",
-    "Transaction",
-    "TransactionAborted",
-    "TransactionCommitted",
-    "UnknownVersionError",
-    "VersionCommitted",
-    "current",
-    "dependencies",
-    "dependents",
-    "diff",
-    "forget",
-    "history",
-    "include",
-    "install",
-    "plan",
-    "refresh",
-    "reload",
-    "rollback",
-    "subscribe",
-    "transactions",
-    "uninstall",
-    "unload",
-    "why",
-]
+if not TYPE_CHECKING:  # They would take any name for one that is there.
+
+    def __getattr__(name: str) -> object:
+        # Whoever imports a private submodule (`from modreg import _diff`) is asking for an attribute first.
+        if name.startswith("_") and name != "__all__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from modreg import _names  # noqa: PLC0415  # What this is all about.
+
+        # One step of C: threads that ask at once put the same there.
+        globals().update({each: getattr(_names, each) for each in ("__all__", *_names.__all__)})
+        try:
+            return globals()[name]
+        except KeyError:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+
+    def __dir__() -> list[str]:
+        from modreg import _names  # noqa: PLC0415  # As above.
+
+        return sorted({*globals(), "__all__", *_names.__all__})
+
+
+del TYPE_CHECKING

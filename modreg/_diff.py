@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import enum
-from pathlib import PurePath
+import os
 from typing import TYPE_CHECKING
 
 import attrs
@@ -220,6 +219,8 @@ def _text(name: str, old: Side, new: Side) -> str:
     """The sources' unified diff."""
     if old.source is None or new.source is None or old.source.hash == new.source.hash:
         return ""
+    import difflib  # noqa: PLC0415  # It takes a while to load, and few need it.
+
     return "\n".join(
         difflib.unified_diff(
             _lines(old.source),
@@ -233,9 +234,9 @@ def _text(name: str, old: Side, new: Side) -> str:
 
 def _label(name: str, source: _source.Source) -> str:
     """The end of the source's path that the module's name stands for, as ``shop/tax.py``."""
-    path = PurePath(source.path)
-    depth = name.count(".") + 1 + (path.stem == "__init__")
-    return "/".join(path.parts[-depth:])
+    parts = source.path.replace(os.sep, "/").split("/")
+    depth = name.count(".") + 1 + (parts[-1].partition(".")[0] == "__init__")
+    return "/".join(parts[-depth:])
 
 
 def _lines(source: _source.Source) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +10,6 @@ import attrs
 
 from modreg._model import ModuleVersion, Transaction
 from modreg.errors import ModregError
-
-_LOG = logging.getLogger("modreg")
 
 
 @attrs.frozen(kw_only=True)
@@ -83,7 +80,9 @@ class Subscribers:
                 try:
                     callback(event)
                 except Exception:
-                    _LOG.exception("a subscriber raised and is told nothing more: %r", callback)
+                    import logging  # noqa: PLC0415  # It takes a while to load, and few need it.
+
+                    logging.getLogger("modreg").exception("a subscriber raised and is told nothing more: %r", callback)
                     self._drop(callback)
 
     def _drop(self, callback: Subscriber) -> None:

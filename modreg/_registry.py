@@ -11,7 +11,6 @@ from types import FrameType, ModuleType
 from typing import Any, Final, Literal, TypeVar
 
 import attrs
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from modreg import _diff, _graph, _importer
 from modreg._diff import Diff, Side
@@ -662,6 +661,8 @@ class Registry:
         raise TypeError(f"expected a version number, a ModuleVersion or a specifier, got {to!r}")
 
     def _fitting(self, name: str, specifier: str) -> Record:
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415  # Few need it.
+
         try:
             wanted = SpecifierSet(specifier, prereleases=True)
         except InvalidSpecifier as error:

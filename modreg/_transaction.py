@@ -6,10 +6,9 @@ import ast
 import importlib
 import sys
 import time
-import traceback
 from collections.abc import Iterable, Iterator
 from importlib import util
-from types import FunctionType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any, Final
 
 import attrs
@@ -310,7 +309,7 @@ def _cause(error: BaseException) -> BaseException | None:
 
 def _innermost(error: BaseException) -> tuple[str, str] | None:
     """Name and file of the last module whose body the error came through: it may be one imported for the first time."""
-    bodies = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name == "<module>"]
+    bodies = [frame for frame, _ in _walk(error) if frame.f_code.co_name == "<module>"]
     name = bodies[-1].f_globals.get("__name__") if bodies else None
     return (name, bodies[-1].f_code.co_filename) if isinstance(name, str) else None
 
@@ -319,8 +318,16 @@ def _line(error: BaseException, path: str) -> int | None:
     """The last line of *path* that the error came through."""
     if isinstance(error, SyntaxError) and error.filename == path:
         return error.lineno
-    lines = [lineno for frame, lineno in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == path]
+    lines = [lineno for frame, lineno in _walk(error) if frame.f_code.co_filename == path]
     return lines[-1] if lines else None
+
+
+def _walk(error: BaseException) -> Iterator[tuple[FrameType, int]]:
+    """The frames that an error came through with their lines, the innermost last."""
+    at = error.__traceback__
+    while at is not None:
+        yield at.tb_frame, at.tb_lineno
+        at = at.tb_next
 
 
 @attrs.define(eq=False)

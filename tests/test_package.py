@@ -26,7 +26,7 @@ FLOORS = [
     {"_events", "_history", "store"},
     {"_importer", "_pending", "_recorder"},
     {"_planner", "_transaction"},
-    {"__init__", "_registry"},
+    {"__init__", "_names", "_registry"},
     {"plugins", "report", "watch"},
     {"__main__", "_cli", "ipython", "pytest_plugin"},
 ]
@@ -38,7 +38,7 @@ ROWS = [
     ["_events", "store", "_history"],
     ["_importer", "_pending", "_recorder"],
     ["_planner", "_transaction"],
-    ["_registry", "__init__"],
+    ["_registry", "_names", "__init__"],
 ]
 THIRD_PARTY = {"attrs", "packaging"}
 # A front end of something is loaded where that something is installed.
@@ -277,18 +277,40 @@ def test_declared_dependencies_are_attrs_and_packaging():
     assert declared == THIRD_PARTY
 
 
-@pytest.mark.parametrize("name", ["argparse", "sqlite3", "asyncio", "html"])
-def test_import_stays_light(name):
-    """
-    ``import modreg`` in a fresh interpreter loads nothing that only a front end needs.
-    """
+def loaded_by(statement):
+    """What a statement loads in a fresh interpreter."""
     places = [str(ROOT), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    # Without site (-S), for a .pth file there could have loaded the module already.
-    code = f"import sys; sys.path += {places!r}; import modreg; print({name!r} in sys.modules)"
+    code = f"import sys; sys.path += {places!r}; before = {{*sys.modules}}; {statement}; print(*{{*sys.modules}} - before)"
+    # Without site (-S), for a .pth file there could have loaded modules already.
+    return set(subprocess.check_output([sys.executable, "-I", "-S", "-c", code], text=True).split())
 
-    answer = subprocess.check_output([sys.executable, "-I", "-S", "-c", code], text=True)
 
-    assert answer.strip() == "False"
+def test_import_loads_nothing_else():
+    """
+    ``import modreg`` loads no other module: what stands behind the names comes with the first of them.
+    """
+    assert loaded_by("import modreg") == {"modreg"}
+
+
+def test_installation_stays_light():
+    """
+    Installed and used no further, modreg has loaded nothing that only a front end or a rare question needs.
+    """
+    rare = {"argparse", "asyncio", "difflib", "html", "json", "logging", "packaging.specifiers", "pathlib", "sqlite3"}
+
+    loaded = loaded_by("import modreg; modreg.install()")
+
+    assert "modreg._planner" in loaded
+    assert loaded & rare == set()
+
+
+@pytest.mark.parametrize("name", ["nothing_of_the_kind", "_nothing"])
+def test_a_name_that_is_not_there_is_an_attribute_error(name):
+    """
+    Asked for a name that it does not have, the package answers as any module.
+    """
+    with pytest.raises(AttributeError, match=f"module 'modreg' has no attribute '{name}'"):
+        getattr(modreg, name)
 
 
 def test_public_names_are_listed_in_order():
@@ -302,6 +324,7 @@ def test_public_names_are_the_ones_there():
     """
     ``__all__`` lists each name of modreg that begins without an underscore, and none that is not there.
     """
+    assert callable(modreg.install)  # With the first name the others come.
     # A submodule becomes an attribute of its package when it is imported, listed or not.
     there = {
         name

@@ -1,0 +1,100 @@
+"""The public names, each from where it is defined; `modreg` loads this when the first of them is asked for."""
+
+from modreg._diff import Change, ChangeKind, Diff
+from modreg._events import Event, TransactionAborted, TransactionCommitted, VersionCommitted
+from modreg._model import (
+    Cause,
+    Decision,
+    Edge,
+    EdgeKind,
+    Finding,
+    ModuleVersion,
+    Participant,
+    Phase,
+    Plan,
+    Step,
+    Transaction,
+)
+from modreg._registry import DEFAULT as _DEFAULT
+from modreg._registry import Registry
+from modreg.errors import (
+    BusyError,
+    ModregError,
+    NestedTransactionError,
+    NoEarlierVersionError,
+    NotAModuleError,
+    NotLoadedError,
+    NotTrackedError,
+    RefusedError,
+    ReloadError,
+    SourceError,
+    UnknownVersionError,
+)
+
+install = _DEFAULT.install
+uninstall = _DEFAULT.uninstall
+include = _DEFAULT.include
+reload = _DEFAULT.reload
+refresh = _DEFAULT.refresh
+rollback = _DEFAULT.rollback
+unload = _DEFAULT.unload
+forget = _DEFAULT.forget
+plan = _DEFAULT.plan
+history = _DEFAULT.history
+current = _DEFAULT.current
+diff = _DEFAULT.diff
+dependencies = _DEFAULT.dependencies
+dependents = _DEFAULT.dependents
+why = _DEFAULT.why
+transactions = _DEFAULT.transactions
+subscribe = _DEFAULT.subscribe
+
+__all__ = [
+    "BusyError",
+    "Cause",
+    "Change",
+    "ChangeKind",
+    "Decision",
+    "Diff",
+    "Edge",
+    "EdgeKind",
+    "Event",
+    "Finding",
+    "ModregError",
+    "ModuleVersion",
+    "NestedTransactionError",
+    "NoEarlierVersionError",
+    "NotAModuleError",
+    "NotLoadedError",
+    "NotTrackedError",
+    "Participant",
+    "Phase",
+    "Plan",
+    "RefusedError",
+    "Registry",
+    "ReloadError",
+    "SourceError",
+    "Step",
+    "Transaction",
+    "TransactionAborted",
+    "TransactionCommitted",
+    "UnknownVersionError",
+    "VersionCommitted",
+    "current",
+    "dependencies",
+    "dependents",
+    "diff",
+    "forget",
+    "history",
+    "include",
+    "install",
+    "plan",
+    "refresh",
+    "reload",
+    "rollback",
+    "subscribe",
+    "transactions",
+    "uninstall",
+    "unload",
+    "why",
+]
