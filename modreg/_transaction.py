@@ -590,6 +590,10 @@ class Execution(Work):
         self.journal.write(Item(sys.modules, part.name), made)
         self._run(part, made, vars(made))
         mine, theirs = namespace_of(current), namespace_of(sys.modules[part.name])
+        if mine is not None and theirs is not None:
+            # The import system put these there when it imported them, and will not again.
+            submodules = {n: value for n, value in mine.copy().items() if _is_submodule(part.name, n, mine)}
+            theirs.update({n: value for n, value in submodules.items() if n not in theirs})
         if mine is not None and theirs is not None and type(sys.modules[part.name]) is type(current):
             self.phase = Phase.PATCH
             self.patched.add(part.name)

@@ -1152,3 +1152,20 @@ def test_module_that_is_not_the_loaded_one_is_refused(project, registry):
 
     with pytest.raises(NotLoadedError):
         registry.reload(tax)
+
+
+@pytest.mark.parametrize("kind", ["types.ModuleType", "type('Lazy', (types.ModuleType,), {})"])
+def test_a_package_that_replaces_itself_keeps_its_submodules(registry, project, kind):
+    """
+    What stands in the place of a package after its reload has the submodules that were imported before.
+    """
+    text = f"import sys, types\nnew = {kind}(__name__)\nnew.__spec__, new.__path__ = __spec__, __path__\n"
+    project.write("shop/__init__.py", text + "new.RATE = 1\nsys.modules[__name__] = new\n")
+    project.write("shop/till.py", "")
+    till = importlib.import_module("shop.till")
+    project.write("shop/__init__.py", text + "new.RATE = 2\nsys.modules[__name__] = new\n")
+
+    registry.reload("shop")
+
+    assert sys.modules["shop"].RATE == 2
+    assert sys.modules["shop"].till is till
