@@ -3,10 +3,12 @@ Takes a running program through the last releases of real applications, there an
 
     python benchmarks/releases.py [sphinx scrapy celery ...] [--releases 6] [--json FILE]
 
-Of each package all modules are imported that can be in every one of these releases; then its files become those of the next release, and
-``modreg.refresh()`` brings the process up to date.  Each line tells how many modules were executed, of how many
-that a change could reach by their imports, and how many of the names, functions and classes that a fresh
-interpreter has on the same files are otherwise here.  Wheels come through pip and are kept in a cache.
+Of each package all modules are imported that can be in every one of these releases; then its files become
+those of the next release, and ``modreg.refresh()`` brings the process up to date.  Each line tells how many modules
+were executed, of how many that a change could reach by their imports, and how many of the names, functions and
+classes that a fresh interpreter has on the same files are otherwise here.
+
+Wheels come through pip and are kept in a cache.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ def main() -> None:
         package, needs, *names = options.child
         sys.path.append(needs)
         load(names) if names else load_all(package)
-        return print(json.dumps(describe(package)))
+        print(json.dumps(describe(package)))
+        return
     rows = [row for package in options.packages for row in travel(package, options.releases)]
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

@@ -117,6 +117,8 @@ class ClassAttribute:
     def put(self, value: object) -> None:
         if value is not MISSING:
             type.__setattr__(self.owner, self.name, value)
+        elif self.name == "__type_params__":
+            type.__setattr__(self.owner, self.name, ())  # CPython lets nobody delete it; this is what its lack reads as
         elif self.get() is not MISSING:
             type.__delattr__(self.owner, self.name)
 
