@@ -1,0 +1,105 @@
+"""How a host calls a plugin's functions: right here, or on the event loop of whoever asked."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from contextvars import ContextVar, copy_context
+from typing import Any, TypeVar
+
+import attrs
+
+from modreg.plugins._effects import Effects
+
+T = TypeVar("T")
+
+# The loop that an action was asked for on; read once, at the action's beginning.
+_ASKED: ContextVar[Any] = ContextVar("modreg.plugins.asked", default=None)  # an asyncio loop
+
+
+async def off_the_loop(call: Callable[[], T], executor: Any = None) -> T:  # a concurrent.futures executor
+    """
+    Make a call in a thread of the executor, while this loop runs on and makes the calls that are meant for it.
+
+    Who cancels the wait does not end the call.
+    """
+    import asyncio  # noqa: PLC0415  # whoever awaits has it; a host without a loop need not
+
+    loop = asyncio.get_running_loop()
+    context = copy_context()
+    context.run(_ASKED.set, loop)
+    return await asyncio.shield(loop.run_in_executor(executor, context.run, call))
+
+
+@attrs.define(eq=False)
+class Caller:
+    """
+    Makes the calls of one action.
+
+    Attributes:
+        loop: The loop to make them on; `None` for here.
+    """
+
+    loop: Any = None  # an asyncio loop
+
+    @classmethod
+    def asked(cls) -> Caller:
+        """The caller for the action that begins."""
+        loop = _ASKED.get()
+        return cls(None if loop is None or loop is running_loop() else loop)
+
+    def call(self, function: Callable[..., object], *args: object, effects: Effects | None = None) -> object:
+        """
+        Make one call, and wait for what it returns.
+
+        Args:
+            function: A function; with a loop it may be a coroutine function.
+            args: Its arguments.
+            effects: Takes what begins meanwhile; without it nobody looks.
+
+        Raises:
+            TypeError: It returned something to be awaited, and there is no loop to do so.
+        """
+        if self.loop is None:
+            return _called(function, args, effects)
+        import asyncio  # noqa: PLC0415  # as above
+
+        return asyncio.run_coroutine_threadsafe(_awaited(function, args, effects), self.loop).result()
+
+    def settle(self) -> None:
+        """Let what was cancelled on the loop come to its end."""
+        if self.loop is not None:
+            self.call(_turned)
+
+
+async def _turned() -> None:
+    import asyncio  # noqa: PLC0415  # as above
+
+    for _ in range(3):  # a task hears of its end in one turn, and those that wait for it in the next
+        await asyncio.sleep(0)
+
+
+def _called(function: Callable[..., object], args: tuple[object, ...], effects: Effects | None) -> object:
+    with effects.watched() if effects is not None else nullcontext():
+        answer = function(*args)
+        if inspect.isawaitable(answer):
+            if inspect.iscoroutine(answer):
+                answer.close()
+            raise TypeError(f"{function!r} has to be awaited: call the host's method that begins with an a")
+    return answer
+
+
+async def _awaited(function: Callable[..., object], args: tuple[object, ...], effects: Effects | None) -> object:
+    with effects.watched() if effects is not None else nullcontext():
+        answer = function(*args)
+        if inspect.isawaitable(answer):
+            answer = await answer
+    return answer
+
+
+def running_loop() -> Any:  # an asyncio loop or None
+    """The loop that runs in this thread; asyncio is not imported for the question."""
+    asyncio: Any = sys.modules.get("asyncio")
+    return asyncio._get_running_loop() if asyncio is not None else None

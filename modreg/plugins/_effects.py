@@ -1,0 +1,340 @@
+"""What a version of a plugin began and somebody has to end: threads, tasks, handlers, what it owns."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, TypeVar
+
+import attrs
+
+T = TypeVar("T")
+
+
+@attrs.define(eq=False)
+class Effect:
+    """
+    One thing that a version began.
+
+    Attributes:
+        kind: ``thread``, ``task``, ``exit``, ``handler``, ``signal`` or ``owned``.
+        what: It, for people.
+        module: The module that it is of, or ``""`` where that cannot be told.
+        undo: Ends it.
+        is_alive: Whether it has not ended.
+        key: Tells it from others of its kind.
+        context: The context variables that it runs with, where it has any.
+    """
+
+    kind: str
+    what: str
+    module: str
+    undo: Callable[[], object]
+    is_alive: Callable[[], bool]
+    key: object
+    context: Any = None  # a contextvars.Context
+
+
+@attrs.define(eq=False)
+class Effects:
+    """
+    What one version began, in order.
+
+    Attributes:
+        roots: The modules whose code the version is, each with all below it.
+        found: The effects, oldest first.
+    """
+
+    roots: tuple[str, ...] = ()
+    found: list[Effect] = attrs.field(factory=list)
+
+    def own(self, thing: object, close: Callable[[], object]) -> None:
+        """Add something that the version is to answer for."""
+        self.found.append(Effect("owned", f"{thing!r}", "", close, _never, id(thing)))
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Note what begins meanwhile, also if it fails; what the plugin's code owns meanwhile is ours."""
+        before, handlers = _present(), _signals()
+        token = _OPEN.set(_Open(self))
+        opened = _OPEN.get()
+        try:
+            yield
+        finally:
+            _OPEN.reset(token)
+            if opened is not None:
+                opened.effects = None
+            new = [each for key, each in _present().items() if key not in before]
+            self.found.extend(each for each in new if self._is_ours(each, opened))
+            self.found.extend(_changed_signals(handlers, _signals()))
+
+    def _is_ours(self, effect: Effect, opened: _Open | None) -> bool:
+        """Whether the version began it, and not a library that it uses, or somebody else at the same time."""
+        if self.is_of_roots(effect) or effect.kind == "handler":
+            return True
+        if effect.context is not None:
+            return effect.context.get(_OPEN) is opened
+        if effect.kind == "thread":
+            effect.undo = _nothing  # nobody can tell who started it: it is reported, and left alone
+            return True
+        return False
+
+    def is_of_roots(self, effect: Effect) -> bool:
+        """Whether it runs code of the version."""
+        return any(effect.module == root or effect.module.startswith(root + ".") for root in self.roots)
+
+    def supersede(self, older: Effects) -> None:
+        """Where one of these took the place of an *older* one, give the place back to what was there before that."""
+        mine = [each for each in self.found if isinstance(each, SignalEffect)]
+        theirs = [each for each in older.found if isinstance(each, SignalEffect)]
+        for new in mine:
+            for old in theirs:
+                if new.before is old.handler:
+                    new.before = old.before
+
+    def of(self, has: Callable[[str], bool]) -> Effects:
+        """Move the effects of some modules into a collection of their own."""
+        taken = Effects(self.roots, [each for each in self.found if has(each.module)])
+        self.found[:] = [each for each in self.found if not has(each.module)]
+        return taken
+
+    def undo(self, call: Callable[[Callable[[], object]], object]) -> list[str]:
+        """
+        End all of them, last first, each by itself; answer what went wrong.
+
+        Args:
+            call: Makes one call; where there is a loop, on it.
+        """
+        troubles = []
+        for effect in reversed(self.found):
+            try:
+                call(effect.undo)
+            except Exception as error:  # the others have to be ended all the same
+                troubles.append(f"{effect.what} could not be ended: {type(error).__name__}: {error}")
+        return troubles
+
+    def leaks(self) -> tuple[str, ...]:
+        """What of them has not ended."""
+        return tuple(f"{each.what} is still there" for each in self.found if each.is_alive())
+
+
+@attrs.define(eq=False)
+class _Open:
+    """Whose code is running; tasks inherit it, so it says itself when it is over."""
+
+    effects: Effects | None
+
+
+_OPEN: ContextVar[_Open | None] = ContextVar("modreg.plugins.open", default=None)
+
+
+def own(thing: T, close: Callable[[], object] | None = None) -> T:
+    """
+    Have the plugin's version that is being executed or set up answer for *thing*: it is closed when the version goes.
+
+    Things are closed in reverse order.  Where the host calls asynchronously, *close* runs on its loop and may be
+    a coroutine function.
+
+    Args:
+        thing: Anything.
+        close: What ends it; by default its method ``close``.
+
+    Returns:
+        The thing.
+
+    Raises:
+        RuntimeError: No plugin is being executed or set up.
+        TypeError: There is no way to close it.
+
+    .. versionadded:: 0.1.0
+    """
+    opened = _OPEN.get()
+    if opened is None or opened.effects is None:
+        raise RuntimeError("own() is for a plugin's code while it is executed or set up by a host")
+    closing = getattr(thing, "close", None) if close is None else close
+    if not callable(closing):
+        raise TypeError(f"{thing!r} has no close(); say what ends it by own(thing, close=...)")
+    opened.effects.own(thing, closing)
+    return thing
+
+
+# What is there: each kind by a function of its own, which asks nobody to import anything.
+
+
+def _present() -> dict[tuple[str, object], Effect]:
+    """All threads, tasks, timers, logging handlers and functions at exit that there are now."""
+    return {(each.kind, each.key): each for each in (*_threads(), *_tasks(), *_at_exit(), *_handlers())}
+
+
+def _threads() -> Iterator[Effect]:
+    threading = sys.modules.get("threading")
+    for thread in threading.enumerate() if threading is not None else ():
+        target = getattr(thread, "function", None) or getattr(thread, "_target", None) or thread
+        end = getattr(thread, "cancel", None)  # a Timer has it; any other thread ends of its own accord
+        yield Effect("thread", f"thread {thread.name!r}", module_of(target), end or _nothing, thread.is_alive, thread)
+
+
+def _nothing() -> None:
+    """Nobody can end a thread from outside; it is in the report of leaks."""
+
+
+def _tasks() -> Iterator[Effect]:
+    """Tasks and timers of the loop that runs in this thread."""
+    asyncio: Any = sys.modules.get("asyncio")  # not imported for this
+    loop = asyncio._get_running_loop() if asyncio is not None else None
+    if loop is None:
+        return
+    mine = asyncio.current_task()
+    for task in asyncio.all_tasks(loop):
+        if task is not mine:
+            name = f"task {task.get_name()!r}"
+            alive = partial(_is_going_on, task)
+            yield Effect("task", name, module_of(task.get_coro()), task.cancel, alive, task, _context(task))
+    for timer in list(getattr(loop, "_scheduled", ())):  # asyncio's own loops alone can tell
+        if not timer.cancelled():
+            name = f"timer of {timer._callback!r}"
+            alive = partial(_is_waiting, timer)
+            yield Effect("task", name, module_of(timer._callback), timer.cancel, alive, id(timer), timer._context)
+
+
+def _context(task: Any) -> Any:  # an asyncio.Task, and its contextvars.Context
+    """The context of a task; up to 3.11 none can be had, and what its code is of has to do."""
+    return task.get_context() if hasattr(task, "get_context") else None
+
+
+def _is_going_on(task: Any) -> bool:  # an asyncio.Task
+    return not task.done() and not task.cancelling()
+
+
+def _is_waiting(timer: Any) -> bool:  # an asyncio.TimerHandle
+    return not timer.cancelled()
+
+
+@attrs.define(eq=False)
+class _Listener:
+    """Equal to nothing, and told of everything that it is compared with."""
+
+    heard: list[Any]  # functions of any kind
+
+    def __eq__(self, other: object) -> bool:
+        self.heard.append(other)
+        return False
+
+    __hash__ = None  # type: ignore[assignment]  # it is only ever compared
+
+
+def _at_exit() -> Iterator[Effect]:
+    """
+    The functions registered with `atexit`.
+
+    It does not list them, but compares each with the one to unregister.
+    """
+    atexit = sys.modules.get("atexit")
+    if atexit is None:
+        return
+    heard: list[Any] = []  # as above
+    atexit.unregister(_Listener(heard))
+    for function in heard:
+        undo = partial(atexit.unregister, function)
+        name = f"function at exit {_named(function)}"
+        yield Effect("exit", name, module_of(function), undo, _never, id(function))
+
+
+def _never() -> bool:
+    return False
+
+
+def _handlers() -> Iterator[Effect]:
+    logging: Any = sys.modules.get("logging")  # not imported for this
+    if logging is None:
+        return
+    for logger in [logging.root, *list(logging.root.manager.loggerDict.values())]:
+        for handler in list(getattr(logger, "handlers", ())):  # a place holder has none
+            if type(handler) is not logging.NullHandler:  # libraries put these on their own loggers
+                name = f"logging handler {handler!r}"
+                undo = partial(_remove_handler, logger, handler)
+                alive = partial(_has_handler, logger, handler)
+                yield Effect("handler", name, module_of(handler), undo, alive, (logger.name, id(handler)))
+
+
+def _remove_handler(logger: Any, handler: Any) -> None:  # logging's classes
+    if handler in logger.handlers:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def _has_handler(logger: Any, handler: Any) -> bool:  # as above
+    return handler in logger.handlers
+
+
+_SIGNALS: list[Any] = []  # the numbers, read once: that takes longer than asking for their handlers
+
+
+def _signals() -> dict[Any, Any]:  # handlers by number
+    signal: Any = sys.modules.get("signal")  # not imported for this
+    if signal is None:
+        return {}
+    if not _SIGNALS:
+        _SIGNALS.extend(sorted(signal.valid_signals()))
+    return {number: signal.getsignal(number) for number in _SIGNALS}
+
+
+@attrs.define(eq=False)
+class SignalEffect(Effect):
+    """
+    A signal handler.
+
+    Attributes:
+        handler: The version's.
+        before: What was in its place.
+    """
+
+    handler: Any = None
+    before: Any = None
+
+
+def _changed_signals(before: dict[Any, Any], after: dict[Any, Any]) -> Iterator[SignalEffect]:  # as in _signals()
+    signal: Any = sys.modules.get("signal")
+    for number, handler in after.items():
+        former = before.get(number, signal.SIG_DFL)
+        if handler is not former:
+            name = f"handler of signal {int(number)}"
+            made = SignalEffect("signal", name, module_of(handler), _nothing, _never, number, None, handler, former)
+            made.is_alive = partial(_is_handled, number, made)
+            made.undo = partial(_give_signal_back, number, made)
+            yield made
+
+
+def _give_signal_back(number: Any, effect: SignalEffect) -> None:  # as above
+    if _is_handled(number, effect):
+        sys.modules["signal"].signal(number, effect.before)
+
+
+def _is_handled(number: Any, effect: SignalEffect) -> bool:  # as above
+    return bool(sys.modules["signal"].getsignal(number) is effect.handler)
+
+
+def module_of(thing: Any) -> str:  # anything that runs
+    """The name of the module that something's code is of."""
+    while True:
+        if isinstance(thing, partial):
+            thing = thing.func
+        elif getattr(thing, "__self__", None) is not None and hasattr(thing, "__func__"):
+            bound, thing = thing.__self__, thing.__func__
+            if not hasattr(thing, "__globals__"):
+                thing = type(bound)
+        else:
+            break
+    frame = getattr(thing, "cr_frame", None)
+    if frame is not None:  # of a coroutine
+        return str(frame.f_globals.get("__name__", ""))
+    if isinstance(thing, type) or hasattr(thing, "__globals__"):
+        return str(getattr(thing, "__module__", "") or "")
+    return str(type(thing).__module__)
+
+
+def _named(function: Any) -> str:  # anything that can be called
+    return getattr(function, "__qualname__", None) or repr(function)

@@ -1,0 +1,627 @@
+"""The host: every call that modreg.plugins offers, as a method."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import attrs
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import modreg
+from modreg import Diff, Registry
+from modreg.plugins import _places, _requirements
+from modreg.plugins._calls import off_the_loop
+from modreg.plugins._names import PluginFinder
+from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, PluginVersion
+from modreg.plugins._store import Ledger, MemoryStore, Store
+from modreg.plugins._turnover import RefusalError
+from modreg.plugins._unit import Binding, State, Unit
+from modreg.plugins._works import Action, Check, Request, Source, Works
+
+_LOG = logging.getLogger("modreg.plugins")
+
+
+@attrs.frozen(kw_only=True)
+class Plugin:
+    """
+    What a host knows of one plugin at one moment, for programs and user interfaces.
+
+    Attributes:
+        name: As the host calls it.
+        module: Absolute name of its module.
+        state: What it is.
+        version: The version that its modules hold.
+        is_enabled: Whether it is wanted.
+        is_pinned: Whether it is kept at its version.
+        is_on_probation: Whether its version has yet to prove itself.
+        quarantine: Why each of these source hashes is not loaded.
+    """
+
+    name: str
+    module: str
+    state: State
+    version: PluginVersion | None
+    is_enabled: bool
+    is_pinned: bool
+    is_on_probation: bool
+    quarantine: dict[str, str]
+
+
+class Host:
+    """
+    Plugins, and the calls that cannot leave one worse off.
+
+    A call answers with an :class:`Outcome`, whatever happens, and raises nothing but what is no `Exception`.
+    Calls of several threads queue.  Each call has a twin whose name begins with an ``a``, for use on an
+    event loop: modules are executed in the executor, and the functions of :meth:`bind` are called on the loop.
+
+    Args:
+        name: What plugins call the host in their requirements.
+        version: The version of its interface, which they can require.
+        package: Absolute name of the package that plugins from files are imported under; by default the
+            host's name with ``_plugins``.  The same name in every process, so that pickles can be read.
+        helpers: Modules that plugins share and that are reloaded with them, each with all below it.
+        protect: Modules of the host, each with all below it, that no action on a plugin may execute.
+        store: Where what outlives the process is kept; by default nowhere.
+        deny: For a plugin's name, specifiers of versions or source hashes that are not loaded.
+        allow: Asked before each action; anything but a text or `False` allows it, a text says why not.
+        clock: Gives the seconds since the epoch.
+        executor: Where the calls that begin with an ``a`` execute modules; by default the loop's own.
+        registry: Whose transactions to take part in; by default the one of the functions of `modreg`.
+
+    .. versionadded:: 0.1.0
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str | None = None,
+        package: str | None = None,
+        helpers: Iterable[str] = (),
+        protect: Iterable[str] = (),
+        store: Store | None = None,
+        deny: Mapping[str, Iterable[str]] | None = None,
+        allow: Callable[[Request], object] | None = None,
+        clock: Callable[[], float] = time.time,
+        executor: Any = None,  # a concurrent.futures executor
+        registry: Registry | None = None,
+    ) -> None:
+        finder = PluginFinder(package or re.sub(r"\W", "_", name) + "_plugins")
+        roots = (finder.package, *helpers)
+        self._executor = executor
+        self._works = Works(
+            name=name,
+            version=Version(version) if version is not None else None,
+            finder=finder,
+            registry=registry.include(*roots) if registry is not None else modreg.include(*roots),
+            protected=tuple(protect),
+            ledger=Ledger(store if store is not None else MemoryStore()),
+            denied={canonicalize_name(each): tuple(what) for each, what in (deny or {}).items()},
+            allow=allow,
+            clock=clock,
+        )
+        finder.install()
+        self._greet()
+
+    def _greet(self) -> None:
+        ledger = self._works.ledger
+        if ledger.trouble:
+            _LOG.warning("%s", ledger.trouble)
+        for name in ledger.crashed:
+            _LOG.warning("the last process ended while plugin %r was being started; it is in quarantine", name)
+
+    @property
+    def audit(self) -> tuple[AuditLine, ...]:
+        """The last thousand actions, oldest first."""
+        return tuple(self._works.audit)
+
+    # Setting up the host
+
+    def bind(
+        self,
+        name: str | None = None,
+        *,
+        setup: Callable[[Any], object] | None = None,
+        teardown: Callable[[Any], object] | None = None,
+        save: Callable[[Any], object] | None = None,
+        restore: Callable[[Any, Any], object] | None = None,
+    ) -> None:
+        """
+        Say how a plugin is taken up and let go of; all four are called inside the transaction.
+
+        A plugin is given as its module, or for an entry point as what that names.  With the calls that begin
+        with an ``a`` they may be coroutine functions.
+
+        Args:
+            name: The plugin; `None` for all that have no binding of their own.
+            setup: Called when a version comes.  If it raises, the former version is restored and set up again.
+            teardown: Called when a version goes, and after a set-up that failed.  What it raises is a note.
+            save: Called before a tear-down; what it returns is handed over.
+            restore: Called after the set-up of the next version, with what was saved.
+        """
+        binding = Binding(setup=setup, teardown=teardown, save=save, restore=restore)
+        if name is None:
+            self._works.binding = binding
+        else:
+            self._works.units[name].binding = binding
+
+    def add(self, name: str, source: Source) -> None:
+        """
+        Make a plugin known; nothing of it is run.
+
+        Args:
+            name: Letters, digits, dots, dashes and underscores.  Requirements name it so.
+            source: A file, folder or archive as a `Path`; a module that can be imported by its own name as
+                a `str`; an entry point.
+
+        Raises:
+            TypeError: *source* is something else.
+            ValueError: *name* has other characters, or *source* can be no plugin.
+        """
+        self._works.add(name, source)
+
+    def discover(self, folder: Path | None = None, *, group: str | None = None) -> tuple[str, ...]:
+        """
+        Make known every plugin in a folder, or of a group of entry points; those known already stay as they are.
+
+        Args:
+            folder: Its packages, folders with a ``plugin.toml``, source files and archives are plugins,
+                called like them; names that begin with a dot or an underscore are left out.
+            group: The group.  What was installed since the process started is found.
+
+        Returns:
+            The names found, in order.
+        """
+        found: dict[str, Source] = {}
+        if folder is not None:
+            for path in sorted(folder.iterdir()):
+                if path.name[0] not in "._" and _places.is_plugin(path):
+                    found[path.stem if path.is_file() else path.name] = path
+        if group is not None:
+            importlib.invalidate_caches()
+            found.update((entry.name, entry) for entry in entry_points(group=group))
+        for name, source in found.items():
+            if name not in self._works.units:
+                self.add(name, source)
+        return tuple(found)
+
+    def deny(self, name: str, what: str) -> None:
+        """
+        Load no such version of a plugin from here on.
+
+        Args:
+            name: The plugin's name.
+            what: A specifier of versions, as ``<1.4``, or a source hash.
+        """
+        key = canonicalize_name(name)
+        self._works.denied[key] = (*self._works.denied.get(key, ()), what)
+
+    def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
+        """
+        Have *callback* told of each moment of each action; what it raises is logged.
+
+        With the calls that begin with an ``a`` it is called on the loop, and may be a coroutine function.
+
+        Returns:
+            A function that ends the subscription.
+        """
+        token = partial(callback)  # one subscription: the same function may subscribe twice
+        self._works.callbacks = (*self._works.callbacks, token)
+
+        def end_it() -> None:
+            self._works.callbacks = tuple(each for each in self._works.callbacks if each is not token)
+
+        return end_it
+
+    # Questions
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._works.units
+
+    def __getitem__(self, name: str) -> Any:  # a module, or what an entry point names
+        """
+        Give the loaded plugin: its module, or what its entry point names.
+
+        Raises:
+            KeyError: It is not known, or not loaded.
+        """
+        unit = self._works.units[name]
+        if not unit.is_loaded:
+            raise KeyError(name)
+        return unit.target
+
+    def plugins(self) -> tuple[Plugin, ...]:
+        """All plugins, in the order in which they became known."""
+        return tuple(self._shown(unit) for unit in list(self._works.units.values()))
+
+    def plugin(self, name: str) -> Plugin:
+        """
+        One plugin.
+
+        Raises:
+            KeyError: It is not known.
+        """
+        return self._shown(self._works.units[name])
+
+    def _shown(self, unit: Unit) -> Plugin:
+        memory = self._works.ledger.of(unit.name)
+        return Plugin(
+            name=unit.name,
+            module=unit.root,
+            state=unit.state,
+            version=unit.current,
+            is_enabled=memory.is_enabled,
+            is_pinned=bool(memory.pinned),
+            is_on_probation=unit.probation is not None,
+            quarantine=dict(memory.quarantine),
+        )
+
+    def history(self, name: str) -> tuple[PluginVersion, ...]:
+        """
+        Every version that a plugin had in this process, oldest first.
+
+        Raises:
+            KeyError: It is not known.
+        """
+        return tuple(self._works.units[name].versions)
+
+    def diff(self, name: str, old: int | None = None, new: int | None = None) -> tuple[Diff, ...]:
+        """
+        What differs between two versions of a plugin, one entry for each of its modules that differs.
+
+        Args:
+            name: The plugin.
+            old: A version number; by default the one before *new*.
+            new: A version number; by default the current one.
+
+        Raises:
+            KeyError: It is not known.
+            LookupError: It has no such version.
+        """
+        unit = self._works.units[name]
+        last = len(unit.versions) if new is None else new
+        first = last - 1 if old is None else old
+        for number in (first, last):
+            if not 1 <= number <= len(unit.versions):
+                raise LookupError(f"plugin {name!r} has no version {number}")
+        revisions = unit.versions[first - 1].revision, unit.versions[last - 1].revision
+        found = (self._diff_of(module, *revisions) for module in sorted(dict(unit.modules())))
+        return tuple(each for each in found if each is not None and each)
+
+    def _diff_of(self, module: str, old: int, new: int) -> Diff | None:
+        versions = self._works.registry.history(module)
+        numbers = [[each.number for each in versions if each.revision <= revision] for revision in (old, new)]
+        if not all(numbers) or numbers[0][-1] == numbers[1][-1]:
+            return None
+        return self._works.registry.diff(module, numbers[0][-1], numbers[1][-1])
+
+    @property
+    def crashed(self) -> tuple[str, ...]:
+        """The plugins that were being started, or on probation, when the last process ended without a close."""
+        return self._works.ledger.crashed
+
+    # Actions
+
+    def load(
+        self,
+        name: str,
+        source: Source | None = None,
+        *,
+        by: str = "",
+        reason: str = "",
+        confirm_within: float | None = None,
+        check: Check | None = None,
+    ) -> Outcome:
+        """
+        Execute a plugin's module and set it up; if either fails, nothing of it stays.
+
+        A plugin that was disabled is enabled.
+
+        Args:
+            name: The plugin.
+            source: As for :meth:`add`, where it is not known yet.
+            by: Who asks, for the audit.
+            reason: Why, for the history.
+            confirm_within: Seconds after which the version has to be confirmed, by *check* or :meth:`confirm`;
+                else the plugin is unloaded again, and its sources are in quarantine.
+            check: Called with the plugin; a false answer or an exception fails the load.  With *confirm_within*
+                it is called at each :meth:`tick` instead, and ends the probation at once.
+
+        Returns:
+            ``LOADED``, ``UNCHANGED`` if it is loaded already, or what went wrong.
+        """
+
+        def act(action: Action) -> Outcome:
+            if source is not None:
+                self._add(name, source)
+            return self._works.load(self._works.known(name), action, confirm_within, check)
+
+        return self._works.act("load", name, act, by, reason)
+
+    def reload(
+        self,
+        name: str,
+        *,
+        by: str = "",
+        reason: str = "",
+        confirm_within: float | None = None,
+        check: Check | None = None,
+    ) -> Outcome:
+        """
+        Bring a plugin up to date with its files, and with those of the helpers and plugins that it imports.
+
+        The running version is torn down once the new one is known to compile and its requirements hold.  If
+        its execution or set-up fails, the former version is restored and set up again.  Plugins that have to
+        be executed for its sake take part.  A plugin that is not loaded is loaded.
+
+        Args:
+            name: The plugin.
+            by: As for :meth:`load`.
+            reason: As for :meth:`load`.
+            confirm_within: As for :meth:`load`; a version that is not confirmed goes back to the last good one.
+            check: As for :meth:`load`.
+
+        Returns:
+            ``RELOADED``, ``UNCHANGED``, or what went wrong.
+        """
+
+        def act(action: Action) -> Outcome:
+            unit = self._works.known(name)
+            if not unit.is_loaded:
+                return self._works.load(unit, action, confirm_within, check)
+            return self._works.reload((unit,), action, confirm_within, check)[0]
+
+        return self._works.act("reload", name, act, by, reason)
+
+    def rollback(self, name: str, to: int | None = None, *, by: str = "", reason: str = "") -> Outcome:
+        """
+        Bring an earlier version of a plugin back, with all that the same transactions changed, and set it up.
+
+        Args:
+            name: The plugin.
+            to: A version number; by default the version before that is not in quarantine.
+            by: As for :meth:`load`.
+            reason: As for :meth:`load`.
+
+        Returns:
+            ``ROLLED_BACK``, or what went wrong.
+        """
+        works = self._works
+        return works.act("rollback", name, lambda action: works.rollback(works.loaded(name), to, action), by, reason)
+
+    def disable(self, name: str, *, by: str = "", reason: str = "") -> Outcome:
+        """
+        Tear a plugin down; its modules stay loaded.  It stays disabled in the next process.
+
+        Returns:
+            ``DISABLED``, ``UNCHANGED``, or ``REFUSED`` where others require it.
+        """
+        works = self._works
+        return works.act("disable", name, lambda action: works.disable(works.known(name), action), by, reason)
+
+    def enable(self, name: str, *, by: str = "", reason: str = "") -> Outcome:
+        """
+        Set a disabled plugin up again; if it is not loaded, load it.
+
+        Returns:
+            ``ENABLED``, ``LOADED``, ``UNCHANGED``, or what went wrong.
+        """
+        works = self._works
+        return works.act("enable", name, lambda action: works.enable(works.known(name), action), by, reason)
+
+    def unload(self, name: str, *, verify: bool = False, by: str = "", reason: str = "") -> Outcome:
+        """
+        Tear a plugin down, end all that it began, and take its modules out of `sys.modules`.
+
+        Args:
+            name: The plugin.
+            verify: Prove by weak references that its modules, functions and classes are gone, and say in
+                ``leaks`` who holds those that are not.
+            by: As for :meth:`load`.
+            reason: As for :meth:`load`.
+
+        Returns:
+            ``UNLOADED``, ``UNCHANGED``, or ``REFUSED`` where others require it.
+        """
+
+        def act(action: Action) -> Outcome:
+            return self._works.unload(self._works.known(name), action, is_verified=verify)
+
+        return self._works.act("unload", name, act, by, reason)
+
+    def check(self, name: str) -> Outcome:
+        """
+        Say what a load or reload would come to, without running anything of the plugin.
+
+        Returns:
+            ``READY``, ``UNCHANGED``, or what is in the way.
+        """
+        return self._works.act("check", name, lambda action: self._works.check(self._works.known(name), action))
+
+    def confirm(self, name: str, *, by: str = "") -> Outcome:
+        """
+        End a plugin's probation: its version is good.
+
+        Returns:
+            ``CONFIRMED``, or ``UNCHANGED`` where there is no probation.
+        """
+        works = self._works
+        return works.act("confirm", name, lambda action: works.confirm(works.loaded(name), action), by)
+
+    def tick(self) -> tuple[Outcome, ...]:
+        """
+        Look after the plugins on probation: to be called every now and then.
+
+        Returns:
+            What became of those whose probation is over.
+        """
+        found = []
+        for unit in [each for each in list(self._works.units.values()) if each.probation is not None]:
+            outcome = self._works.act("probation", unit.name, partial(self._works.prove, unit))
+            if outcome.kind is not Kind.UNCHANGED:
+                found.append(outcome)
+        return tuple(found)
+
+    def pin(self, name: str, *, by: str = "") -> Outcome:
+        """Keep a plugin at its version: a reload is refused, in later processes other sources are too."""
+
+        def act(action: Action) -> Outcome:
+            unit = self._works.loaded(name)
+            assert unit.current is not None
+            self._works.ledger.of(name).pinned = unit.current.source_hash
+            self._works.ledger.save(name)
+            return self._works.outcome(Kind.CONFIRMED, unit, action, problem="it is pinned")
+
+        return self._works.act("pin", name, act, by)
+
+    def unpin(self, name: str, *, by: str = "") -> Outcome:
+        """Let a plugin go on to other versions."""
+
+        def act(action: Action) -> Outcome:
+            unit = self._works.known(name)
+            self._works.ledger.of(name).pinned = ""
+            self._works.ledger.save(name)
+            return self._works.outcome(Kind.CONFIRMED, unit, action, problem="it is not pinned")
+
+        return self._works.act("unpin", name, act, by)
+
+    def release(self, name: str, *, by: str = "") -> Outcome:
+        """Let a plugin's sources out of quarantine."""
+
+        def act(action: Action) -> Outcome:
+            unit = self._works.known(name)
+            self._works.ledger.of(name).quarantine.clear()
+            self._works.ledger.save(name)
+            return self._works.outcome(Kind.CONFIRMED, unit, action, problem="nothing of it is in quarantine")
+
+        return self._works.act("release", name, act, by)
+
+    def _add(self, name: str, source: Source) -> None:
+        """As :meth:`add`, inside an action: what is wrong is a refusal."""
+        try:
+            self._works.add(name, source)
+        except (TypeError, ValueError) as error:
+            raise RefusalError(Kind.REFUSED, "find", str(error)) from error
+
+    # Several at once
+
+    def load_all(self, names: Iterable[str] | None = None, *, by: str = "") -> tuple[Outcome, ...]:
+        """
+        Load plugins, each after those that it requires, and each on its own: one that fails takes no other down.
+
+        Args:
+            names: The plugins; by default all that are known and not disabled.
+            by: As for :meth:`load`.
+        """
+        wanted = list(self._works.units) if names is None else list(names)
+        if names is None:
+            wanted = [name for name in wanted if self._works.ledger.of(name).is_enabled]
+        declared = {name: self._works.declared(name) for name in wanted}
+        order, circles = _requirements.ordered(declared)
+        done = [self._works.act("load", name, partial(_refused, why), by) for name, why in circles.items()]
+        return (*done, *(self.load(name, by=by) for name in order))
+
+    def reload_all(
+        self, names: Iterable[str] | None = None, *, together: bool = False, by: str = "", reason: str = ""
+    ) -> tuple[Outcome, ...]:
+        """
+        Reload plugins.
+
+        Args:
+            names: The plugins; by default all that are loaded.
+            together: As one transaction, all of them or none; else each on its own.
+            by: As for :meth:`load`.
+            reason: As for :meth:`load`.
+        """
+        wanted = [each.name for each in self._works.units.values() if each.is_loaded] if names is None else list(names)
+        if not together:
+            return tuple(self.reload(name, by=by, reason=reason) for name in wanted)
+        found: list[Outcome] = []
+
+        def act(action: Action) -> Outcome:
+            found.extend(self._works.reload(tuple(self._works.loaded(name) for name in wanted), action, None, None))
+            return found.pop()
+
+        last = self._works.act("reload", wanted[-1], act, by, reason) if wanted else None
+        return (*found, last) if last is not None else ()
+
+    def unload_all(self, *, by: str = "") -> tuple[Outcome, ...]:
+        """Unload everything, dependents first."""
+        loaded = {each.name: each.metadata for each in self._works.units.values() if each.is_loaded}
+        return tuple(self.unload(name, by=by) for name in reversed(_requirements.sorted_by_need(loaded, loaded)))
+
+    def close(self) -> tuple[Outcome, ...]:
+        """End in good order: everything is unloaded, and nothing counts as having crashed."""
+        done = self.unload_all()
+        self._works.finder.uninstall()
+        if self._works.folder is not None:
+            self._works.folder.cleanup()
+        return done
+
+    # On an event loop
+
+    async def aload(self, name: str, source: Source | None = None, **how: Any) -> Outcome:  # as for load()
+        """As :meth:`load`, on the running loop."""
+        return await off_the_loop(partial(self.load, name, source, **how), self._executor)
+
+    async def areload(self, name: str, **how: Any) -> Outcome:  # as for reload()
+        """As :meth:`reload`, on the running loop."""
+        return await off_the_loop(partial(self.reload, name, **how), self._executor)
+
+    async def arollback(self, name: str, to: int | None = None, **how: Any) -> Outcome:  # as for rollback()
+        """As :meth:`rollback`, on the running loop."""
+        return await off_the_loop(partial(self.rollback, name, to, **how), self._executor)
+
+    async def adisable(self, name: str, **how: Any) -> Outcome:  # as for disable()
+        """As :meth:`disable`, on the running loop."""
+        return await off_the_loop(partial(self.disable, name, **how), self._executor)
+
+    async def aenable(self, name: str, **how: Any) -> Outcome:  # as for enable()
+        """As :meth:`enable`, on the running loop."""
+        return await off_the_loop(partial(self.enable, name, **how), self._executor)
+
+    async def aunload(self, name: str, **how: Any) -> Outcome:  # as for unload()
+        """As :meth:`unload`, on the running loop."""
+        return await off_the_loop(partial(self.unload, name, **how), self._executor)
+
+    async def acheck(self, name: str) -> Outcome:
+        """As :meth:`check`, on the running loop."""
+        return await off_the_loop(partial(self.check, name), self._executor)
+
+    async def aconfirm(self, name: str, **how: Any) -> Outcome:  # as for confirm()
+        """As :meth:`confirm`, on the running loop."""
+        return await off_the_loop(partial(self.confirm, name, **how), self._executor)
+
+    async def atick(self) -> tuple[Outcome, ...]:
+        """As :meth:`tick`, on the running loop."""
+        return await off_the_loop(self.tick, self._executor)
+
+    async def aload_all(self, names: Iterable[str] | None = None, **how: Any) -> tuple[Outcome, ...]:  # as there
+        """As :meth:`load_all`, on the running loop."""
+        return await off_the_loop(partial(self.load_all, names, **how), self._executor)
+
+    async def areload_all(self, names: Iterable[str] | None = None, **how: Any) -> tuple[Outcome, ...]:  # as there
+        """As :meth:`reload_all`, on the running loop."""
+        return await off_the_loop(partial(self.reload_all, names, **how), self._executor)
+
+    async def aunload_all(self, **how: Any) -> tuple[Outcome, ...]:  # as for unload_all()
+        """As :meth:`unload_all`, on the running loop."""
+        return await off_the_loop(partial(self.unload_all, **how), self._executor)
+
+    async def aclose(self) -> tuple[Outcome, ...]:
+        """As :meth:`close`, on the running loop."""
+        return await off_the_loop(self.close, self._executor)
+
+
+def _refused(why: str, _: Action) -> Outcome:
+    raise RefusalError(Kind.REFUSED, "requirements", why)

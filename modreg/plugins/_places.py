@@ -1,0 +1,310 @@
+"""Where a plugin's code is: a file, a folder, an archive, an importable module, an entry point."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator
+from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ModuleSpec, PathFinder
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+
+from modreg.plugins import _metadata
+from modreg.plugins._metadata import Metadata, MetadataError
+
+_READ = (*SOURCE_SUFFIXES, *EXTENSION_SUFFIXES, _metadata.TOML)
+
+
+class PlaceError(Exception):
+    """
+    A plugin's files cannot be had; the message is for people.
+
+    Attributes:
+        path: The file or folder that is to blame, or ``""``.
+    """
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message, path)
+        self.message = message
+        self.path = path
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@attrs.frozen(kw_only=True)
+class Look:
+    """
+    What a plugin's files hold at one moment.
+
+    Attributes:
+        hash: SHA-256 over the names and contents of all of them.
+        metadata: What they declare.
+        binaries: The hash of each extension module among them, by its path.
+    """
+
+    hash: str
+    metadata: Metadata
+    binaries: dict[str, str]
+
+
+class Place(Protocol):
+    """Where a plugin's code is."""
+
+    def look(self) -> Look:
+        """
+        Read the files, and run none of them.
+
+        Raises:
+            PlaceError: They cannot be had.
+            MetadataError: What they declare cannot be understood.
+            SyntaxError: What they declare cannot be parsed.
+        """
+
+    def compile(self) -> None:
+        """
+        Compile the sources, and run none of them.
+
+        Raises:
+            PlaceError: They cannot be had.
+            SyntaxError: One does not compile.
+        """
+
+    def spec(self, fullname: str) -> ModuleSpec | None:
+        """How to import the plugin's module under a name of the host's; `None` where it has one of its own."""
+
+
+@attrs.define(eq=False)
+class FilePlace:
+    """One file of source."""
+
+    path: Path
+
+    def look(self) -> Look:
+        return _looked(self.path.parent, [self.path], self.path)
+
+    def compile(self) -> None:
+        _compile([self.path])
+
+    def spec(self, fullname: str) -> ModuleSpec | None:
+        return importlib.util.spec_from_file_location(fullname, self.path)
+
+
+@attrs.define(eq=False)
+class FolderPlace:
+    """A folder: a package, or one whose ``plugin.toml`` names the file that stands for an ``__init__.py``."""
+
+    path: Path
+
+    def look(self) -> Look:
+        if not self.path.is_dir():
+            raise PlaceError(f"there is no folder {self.path}", str(self.path))
+        return _looked(self.path, _files(self.path), self._main())
+
+    def compile(self) -> None:
+        _compile(_files(self.path))
+
+    def spec(self, fullname: str) -> ModuleSpec | None:
+        places = [str(self.path)]
+        return importlib.util.spec_from_file_location(fullname, self._main(), submodule_search_locations=places)
+
+    def _main(self) -> Path:
+        toml = self.path / _metadata.TOML
+        named = ""
+        if toml.is_file():
+            named = _metadata.made(_metadata.of_toml(toml.read_bytes(), str(toml)), str(toml)).main
+        main = self.path / (named or "__init__.py")
+        if not main.is_file():
+            said = f"a folder is a package, or its {_metadata.TOML} says main = 'file.py'"
+            raise PlaceError(f"{self.path} has no {main.name}; {said}", str(main))
+        return main
+
+
+@attrs.define(eq=False)
+class ZipPlace:
+    """
+    An archive, unpacked anew whenever its bytes change.
+
+    Its files then are files to everybody: to tracebacks, to ``importlib.resources`` and to modreg.
+
+    Attributes:
+        path: The archive.
+        folder: Where it is unpacked.
+    """
+
+    path: Path
+    folder: Path
+    _hash: str = ""
+
+    def look(self) -> Look:
+        self._unpack()
+        return self._inside().look()
+
+    def compile(self) -> None:
+        self._unpack()
+        self._inside().compile()
+
+    def spec(self, fullname: str) -> ModuleSpec | None:
+        return self._inside().spec(fullname)
+
+    def _unpack(self) -> None:
+        try:
+            found = hashlib.sha256(self.path.read_bytes()).hexdigest()
+            if found == self._hash:
+                return
+            with zipfile.ZipFile(self.path) as archive:
+                beside = self.folder.with_name(self.folder.name + ".new")
+                shutil.rmtree(beside, ignore_errors=True)
+                archive.extractall(beside)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise PlaceError(f"{self.path} cannot be unpacked: {error}", str(self.path)) from error
+        shutil.rmtree(self.folder, ignore_errors=True)
+        beside.rename(self.folder)
+        self._hash = found
+
+    def _inside(self) -> Place:
+        if (self.folder / "__init__.py").is_file() or (self.folder / _metadata.TOML).is_file():
+            return FolderPlace(self.folder)
+        found = [each for each in sorted(self.folder.iterdir()) if each.name[0] not in "._" and is_plugin(each)]
+        if len(found) != 1:
+            raise PlaceError(f"{self.path} holds {len(found)} plugins, not one", str(self.path))
+        return FolderPlace(found[0]) if found[0].is_dir() else FilePlace(found[0])
+
+
+@attrs.define(eq=False)
+class ModulePlace:
+    """
+    A module or package that can be imported by its own name.
+
+    Attributes:
+        name: Its absolute dotted name.
+        entry: The entry point that led to it, if one did.
+    """
+
+    name: str
+    entry: EntryPoint | None = None
+
+    def look(self) -> Look:
+        main, files = self._files()
+        look = _looked(main.parent, files, main)
+        version = self._distribution_version()
+        if look.metadata.version is None and version is not None:
+            return attrs.evolve(look, metadata=attrs.evolve(look.metadata, version=version))
+        return look
+
+    def spec(self, fullname: str) -> ModuleSpec | None:
+        return None
+
+    def compile(self) -> None:
+        _compile(self._files()[1])
+
+    def _files(self) -> tuple[Path, list[Path]]:
+        """The module's own file, and all of them."""
+        spec = _found(self.name)
+        origin = spec.origin if spec is not None else None
+        if spec is None or origin is None or not origin.endswith((*SOURCE_SUFFIXES, *EXTENSION_SUFFIXES)):
+            raise PlaceError(f"no module {self.name!r} with a source can be found")
+        places = [Path(each) for each in spec.submodule_search_locations or ()]
+        return Path(origin), [file for place in places for file in _files(place)] or [Path(origin)]
+
+    def _distribution_version(self) -> Any:  # a packaging Version or None
+        distribution = self.entry.dist if self.entry is not None else None
+        if distribution is None:
+            return None
+        return _metadata.made({"version": distribution.version}, distribution.name).version
+
+
+def _found(name: str) -> ModuleSpec | None:
+    """
+    The spec of a module that is not imported yet, without importing its packages.
+
+    Where only another finder knows them, they have to be.
+    """
+    if name in sys.modules:
+        return getattr(sys.modules[name], "__spec__", None)
+    places: Any = None  # a list of folders, or None for sys.path
+    spec = None
+    parts = name.split(".")
+    for end in range(1, len(parts) + 1):
+        spec = PathFinder.find_spec(".".join(parts[:end]), places)
+        if spec is None:
+            return _asked(name)
+        places = spec.submodule_search_locations
+    return spec
+
+
+def _asked(name: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(name)
+    except ImportError:
+        return None
+
+
+def is_plugin(path: Path) -> bool:
+    """Whether a file or folder can be a plugin."""
+    if path.is_dir():
+        return (path / "__init__.py").is_file() or (path / _metadata.TOML).is_file()
+    return path.suffix in {".py", ".zip"}
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files of a plugin that count: sources, extension modules, what it declares."""
+    found = []
+    for where, folders, files in os.walk(folder):
+        folders[:] = sorted(each for each in folders if each != "__pycache__" and each[0] != ".")
+        found += [Path(where, each) for each in sorted(files) if each.endswith(_READ)]
+    return found
+
+
+def _looked(folder: Path, files: Iterable[Path], main: Path) -> Look:
+    """Read the files once: for their hash, and for what they declare."""
+    total = hashlib.sha256()
+    declared: dict[str, Any] = {}  # what TOML and literals can say
+    binaries = {}
+    for name, file, data in _contents(folder, files):
+        total.update(f"{name}\0{len(data)}\0".encode())
+        total.update(data)
+        if file == main and name.endswith(tuple(SOURCE_SUFFIXES)):
+            declared = {**_metadata.of_source(data, str(file)), **declared}
+        elif file.name == _metadata.TOML and file.parent == folder:
+            declared.update(_metadata.of_toml(data, str(file)))
+        elif name.endswith(tuple(EXTENSION_SUFFIXES)):
+            binaries[str(file)] = hashlib.sha256(data).hexdigest()
+    metadata = _metadata.made(declared, str(main))
+    return Look(hash=total.hexdigest(), metadata=metadata, binaries=binaries)
+
+
+def _compile(files: Iterable[Path]) -> None:
+    sources = [file for file in files if file.name.endswith(tuple(SOURCE_SUFFIXES))]
+    for _, file, data in _contents(Path(), sources):
+        compile(data, file, "exec", dont_inherit=True)
+
+
+def _contents(folder: Path, files: Iterable[Path]) -> Iterator[tuple[str, Path, bytes]]:
+    for file in files:
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise PlaceError(f"{file} cannot be read: {error.strerror or error}", str(file)) from error
+        name = file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.as_posix()
+        yield name, file, data
+
+
+__all__ = [
+    "FilePlace",
+    "FolderPlace",
+    "Look",
+    "MetadataError",
+    "ModulePlace",
+    "Place",
+    "PlaceError",
+    "ZipPlace",
+    "is_plugin",
+]

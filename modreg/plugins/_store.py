@@ -1,0 +1,166 @@
+"""What outlives the process: last known good versions, marks of what is being started, quarantine."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+
+FORMAT = 1
+
+
+class Store(Protocol):
+    """Where a host keeps one small piece of text."""
+
+    def read(self) -> str:
+        """Give what was written last; ``""`` if there is nothing."""
+
+    def write(self, text: str) -> None:
+        """Replace what is there, all of it or nothing."""
+
+
+@attrs.define
+class MemoryStore:
+    """
+    A store that ends with the process; what a host has by default.
+
+    Attributes:
+        text: What was written last.
+    """
+
+    text: str = ""
+
+    def read(self) -> str:
+        """Give what was written last."""
+        return self.text
+
+    def write(self, text: str) -> None:
+        """Replace it."""
+        self.text = text
+
+
+@attrs.frozen
+class FileStore:
+    """
+    One file, replaced as a whole: whoever reads it finds all of the former text or all of the new one.
+
+    Attributes:
+        path: The file; its folder must be there.
+        is_synced: Whether each writing waits for the disk, so that it outlives the machine's power too.
+            To outlive the process it need not.
+    """
+
+    path: Path = attrs.field(converter=Path)
+    is_synced: bool = attrs.field(kw_only=True, default=False)
+
+    def read(self) -> str:
+        """Give what the file holds; ``""`` if there is none."""
+        try:
+            return self.path.read_text("utf-8")
+        except FileNotFoundError:
+            return ""
+
+    def write(self, text: str) -> None:
+        """Write beside the file, then put it in its place."""
+        beside = f"{self.path}.new"
+        with open(beside, "w", encoding="utf-8") as file:  # half the time of Path.open, at each action
+            file.write(text)
+            if self.is_synced:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(beside, self.path)  # as above
+
+
+@attrs.define(eq=False)
+class Memory:
+    """
+    What is known of one plugin across processes.
+
+    Attributes:
+        good: Hash of the sources that were last known to be good.
+        good_version: What they declared as their version.
+        good_at: When they were, in seconds since the epoch.
+        starting: Hash of the sources that are being started, or are on probation.
+        is_enabled: Whether it is wanted.
+        pinned: Hash of the sources that it is pinned to.
+        quarantine: Why each of these hashes is not to be loaded.
+    """
+
+    good: str = ""
+    good_version: str = ""
+    good_at: float = 0.0
+    starting: str = ""
+    is_enabled: bool = True
+    pinned: str = ""
+    quarantine: dict[str, str] = attrs.field(factory=dict)
+
+
+@attrs.define(eq=False)
+class Ledger:
+    """
+    The memories of all plugins, and the store that they are kept in.
+
+    Attributes:
+        crashed: The plugins that were being started when the last process ended.
+        trouble: What is wrong with what the store held, or ``""``.
+    """
+
+    store: Store
+    crashed: tuple[str, ...] = attrs.field(init=False, default=())
+    trouble: str = attrs.field(init=False, default="")
+    _plugins: dict[str, Memory] = attrs.field(init=False, factory=dict)
+    # Each plugin's memory as JSON: two writings an action, of which one memory has changed.
+    _texts: dict[str, str] = attrs.field(init=False, factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self._plugins = self._read()
+        self._texts = {name: _text(each) for name, each in self._plugins.items()}
+        crashed = [name for name, each in self._plugins.items() if each.starting]
+        for name in crashed:
+            memory = self._plugins[name]
+            memory.quarantine[memory.starting] = "the process ended while it was being started"
+            memory.starting = ""
+        self.crashed = tuple(crashed)
+        if crashed:
+            self.save(*crashed)
+
+    def _read(self) -> dict[str, Memory]:
+        text = self.store.read()
+        if not text:
+            return {}
+        try:
+            found = json.loads(text)
+            return _memories(found)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # Somebody else's text, or a later modreg's: a host must start all the same.
+            self.trouble = f"what was kept about the plugins cannot be read ({error!r}) and is begun anew"
+            return {}
+
+    def of(self, name: str) -> Memory:
+        """What is known of a plugin; something new for one that was never heard of."""
+        return self._plugins.setdefault(name, Memory())
+
+    def names(self) -> tuple[str, ...]:
+        """All plugins that something is known of."""
+        return tuple(self._plugins)
+
+    def save(self, *names: str) -> None:
+        """Keep what changed about some plugins."""
+        for name in names:
+            self._texts[name] = _text(self.of(name))
+        plugins = ",\n".join(f"{json.dumps(name)}: {text}" for name, text in self._texts.items())
+        self.store.write(f'{{"format": {FORMAT}, "plugins": {{\n{plugins}\n}}}}\n')
+
+
+def _memories(found: Any) -> dict[str, Memory]:  # whatever the text said
+    if found["format"] != FORMAT:
+        raise ValueError(f"format {found['format']!r}")
+    return {name: Memory(**each) for name, each in found["plugins"].items()}
+
+
+def _text(memory: Memory) -> str:
+    plain: dict[str, Any] = attrs.asdict(memory, recurse=False)  # texts, numbers and one dict of texts
+    return json.dumps(plain)

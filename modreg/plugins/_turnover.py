@@ -1,0 +1,198 @@
+"""A host's part in a transaction: the plugins that it concerns are torn down, and set up again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import attrs
+
+from modreg import Decision, Step
+from modreg.plugins._calls import Caller
+from modreg.plugins._effects import Effects
+from modreg.plugins._outcome import Kind
+from modreg.plugins._places import Look
+from modreg.plugins._unit import Binding, State, Unit, end
+
+
+class RefusalError(Exception):
+    """
+    A rule is against an action; nothing was touched.
+
+    Attributes:
+        kind: What comes of the action.
+        phase: Which kind of rule.
+        problem: Why, as a clause.
+    """
+
+    def __init__(self, kind: Kind, phase: str, problem: str) -> None:
+        super().__init__(kind, phase, problem)
+        self.kind = kind
+        self.phase = phase
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return self.problem
+
+
+class Rules(Protocol):
+    """What a turnover asks its host."""
+
+    def concerned(self, modules: Iterable[str]) -> tuple[Unit, ...]:
+        """The loaded plugins that have one of the modules, each after those that it requires."""
+
+    def admit(self, unit: Unit, look: Look, others: tuple[tuple[Unit, Look], ...]) -> None:
+        """
+        Let a plugin pass, together with others that change in the same transaction.
+
+        Raises:
+            RefusalError: A rule is against it.
+        """
+
+    def protect(self, modules: Iterable[str]) -> None:
+        """
+        Let these modules be executed.
+
+        Raises:
+            RefusalError: One is the host's own.
+        """
+
+    def bound(self, unit: Unit) -> Binding:
+        """How the plugin is taken up and let go of."""
+
+    def starting(self, *units: tuple[Unit, Look]) -> None:
+        """Leave a mark that these are being started."""
+
+    def moment(self, unit: Unit, what: str) -> None:
+        """Tell those who listen."""
+
+
+@attrs.define(eq=False)
+class Turnover:
+    """
+    Takes part in one transaction of the registry.
+
+    Args:
+        rules: The host.
+        caller: Makes the calls.
+        look: Says what a plugin is about to become.
+        prove: Called with each plugin after its set-up; what it raises fails it.
+
+    Attributes:
+        steps: What the transaction does.
+        units: The plugins concerned, each after those that it requires.
+        looks: What each is about to become.
+        notes: What went wrong on the way and stopped nothing.
+        leaks: What the outgoing versions have left behind.
+        blamed: The plugin whose set-up failed.
+        broken: The plugins whose former version could not be set up again.
+    """
+
+    rules: Rules
+    caller: Caller
+    look: Callable[[Unit], Look]
+    prove: Callable[[Unit], object]
+    steps: tuple[Step, ...] = ()
+    units: tuple[Unit, ...] = ()
+    looks: dict[str, Look] = attrs.field(factory=dict)
+    notes: list[str] = attrs.field(factory=list)
+    leaks: list[str] = attrs.field(factory=list)
+    blamed: Unit | None = None
+    broken: list[Unit] = attrs.field(factory=list)
+    _down: list[Unit] = attrs.field(factory=list)
+    _executing: Effects | None = None
+    _watch: AbstractContextManager[None] | None = None
+
+    # As a participant
+
+    def begin(self, steps: tuple[Step, ...]) -> None:
+        """Ask the rules, leave a mark, and tear down, dependents first."""
+        self.steps = steps
+        self.rules.protect(step.module for step in steps if step.decision is Decision.EXECUTE)
+        self.units = self.rules.concerned(step.module for step in steps)
+        self.looks = {unit.name: self.look(unit) for unit in self.units}
+        pairs = tuple((unit, self.looks[unit.name]) for unit in self.units)
+        for unit, look in pairs:
+            self.rules.admit(unit, look, pairs)
+        self.rules.starting(*pairs)
+        for unit in reversed(self.units):
+            if unit.state is State.RUNNING:
+                self.rules.moment(unit, "tear-down")
+                self._down.append(unit)
+                self.notes += unit.save(self.rules.bound(unit), self.caller)
+                self._let_go(unit, is_reported=True)
+        self._executing = Effects(tuple(unit.root for unit in self.units))
+        self._watch = self._executing.watched()
+        self._watch.__enter__()
+
+    def finish(self) -> None:
+        """Set up what was running or broken, dependencies first; if one fails, all of them are let go of again."""
+        self._stop_watching()
+        done: list[Unit] = []
+        for unit in self.units:
+            if unit.state is State.DISABLED:
+                continue
+            done.append(unit)
+            try:
+                self.rules.moment(unit, "set-up")
+                unit.set_up(self.rules.bound(unit), self.caller)
+                self.prove(unit)
+            except BaseException:
+                self.blamed = unit
+                for each in reversed(done):
+                    self._let_go(each, is_reported=each is not unit)
+                raise
+
+    def abort(self, error: BaseException) -> None:
+        """Set the former versions up again, dependencies first, each by itself."""
+        self._stop_watching()
+        if self._executing is not None:
+            end(self._executing, self.caller)
+        for unit in reversed(self._down):
+            self.rules.moment(unit, "restore")
+            try:
+                unit.set_up(self.rules.bound(unit), self.caller)
+            except Exception as trouble:  # the others have to be set up all the same
+                self._let_go(unit, is_reported=False)
+                unit.state = State.BROKEN
+                self.broken.append(unit)
+                said = f"the former version of {unit.name} could not be set up again"
+                self.notes.append(f"{said}: {type(trouble).__name__}: {trouble}")
+
+    # After the commit
+
+    def settle(self) -> None:
+        """
+        Give what the executions began to the plugins, and end what those of the outgoing versions began.
+
+        The latter stays until now, because a version that comes back is not executed again.
+        """
+        begun = self._executing or Effects()
+        for unit in self.units:
+            if unit.state is State.BROKEN:
+                unit.state = State.RUNNING
+            self._hand_over(unit, begun.of(unit.has))
+        if self.units:
+            self.units[0].executed.found += begun.found
+
+    def _hand_over(self, unit: Unit, fresh: Effects) -> None:
+        changed = {step.module for step in self.steps}
+        is_whole = all(name in changed for name, _ in unit.modules())
+        gone = unit.executed.of(lambda module: is_whole or module in changed)
+        fresh.supersede(gone)
+        notes, leaks = end(gone, self.caller)
+        self.notes += notes
+        self.leaks += leaks
+        unit.executed.found += fresh.found
+
+    def _stop_watching(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.__exit__(None, None, None)
+
+    def _let_go(self, unit: Unit, *, is_reported: bool) -> None:
+        notes, leaks = unit.let_go(self.rules.bound(unit), self.caller)
+        if is_reported:
+            self.notes += notes
+            self.leaks += leaks

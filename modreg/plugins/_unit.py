@@ -1,0 +1,195 @@
+"""One plugin of a host: where it is, what state it is in, which versions it had."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from collections.abc import Callable, Iterator
+from functools import reduce
+from types import ModuleType
+from typing import Any, Final
+
+import attrs
+
+from modreg.plugins._calls import Caller
+from modreg.plugins._effects import Effects
+from modreg.plugins._metadata import Metadata
+from modreg.plugins._outcome import PluginVersion
+from modreg.plugins._places import Look, ModulePlace, Place
+
+
+class State(enum.Enum):
+    """
+    What a plugin is at the moment.
+
+    Attributes:
+        KNOWN: Its place is known; it is not loaded.
+        RUNNING: It is loaded and set up.
+        DISABLED: It is loaded and torn down.
+        BROKEN: It is loaded, and could not be set up again after a failure.
+    """
+
+    KNOWN = "known"
+    RUNNING = "running"
+    DISABLED = "disabled"
+    BROKEN = "broken"
+
+
+NOTHING: Final = object()
+"""What was not saved."""
+
+
+@attrs.frozen(kw_only=True)
+class Binding:
+    """
+    How a host takes a plugin up and lets go of it; each may be `None`.
+
+    Attributes:
+        setup: Called with the plugin when it comes.
+        teardown: Called with the plugin when it goes, also after a set-up that failed.
+        save: Called with the plugin before its tear-down; what it returns is handed over.
+        restore: Called with the next version and what was saved, after its set-up.
+    """
+
+    setup: Callable[[Any], object] | None = None  # a module, or what an entry point names
+    teardown: Callable[[Any], object] | None = None  # as above
+    save: Callable[[Any], object] | None = None  # as above
+    restore: Callable[[Any, Any], object] | None = None  # as above, and what was saved
+
+
+@attrs.frozen(kw_only=True)
+class Probation:
+    """
+    A version that has to prove itself.
+
+    Attributes:
+        until: When it is over, by the host's clock.
+        check: Called with the plugin at each tick; a false answer ends it at once.
+        back: Number of the version to go back to; 0 for none.
+    """
+
+    until: float
+    check: Callable[[Any], object] | None  # a module, or what an entry point names
+    back: int
+
+
+@attrs.define(eq=False)
+class Unit:
+    """
+    What a host knows of one plugin; guarded by the host's turn.
+
+    Attributes:
+        name: As the host calls it.
+        root: Absolute name of its module; it has all below it.
+        looks: What the files held, for each version by its number.
+        loading: How often it was loaded.
+        executed: What its modules began when they were executed.
+        taken: What began when it was set up.
+        saved: What waits for the next version.
+    """
+
+    name: str
+    root: str
+    place: Place
+    binding: Binding | None = None
+    state: State = State.KNOWN
+    versions: list[PluginVersion] = attrs.field(factory=list)
+    looks: dict[int, Look] = attrs.field(factory=dict)
+    loading: int = 0
+    executed: Effects = attrs.field(factory=Effects)
+    taken: Effects = attrs.field(factory=Effects)
+    saved: object = NOTHING
+    probation: Probation | None = None
+    good: int = 0
+
+    @property
+    def is_loaded(self) -> bool:
+        return self.state is not State.KNOWN
+
+    @property
+    def current(self) -> PluginVersion | None:
+        """The version that its modules hold."""
+        return self.versions[-1] if self.is_loaded and self.versions else None
+
+    @property
+    def look(self) -> Look | None:
+        """What the files of the current version held."""
+        return self.looks.get(self.current.number) if self.current is not None else None
+
+    @property
+    def metadata(self) -> Metadata:
+        look = self.look
+        return look.metadata if look is not None else Metadata()
+
+    @property
+    def running(self) -> str:
+        """The version in force, for people; ``""`` for none."""
+        return str(self.current) if self.current is not None and self.state is not State.DISABLED else ""
+
+    @property
+    def target(self) -> Any:  # a module, or what an entry point names
+        """What the host's functions are called with."""
+        module = sys.modules[self.root]
+        entry = self.place.entry if isinstance(self.place, ModulePlace) else None
+        return reduce(getattr, entry.attr.split("."), module) if entry is not None and entry.attr else module
+
+    def has(self, module: str) -> bool:
+        """Whether a module is one of its own."""
+        return module == self.root or module.startswith(self.root + ".")
+
+    def modules(self) -> Iterator[tuple[str, ModuleType]]:
+        """Its modules that are loaded."""
+        return ((name, module) for name, module in list(sys.modules.items()) if self.has(name))
+
+    def at(self, revision: int) -> PluginVersion | None:
+        """The version that the registry's revision held."""
+        found = [each for each in self.versions if each.revision <= revision and each.loading == self.loading]
+        return found[-1] if found else None
+
+    def rooted(self, number: int) -> int:
+        """The version whose state the given one has: itself, or what a rollback brought back by it."""
+        while (restores := self.versions[number - 1].restores) is not None:
+            number = restores
+        return number
+
+    # Taking up and letting go
+
+    def set_up(self, bound: Binding, caller: Caller) -> None:
+        """Take the plugin up; what it raises leaves it to :meth:`let_go`."""
+        self.taken = Effects((self.root,))
+        if bound.setup is not None:
+            caller.call(bound.setup, self.target, effects=self.taken)
+        if bound.restore is not None and self.saved is not NOTHING:
+            caller.call(bound.restore, self.target, self.saved, effects=self.taken)
+
+    def save(self, bound: Binding, caller: Caller) -> list[str]:
+        """Have the plugin's state saved; answer what went wrong."""
+        self.saved = NOTHING
+        if bound.save is None:
+            return []
+        try:
+            self.saved = caller.call(bound.save, self.target)
+        except Exception as error:  # the plugin goes all the same
+            return [f"the state of {self.name} could not be saved: {type(error).__name__}: {error}"]
+        return []
+
+    def let_go(self, bound: Binding, caller: Caller) -> tuple[list[str], tuple[str, ...]]:
+        """Tear down and end what began with the set-up, each by itself; answer what went wrong, and what is left."""
+        troubles = []
+        if bound.teardown is not None:
+            try:
+                caller.call(bound.teardown, self.target)
+            except Exception as error:  # the plugin goes all the same
+                troubles.append(f"the tear-down of {self.name} raised {type(error).__name__}: {error}")
+        found, leaks = end(self.taken, caller)
+        self.taken = Effects((self.root,))
+        return troubles + found, leaks
+
+
+def end(effects: Effects, caller: Caller) -> tuple[list[str], tuple[str, ...]]:
+    """End what was begun; answer what went wrong, and what is left."""
+    if not effects.found:
+        return [], ()
+    troubles = effects.undo(caller.call)
+    caller.settle()
+    return troubles, effects.leaks()
