@@ -263,7 +263,7 @@ class Planner:
             parts=tuple(parts[name] for name in _ordered(new, self._by_start(parts))),
             unload=gone,
             findings=tuple(findings),
-            dependencies=_graph.reachable(new, parts),
+            dependencies=_graph.reachable(new, parts) & new.keys(),
         )
 
     def _seed(self, name: str, cause: Cause, reason: str, source: Source | None) -> Part:

@@ -81,6 +81,32 @@ def dropping(project):
     made.uninstall()
 
 
+@pytest.fixture
+def make_bench(project, registry):
+    from plugin_bench import Bench  # not for the other tests
+
+    made = []
+
+    def make(**how):
+        made.append(Bench(project, registry, **how))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        for host in bench.hosts:
+            host.close()
+
+
+@pytest.fixture
+def bench(make_bench):
+    return make_bench()
+
+
+@pytest.fixture
+def host(bench):
+    return bench.host
+
+
 # Rules that this version does not hold yet, by what their tests are called; docs/explanation/limits.md has them for
 # people.  Of each some tests pass, so that one of them does is no failure.
 NOT_YET = {

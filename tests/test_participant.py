@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
+import threading
 import weakref
 
 import pytest
@@ -247,3 +248,19 @@ def test_included_modules_are_in_scope_through_installs(project):
             registry.include("no name")
     finally:
         registry.uninstall()
+
+
+def test_abort_leaves_containers_of_others_alone(project, registry):
+    """
+    What a module that is out of scope holds, such as the interpreter's list of threads, is not put back by an abort.
+    """
+    tax = project.load("tax", "import sys, threading\nRATE = 1\n")
+    project.write("tax.py", "import sys, threading\nthreading.kept['new'] = 1\nraise OSError('disk')\n")
+    threading.kept = {}
+    try:
+        with pytest.raises(modreg.ReloadError):
+            registry.reload(tax)
+
+        assert threading.kept == {"new": 1}
+    finally:
+        del threading.kept

@@ -170,11 +170,18 @@ def _present() -> dict[tuple[str, object], Effect]:
 
 
 def _threads() -> Iterator[Effect]:
-    threading = sys.modules.get("threading")
+    threading: Any = sys.modules.get("threading")  # not imported for this
     for thread in threading.enumerate() if threading is not None else ():
-        target = getattr(thread, "function", None) or getattr(thread, "_target", None) or thread
-        end = getattr(thread, "cancel", None)  # a Timer has it; any other thread ends of its own accord
-        yield Effect("thread", f"thread {thread.name!r}", module_of(target), end or _nothing, thread.is_alive, thread)
+        if isinstance(thread, threading.Timer):
+            name, module = f"timer {thread.name!r}", module_of(thread.function)
+            yield Effect("thread", name, module, thread.cancel, partial(_is_set, thread), thread)
+        else:
+            module = module_of(getattr(thread, "_target", None) or thread)
+            yield Effect("thread", f"thread {thread.name!r}", module, _nothing, thread.is_alive, thread)
+
+
+def _is_set(timer: Any) -> bool:  # a threading.Timer
+    return timer.is_alive() and not timer.finished.is_set()
 
 
 def _nothing() -> None:

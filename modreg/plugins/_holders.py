@@ -7,9 +7,12 @@ import sys
 import weakref
 from collections.abc import Iterable
 from types import FrameType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, Final
 
 import attrs
+
+_FAR: Final = 300
+"""Objects after which the search for a holder with a name is given up."""
 
 
 @attrs.define(eq=False)
@@ -18,67 +21,71 @@ class Remains:
     Weak references to what a plugin defined, taken before it left.
 
     Attributes:
+        names: The names of its modules.
         found: The name of each object, and a reference to it.
     """
 
+    names: frozenset[str]
     found: list[tuple[str, weakref.ref[Any]]]  # modules, functions, classes
 
     @classmethod
     def of(cls, modules: Iterable[ModuleType]) -> Remains:
         """Modules, and the functions and classes that they define."""
         found: list[tuple[str, weakref.ref[Any]]] = []  # as above
+        names = set()
         for module in modules:
+            names.add(module.__name__)
             found.append((f"module {module.__name__}", weakref.ref(module)))
             own = [v for v in list(vars(module).values()) if isinstance(v, (FunctionType, type))]
             own = [value for value in own if value.__module__ == module.__name__]
             found += [(f"{value.__module__}.{value.__qualname__}", weakref.ref(value)) for value in own]
-        return cls(found)
+        return cls(frozenset(names), found)
 
     def survivors(self) -> tuple[str, ...]:
-        """What is still alive after a collection, each with a holder: a sentence each."""
+        """
+        What is still alive after a collection, a sentence each.
+
+        One object keeps its module's namespace alive, and that all the others: where holders outside the plugin are
+        found, only what they hold is told.
+        """
         gc.collect()
-        alive = {id(each): name for name, reference in self.found if (each := reference()) is not None}
-        return tuple(_survivor(name, reference, alive) for name, reference in self.found if reference() is not None)
+        said = []
+        for name, reference in self.found:
+            if reference() is not None:
+                holder = _holder(reference(), self.names)
+                said.append((f"{name} is still alive" + (f", held as {holder}" if holder else ""), bool(holder)))
+        is_known = any(known for _, known in said)
+        return tuple(text for text, known in said if known or not is_known)
 
 
-def _survivor(name: str, reference: weakref.ref[Any], alive: dict[int, str]) -> str:  # as above
-    thing = reference()
-    holders = [holder for holder in gc.get_referrers(thing) if not isinstance(holder, FrameType)]
-    named = [said for holder in holders if (said := _named(holder, thing, alive))]
-    return f"{name} is still alive" + (f", held by {named[0]}" if named else "")
-
-
-def _named(holder: object, thing: object, alive: dict[int, str]) -> str:
-    """A holder, for people; ``""`` for one that is the plugin's own."""
-    if id(holder) in alive:
-        return ""
-    if isinstance(holder, dict):
-        key = next((repr(key) for key, value in holder.items() if value is thing), "a key")
-        return _namespace(holder, key, alive)
-    above = next((said for each in gc.get_referrers(holder) if (said := _path(each, holder, alive))), "")
-    kind = type(holder)
-    return f"{above or 'an object'} ({kind.__module__}.{kind.__qualname__})"
-
-
-def _namespace(holder: dict[Any, Any], key: str, alive: dict[int, str]) -> str:  # any dict
-    module = holder.get("__name__")
-    if isinstance(module, str) and vars(sys.modules.get(module, sys)) is holder:
-        return f"{module}.{key.strip(chr(39))}"
-    if isinstance(module, str) and "__spec__" in holder:
-        return ""  # the namespace of one of the plugin's own modules
-    above = next((said for each in gc.get_referrers(holder) if (said := _path(each, holder, alive))), "")
-    return f"{above or 'a dict'}[{key}]"
-
-
-def _path(owner: object, thing: object, alive: dict[int, str]) -> str:
-    """How a namespace or an instance calls something that it holds."""
-    if isinstance(owner, dict):
-        module = owner.get("__name__")
-        if isinstance(module, str) and vars(sys.modules.get(module, sys)) is owner:
-            return next((f"{module}.{name}" for name, value in owner.items() if value is thing), "")
-        return ""
-    if id(owner) in alive or isinstance(owner, (FrameType, list, tuple)):
-        return ""
-    if getattr(owner, "__dict__", None) is thing:
-        return f"an instance of {type(owner).__module__}.{type(owner).__qualname__}"
+def _holder(thing: object, own: frozenset[str]) -> str:
+    """How the program outside the plugin reaches an object, as a path from a module; ``""`` if it is not found."""
+    things, suffixes = [thing], [""]
+    seen = {id(things), id(thing)}
+    for each, suffix in zip(things, suffixes, strict=True):  # both grow on the way
+        for holder in gc.get_referrers(each):
+            if id(holder) in seen or isinstance(holder, FrameType):
+                continue
+            seen.add(id(holder))
+            module = holder.get("__name__") if isinstance(holder, dict) else None
+            if isinstance(module, str) and vars(sys.modules.get(module, sys)) is holder:
+                return f"{module}.{_key(holder, each)}{suffix}"
+            if not (isinstance(module, str) and module in own):
+                things.append(holder)
+                suffixes.append(f"{_step(holder, each)}{suffix}")
+        if len(things) > _FAR:
+            return ""
     return ""
+
+
+def _step(holder: object, thing: object) -> str:
+    """What leads from a holder to what it holds."""
+    if isinstance(holder, dict):
+        return f"[{_key(holder, thing)!r}]"
+    if isinstance(holder, (list, tuple)):
+        return f"[{next((place for place, value in enumerate(holder) if value is thing), '?')}]"
+    return f" ({type(holder).__qualname__})"
+
+
+def _key(holder: dict[Any, Any], thing: object) -> Any:  # a key of any dict
+    return next((key for key, value in list(holder.items()) if value is thing), "?")

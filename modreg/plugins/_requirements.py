@@ -67,25 +67,32 @@ def ordered(wanted: Mapping[str, Metadata]) -> tuple[tuple[str, ...], dict[str, 
     """
     canonical: dict[str, str] = {canonicalize_name(name): name for name in wanted}
     needs = {name: [canonical[n] for n in sorted(each.names) if n in canonical] for name, each in wanted.items()}
+    circles = {name: said for name in wanted if (said := _circle(name, needs))}
     order: list[str] = []
-    circles: dict[str, str] = {}
-    path: list[str] = []
 
     def visit(name: str) -> None:
-        if name in path:
-            circle = [*path[path.index(name) :], name]
-            said = " needs ".join(circle)
-            circles.update((each, f"{said}: a circle") for each in circle)
-        elif name not in order:
-            path.append(name)
+        if name not in order and name not in circles:
             for other in needs[name]:
                 visit(other)
-            path.pop()
             order.append(name)
 
     for name in wanted:
         visit(name)
-    return tuple(name for name in order if name not in circles), circles
+    return tuple(order), circles
+
+
+def _circle(name: str, needs: Mapping[str, list[str]]) -> str:
+    """The shortest way from a plugin to itself; ``""`` if there is none."""
+    paths = [[name]]
+    seen: set[str] = set()
+    for path in paths:
+        for other in needs[path[-1]]:
+            if other == name:
+                return f"{' needs '.join([*path, name])}: a circle"
+            if other not in seen:
+                seen.add(other)
+                paths.append([*path, other])
+    return ""
 
 
 def users(name: str, declared: Mapping[str, Metadata]) -> tuple[str, ...]:

@@ -1,10 +1,8 @@
-"""A host with plugins in a temporary folder."""
+"""A host whose plugins offer words, for the tests of modreg.plugins; its fixtures are in conftest.py."""
 
 from __future__ import annotations
 
 import sys
-
-import pytest
 
 from modreg.plugins import Host, MemoryStore
 
@@ -32,11 +30,11 @@ class Bench:
 
     def setup(self, plugin):
         self.did.append(f"set up {plugin.__name__.rpartition('.')[2]}")
-        plugin.setup(self.offers)
+        return plugin.setup(self.offers)
 
     def teardown(self, plugin):
         self.did.append(f"tear down {plugin.__name__.rpartition('.')[2]}")
-        plugin.teardown(self.offers)
+        return plugin.teardown(self.offers)
 
     def write(self, path, text):
         return self.project.write(f"plugins/{path}", text)
@@ -67,27 +65,3 @@ def offering(name, word, more=""):
         f"def setup(offers): offers[{name!r}] = WORD\n"
         f"def teardown(offers): offers.pop({name!r}, None)\n" + more
     )
-
-
-@pytest.fixture
-def make_bench(project, registry):
-    made = []
-
-    def make(**how):
-        made.append(Bench(project, registry, **how))
-        return made[-1]
-
-    yield make
-    for bench in made:
-        for host in bench.hosts:
-            host.close()
-
-
-@pytest.fixture
-def bench(make_bench):
-    return make_bench()
-
-
-@pytest.fixture
-def host(bench):
-    return bench.host

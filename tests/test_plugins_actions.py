@@ -1,0 +1,303 @@
+"""Actions one at a time, from threads and loops; who may, who did, who hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+
+import pytest
+
+from modreg.plugins import Kind
+
+
+def run(coroutine):
+    return asyncio.run(coroutine)
+
+
+ASYNC = "import asyncio, threading\nTHREAD = threading.current_thread()\nasync def setup(o):\n    await asyncio.sleep(0)\n    o['weather'] = WORD\n    o['thread'] = threading.current_thread()\nasync def teardown(o): o.pop('weather')\n"
+
+
+def test_loop_runs_on_while_modules_are_executed(bench, host):
+    """
+    Modules are executed off the loop's thread; set-up and tear-down are awaited on it.
+    """
+
+    async def go():
+        assert await host.aload("weather", bench.plugin("weather", "1", ASYNC))
+        bench.plugin("weather", "2", ASYNC)
+        outcome = await host.areload("weather")
+        assert outcome.kind is Kind.RELOADED, outcome.log_text
+        assert bench.offers["weather"] == "2"
+        assert host["weather"].THREAD is not bench.offers["thread"]
+        assert (await host.arollback("weather")).kind is Kind.ROLLED_BACK
+        assert bench.offers["weather"] == "1"
+        assert (await host.adisable("weather")).kind is Kind.DISABLED
+        assert "weather" not in bench.offers
+        assert (await host.aenable("weather")).kind is Kind.ENABLED
+        assert (await host.acheck("weather")).kind is Kind.UNCHANGED
+        assert (await host.aconfirm("weather")).kind is Kind.UNCHANGED
+        assert await host.atick() == ()
+        assert [each.kind for each in await host.areload_all()] == [Kind.UNCHANGED]
+        assert [each.kind for each in await host.aload_all()] == [Kind.UNCHANGED]
+        assert (await host.aunload("weather")).kind is Kind.UNLOADED
+        assert await host.aclose() == ()
+
+    def setup(plugin):
+        return plugin.setup(bench.offers)
+
+    host.bind(setup=setup, teardown=lambda plugin: plugin.teardown(bench.offers))
+    run(go())
+
+
+def test_set_up_that_fails_on_the_loop(bench, host):
+    """
+    What a coroutine raises aborts as what a function raises, and the old version is awaited again.
+    """
+
+    async def setup(plugin):
+        await asyncio.sleep(0)
+        plugin.setup(bench.offers)
+
+    async def go():
+        host.bind(setup=setup)
+        await host.aload("weather", bench.plugin("weather"))
+        bench.plugin("weather", "2", "def setup(o): raise OSError('disk')\n")
+        return await host.areload("weather")
+
+    outcome = run(go())
+
+    assert (outcome.kind, outcome.phase) == (Kind.KEPT_OLD, "set-up")
+    assert bench.offers == {"weather": "1"}
+
+
+def test_coroutines_need_a_loop(bench, host):
+    """
+    A call without a loop says that what it was given has to be awaited.
+    """
+
+    async def setup(plugin):
+        pass
+
+    host.bind(setup=setup)
+
+    outcome = host.load("weather", bench.plugin("weather"))
+
+    assert outcome.kind is Kind.FAILED
+    assert "begins with an a" in outcome.problem
+
+
+def test_action_inside_an_action_is_refused(bench, host):
+    """
+    A plugin's set-up cannot ask its host for another action, on a loop either; a task that it began can later.
+    """
+    inner = []
+    host.bind(setup=lambda plugin: inner.append(host.reload(plugin.__name__.rpartition(".")[2])))
+    assert host.load("weather", bench.plugin("weather"))
+    assert inner[0].kind is Kind.REFUSED
+
+    async def later(event):
+        await event.wait()
+        return await host.areload("rain")
+
+    async def go():
+        async def setup(plugin):
+            inner.append(await host.aload("other"))
+            tasks.append(asyncio.create_task(later(event)))
+
+        event, tasks = asyncio.Event(), []
+        host.bind(setup=setup)
+        assert await host.aload("rain", bench.plugin("rain"))
+        event.set()
+        return await tasks[0]
+
+    assert run(go()).kind is Kind.UNCHANGED
+    assert inner[1].kind is Kind.REFUSED
+
+
+def test_call_that_would_block_its_own_loop_is_refused(bench, host):
+    """
+    While an awaited action needs the loop, a plain call on that loop is refused and does not wait for ever.
+    """
+
+    async def go():
+        async def setup(plugin):
+            started.set()
+            await go_on.wait()
+
+        started, go_on = asyncio.Event(), asyncio.Event()
+        host.bind(setup=setup)
+        task = asyncio.create_task(host.aload("weather", bench.plugin("weather")))
+        await started.wait()
+        outcome = host.reload("weather")
+        go_on.set()
+        await task
+        return outcome
+
+    outcome = run(go())
+
+    assert outcome.kind is Kind.REFUSED
+    assert "loop" in outcome.problem
+
+
+def test_actions_of_threads_queue(bench, host):
+    """
+    Actions of several threads come one after the other, and each has its outcome.
+    """
+    bench.load("weather")
+    bench.plugin("weather", "2")
+    outcomes = []
+    threads = [threading.Thread(target=lambda: outcomes.append(host.reload("weather"))) for _ in range(4)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcome.kind.value for outcome in outcomes) == ["reloaded", "unchanged", "unchanged", "unchanged"]
+
+
+@pytest.mark.parametrize(("answer", "said"), [(False, "allow"), ("admins only", "admins only")])
+def test_host_can_refuse(make_bench, answer, said):
+    """
+    The host's own rule is asked before anything is touched, and told who asks for what.
+    """
+    asked = []
+
+    def allow(request):
+        asked.append((request.action, request.plugin, request.by, bool(request.source_hash)))
+        return request.by == "ann" or answer
+
+    bench = make_bench(allow=allow)
+    path = bench.plugin("weather")
+
+    outcome = bench.host.load("weather", path, by="bob")
+
+    assert outcome.kind is Kind.REFUSED
+    assert said in outcome.problem
+    assert bench.host.load("weather", by="ann")
+    assert asked == [("load", "weather", "bob", True), ("load", "weather", "ann", True)]
+    assert bench.host.unload("weather", by="bob").kind is Kind.REFUSED
+    assert bench.host.unload("weather", by="ann")
+
+
+def test_every_action_leaves_a_line(bench, host, caplog):
+    """
+    Who, what, from, to, result; in the log too.
+    """
+    caplog.set_level(logging.INFO, "modreg.plugins")
+    bench.load("weather")
+    bench.plugin("weather", "2", "raise OSError('disk')\n")
+    host.reload("weather", by="ann")
+
+    line = host.audit[-1]
+
+    assert (line.by, line.action, line.before, line.after, line.result) == ("ann", "reload", "version 1", "version 1", "kept old")
+    assert str(line) == "ann: reload weather: version 1 -> version 1: kept old: OSError: disk"
+    assert str(line) in caplog.text
+
+
+def test_subscribers_hear_of_every_moment(bench, host, caplog):
+    """
+    Events come before and after, with the outcome at the end; a subscriber that raises breaks nothing.
+    """
+    heard = []
+    end = host.subscribe(lambda event: heard.append((event.plugin, event.action, event.moment)))
+    host.subscribe(lambda event: 1 / 0)
+    bench.load("weather")
+    bench.plugin("weather", "2", "def setup(o): raise OSError\n")
+    host.reload("weather")
+    end()
+    host.unload("weather")
+
+    assert [moment for _, action, moment in heard if action == "load"] == ["begin", "set-up", "end"]
+    assert [moment for _, action, moment in heard if action == "reload"] == ["begin", "tear-down", "set-up", "restore", "end"]
+    assert "a subscriber" in caplog.text
+
+
+def test_subscribers_on_a_loop_may_be_coroutines(bench, host):
+    """
+    With the calls that begin with an a, a subscriber is awaited on the loop.
+    """
+    heard = []
+
+    async def hear(event):
+        await asyncio.sleep(0)
+        heard.append(event.moment)
+
+    host.subscribe(hear)
+
+    run(host.aload("weather", bench.plugin("weather")))
+
+    assert heard == ["begin", "set-up", "end"]
+
+
+def test_tear_down_that_raises_is_a_note(bench, host):
+    """
+    A tear-down that fails stops nothing, and is told.
+    """
+    bench.load("weather", "1", "def teardown(o): raise OSError('late')\n")
+    bench.plugin("weather", "2")
+
+    outcome = host.reload("weather")
+
+    assert outcome.kind is Kind.RELOADED
+    assert "late" in outcome.notes[0]
+    assert bench.offers == {"weather": "2"}
+
+
+def test_dependents_are_torn_down_first_and_set_up_last(bench, host):
+    """
+    Plugins that are executed for another's sake are torn down before it and set up after it.
+    """
+    bench.load("geo", "1")
+    bench.load("route", "1", "__requires__ = ['geo']\nfrom acme_plugins.geo import WORD as GEO\nclass Route: word = GEO\n")
+    bench.did.clear()
+    bench.plugin("geo", "2")
+
+    outcome = host.reload("geo")
+
+    assert outcome.others == ("route",)
+    assert bench.did == ["tear down route", "tear down geo", "set up geo", "set up route"]
+    assert host["route"].Route.word == "2"
+    bench.plugin("geo", "3")
+    bench.did.clear()
+    bench.setup_fails = True
+    bench.plugin("route", "1", "__requires__ = ['geo']\nfrom acme_plugins.geo import WORD as GEO\nclass Route: word = GEO\ndef setup(o): raise OSError\n")
+
+    assert host.reload_all(together=True)[0].kind is Kind.KEPT_OLD
+
+    assert bench.offers == {"geo": "2", "route": "1"}
+
+
+def test_plugins_of_a_closed_host_are_gone(make_bench):
+    """
+    A host that is closed leaves neither modules nor a finder.
+    """
+    import sys
+
+    finders = list(sys.meta_path)
+    bench = make_bench()
+    bench.load("weather")
+
+    outcomes = bench.host.close()
+
+    assert [outcome.kind for outcome in outcomes] == [Kind.UNLOADED]
+    assert not [name for name in sys.modules if name.startswith("acme_plugins")]
+    assert sys.meta_path == finders
+
+
+def test_import_of_modreg_is_light():
+    """
+    ``import modreg`` loads nothing of the plugins.
+    """
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    import modreg
+
+    code = "import sys, modreg; print([name for name in sys.modules if name.startswith('modreg.plugins')])"
+    place = Path(modreg.__file__).parents[1]
+
+    assert subprocess.check_output([sys.executable, "-c", code], text=True, cwd=place).strip() == "[]"

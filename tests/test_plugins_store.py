@@ -1,0 +1,273 @@
+"""What outlives the process: last known good, crash marks, quarantine, probation."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import modreg
+from modreg.plugins import FileStore, Kind, MemoryStore
+from modreg.plugins._store import Ledger
+
+DIE = "import os\nos._exit(9)\n"
+
+
+def test_last_known_good_is_kept(bench, host):
+    """
+    The store knows the hash and version of what was last known to be good, and when.
+    """
+    bench.load("weather", "1", "__version__ = '1.3'\n")
+
+    memory = Ledger(bench.store).of("weather")
+
+    assert (memory.good, memory.good_version, memory.good_at) == (host.history("weather")[0].source_hash, "1.3", 1000.0)
+    assert memory.starting == ""
+
+
+def test_plugin_that_was_being_started_when_the_process_ended_is_not_loaded_again(bench, host):
+    """
+    Its sources are in quarantine with a word why; other sources are loaded, and a release lets them out.
+    """
+    seen = []
+    host.bind(setup=lambda plugin: seen.append(bench.store.text))
+    path = bench.plugin("weather")
+    host.load("weather", path)
+    bench.store.text = seen[0]  # as it was when the set-up ran
+
+    host = bench.die()
+
+    assert host.crashed == ("weather",)
+    outcome = host.load("weather", path)
+    assert outcome.kind is Kind.QUARANTINED
+    assert "the process ended" in outcome.explain()
+    host.release("weather")
+    assert host.load("weather")
+    host.unload("weather")
+    bench.store.text = seen[0]
+    host = bench.die()
+    bench.plugin("weather", "2")
+    assert host.load("weather", path).kind is Kind.LOADED
+
+
+@pytest.mark.parametrize("when", ["execute", "set-up"])
+def test_process_that_a_plugin_kills(tmp_path, when):
+    """
+    A plugin that ends the process while it is started is in quarantine in the next one, and the others are loaded.
+    """
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "bad.py").write_text(DIE if when == "execute" else f"def setup():\n    {DIE.splitlines()[1]}\nimport os\n")
+    (plugins / "good.py").write_text("def setup(): pass\n")
+    program = textwrap.dedent(f"""
+        from pathlib import Path
+        from modreg.plugins import FileStore, Host
+        host = Host("acme", store=FileStore({str(tmp_path / "state.json")!r}))
+        host.bind(setup=lambda plugin: plugin.setup())
+        host.discover(Path({str(plugins)!r}))
+        print([outcome.kind.value for outcome in host.load_all(["good", "bad"])])
+    """)
+    environment = {**os.environ, "PYTHONPATH": str(Path(modreg.__file__).parents[1])}
+    runs = [
+        subprocess.run([sys.executable, "-c", program], env=environment, text=True, capture_output=True, check=False)
+        for _ in range(2)
+    ]
+
+    assert [run.returncode for run in runs] == [9, 0]
+    assert runs[1].stdout.strip() == "['loaded', 'quarantined']"
+    assert "'bad'" in runs[1].stderr  # the host says so of its own accord
+
+
+def test_failed_version_leaves_no_mark(bench, host):
+    """
+    A load or reload that failed in good order is no crash.
+    """
+    host.load("ill", bench.plugin("ill", "1", "raise OSError\n"))
+    bench.load("weather")
+    bench.plugin("weather", "2", "raise OSError\n")
+    host.reload("weather")
+
+    assert bench.die().crashed == ()
+
+
+def test_disabled_plugin_stays_disabled(bench, host):
+    """
+    The next process does not load what was disabled, until it is enabled.
+    """
+    bench.load("weather")
+    host.disable("weather")
+    host = bench.die()
+    host.discover(bench.project.root / "plugins")
+
+    assert host.load_all() == ()
+    assert not host.plugin("weather").is_enabled
+    assert host.enable("weather").kind is Kind.LOADED
+    assert host.plugin("weather").is_enabled
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 99, "plugins": {}}', '{"format": 1, "plugins": {"a": {"odd": 1}}}'])
+def test_text_that_cannot_be_read_is_begun_anew(make_bench, caplog, text):
+    """
+    A host starts whatever its store holds, and says what is wrong.
+    """
+    bench = make_bench(store=MemoryStore(text))
+
+    bench.load("weather")
+
+    assert "begun anew" in caplog.text
+    assert Ledger(bench.store).trouble == ""
+
+
+@pytest.mark.parametrize("is_synced", [False, True])
+def test_file_is_replaced_as_a_whole(tmp_path, is_synced):
+    """
+    A writing that fails leaves the former text, and one that does not leaves nothing beside the file.
+    """
+    store = FileStore(tmp_path / "state.json", is_synced=is_synced)
+    assert store.read() == ""
+    store.write("one")
+
+    with pytest.raises(UnicodeEncodeError):
+        store.write("\ud800")
+
+    assert store.read() == "one"
+    store.write("two")
+    assert store.read() == "two"
+    assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
+
+
+# Probation
+
+
+def test_version_that_is_not_confirmed_goes_back(bench, host):
+    """
+    When its time is over the last good version comes back, and the sources are in quarantine.
+    """
+    bench.load("weather")
+    bench.plugin("weather", "2")
+    assert host.reload("weather", confirm_within=30).kind is Kind.RELOADED
+    assert host.plugin("weather").is_on_probation
+    bench.now += 29
+    assert host.tick() == ()
+    bench.now += 1
+
+    outcomes = host.tick()
+
+    assert [each.kind for each in outcomes] == [Kind.ROLLED_BACK]
+    assert "not confirmed" in outcomes[0].explain()
+    assert bench.offers == {"weather": "1"}
+    assert host.tick() == ()
+    assert host.reload("weather").kind is Kind.QUARANTINED  # a watcher that tries again
+
+
+def test_version_that_is_confirmed_stays(bench, host):
+    """
+    A confirmed version is the last known good one.
+    """
+    bench.load("weather")
+    bench.plugin("weather", "2")
+    host.reload("weather", confirm_within=30)
+
+    assert host.confirm("weather").kind is Kind.CONFIRMED
+    bench.now += 60
+    assert host.tick() == ()
+    assert host.confirm("weather").kind is Kind.UNCHANGED
+    assert Ledger(bench.store).of("weather").good == host.history("weather")[1].source_hash
+
+
+@pytest.mark.parametrize("answer", [False, OSError("ill")])
+def test_check_ends_a_probation_at_once(bench, host, answer):
+    """
+    A check that answers no, or raises, brings the last good version back before the time is over.
+    """
+
+    def check(plugin):
+        if isinstance(answers[-1], Exception):
+            raise answers[-1]
+        return answers[-1]
+
+    answers = [True]
+    bench.load("weather")
+    bench.plugin("weather", "2")
+    host.reload("weather", confirm_within=30, check=check)
+    assert host.tick() == ()
+    answers.append(answer)
+
+    assert [each.kind for each in host.tick()] == [Kind.ROLLED_BACK]
+    assert bench.offers == {"weather": "1"}
+
+
+def test_check_that_passes_confirms(bench, host):
+    """
+    A check that still passes when the time is over confirms the version.
+    """
+    bench.load("weather", "1")
+    bench.plugin("weather", "2")
+    host.reload("weather", confirm_within=30, check=lambda plugin: True)
+    bench.now += 30
+
+    assert [each.kind for each in host.tick()] == [Kind.CONFIRMED]
+
+
+def test_first_version_on_probation_is_unloaded(bench, host):
+    """
+    Where there is no good version to go back to, the plugin is unloaded.
+    """
+    host.load("weather", bench.plugin("weather"), confirm_within=30)
+    bench.now += 30
+
+    assert [each.kind for each in host.tick()] == [Kind.UNLOADED]
+    assert host.load("weather").kind is Kind.QUARANTINED
+
+
+def test_check_without_probation_is_part_of_the_transaction(bench, host):
+    """
+    A check that does not pass right after the set-up leaves the old version.
+    """
+    bench.load("weather")
+    bench.plugin("weather", "2")
+
+    outcome = host.reload("weather", check=lambda plugin: False)
+
+    assert outcome.kind is Kind.KEPT_OLD
+    assert bench.offers == {"weather": "1"}
+    assert host.load("rain", bench.plugin("rain"), check=lambda plugin: False).kind is Kind.FAILED
+
+
+def test_process_that_ends_on_probation(bench, host):
+    """
+    A version that was on probation when the process ended is in quarantine; one whose host was closed is not.
+    """
+    bench.load("weather")
+    path = bench.plugin("weather", "2")
+    host.reload("weather", confirm_within=30)
+    host = bench.die()
+    assert host.crashed == ("weather",)
+    assert host.load("weather", path).kind is Kind.QUARANTINED
+
+    bench.plugin("weather", "3")
+    host.load("weather", confirm_within=30)
+    host.close()
+
+    assert bench.start().crashed == ()
+
+
+def test_reload_on_probation_that_fails_stays_on_probation(bench, host):
+    """
+    A further edit that fails leaves the version on probation as it was, with its mark.
+    """
+    bench.load("weather")
+    bench.plugin("weather", "2")
+    host.reload("weather", confirm_within=30)
+    bench.plugin("weather", "3", "raise OSError\n")
+    assert host.reload("weather").kind is Kind.KEPT_OLD
+    assert host.plugin("weather").is_on_probation
+    bench.now += 30
+
+    host.tick()
+
+    assert bench.offers == {"weather": "1"}
