@@ -467,6 +467,9 @@ class Execution(Work):
         former = namespace.copy()
         self._prepare(part, module, namespace)
         self._run(part, module, namespace)
+        place = Item(sys.modules, part.name)
+        if place.get() is not module:  # it put something else there, which a rollback has to tell from what others put
+            self.journal.entries.append(Entry(place, module, place.get()))
         if self.is_dropping:
             self._drop_stars(part, namespace)
         self.phase = Phase.PATCH
