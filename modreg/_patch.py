@@ -185,7 +185,7 @@ def _is_patchable_function(old: FunctionType, new: FunctionType) -> bool:
     return len(old.__code__.co_freevars) == len(new.__code__.co_freevars) and old.__globals__ is new.__globals__
 
 
-def _is_same_code(old: CodeType, new: CodeType) -> bool:
+def is_same_code(old: CodeType, new: CodeType) -> bool:
     """Positions count: tracebacks and debuggers show them."""
     return old is new or (old == new and old.co_filename == new.co_filename)
 
@@ -202,7 +202,7 @@ def _become_function(old: FunctionType, new: FunctionType, twins: Twins, journal
     if old.__dict__ or new.__dict__:
         _write_items(old.__dict__, new.__dict__, twins, journal)
     _write_annotations(old, new, journal)
-    if not _is_same_code(old.__code__, new.__code__):
+    if not is_same_code(old.__code__, new.__code__):
         journal.write(Code(old, "__code__"), new.__code__)
 
 

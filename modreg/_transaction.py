@@ -14,6 +14,7 @@ from typing import Any, Final
 import attrs
 
 from modreg import _source
+from modreg._alike import settle
 from modreg._closures import renew
 from modreg._history import GONE, Commit, History, Record
 from modreg._hooks import dispose, migrate
@@ -517,6 +518,7 @@ class Execution(Work):
     ) -> None:
         """Make the old objects the new definitions, and point everything to them."""
         begun = len(self.journal.entries)
+        settle(former, namespace, name)
         patched = patch(former, namespace, name, self.journal)
         if len(self.journal.entries) > begun:
             self.patched.add(name)

@@ -22,7 +22,7 @@ PACKAGE = ROOT / "modreg"
 FLOORS = [
     {"_model", "errors"},
     {"_graph", "_scan", "_scope", "_source", "_statements"},
-    {"_closures", "_diff", "_effects", "_guard", "_hooks", "_journal", "_pairs", "_patch", "_snapshot", "_state", "_successor", "_window"},
+    {"_alike", "_closures", "_diff", "_effects", "_guard", "_hooks", "_journal", "_pairs", "_patch", "_snapshot", "_state", "_successor", "_window"},
     {"_events", "_history", "store"},
     {"_importer", "_pending", "_recorder"},
     {"_planner", "_transaction"},
@@ -34,7 +34,7 @@ FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in m
 # Within a floor a module may import only from those before it in one of these rows.
 ROWS = [
     ["_scan", "_source", "_statements"],
-    ["_journal", "_snapshot", "_diff", "_pairs", "_patch", "_window", "_successor", "_closures", "_state", "_hooks"],
+    ["_journal", "_snapshot", "_diff", "_pairs", "_patch", "_alike", "_window", "_successor", "_closures", "_state", "_hooks"],
     ["_events", "store", "_history"],
     ["_importer", "_pending", "_recorder"],
     ["_planner", "_transaction"],
