@@ -745,7 +745,8 @@ def _modules(commit: Commit) -> tuple[str, ...]:
 def _name(module: object) -> str:
     """The absolute name that *module* is or has."""
     if isinstance(module, str):
-        if not module or not all(part.isidentifier() for part in module.split(".")):
+        # What is loaded may have any name: plugins come from files that no import statement could name.
+        if module not in sys.modules and not all(part.isidentifier() for part in module.split(".")):
             raise NotAModuleError(module)
         return module
     namespace = namespace_of(module)

@@ -1,0 +1,5 @@
+"""``python -m modreg``."""
+
+from modreg._cli import main
+
+main()

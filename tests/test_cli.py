@@ -1,0 +1,207 @@
+"""The command line: a program runs as without it, only that its imports are recorded."""
+
+import os
+import py_compile
+import subprocess
+import sys
+import zipapp
+from pathlib import Path
+
+import pytest
+
+import modreg
+
+ROOT = Path(modreg.__file__).parents[1]
+
+# What a program sees of how it was started.
+SEEN = """
+import sys
+main = sys.modules["__main__"]
+print(vars(main) is globals(), main.__name__, main.__package__, repr(main.__doc__))
+print(getattr(main, "__file__", None), getattr(main.__spec__, "name", None), type(main.__loader__).__name__)
+print(sorted(vars(main)), __builtins__)
+print(sys.argv, sys.path, __debug__, sys.exc_info())
+"""
+
+
+def run(folder, *arguments, flags=()):
+    """Run Python in a folder: exit status, output and errors."""
+    places = os.pathsep.join([str(ROOT), *[place for place in sys.path if "site-packages" in place]])
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(
+        [sys.executable, *flags, *arguments],
+        cwd=folder,
+        env={**environment, "PYTHONPATH": places},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def run_both(folder, *arguments, flags=()):
+    """Run a program by Python itself, and by modreg."""
+    plain = run(folder, *arguments, flags=flags)
+    return plain, run(folder, "-m", "modreg", "run", *arguments, flags=flags)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with programs of each kind, started elsewhere."""
+    files = {
+        "script.py": SEEN,
+        "package/__init__.py": "",
+        "package/__main__.py": SEEN,
+        "package/part.py": SEEN,
+        "elsewhere/linked.py": SEEN,
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "link.py").symlink_to(tmp_path / "elsewhere" / "linked.py")
+    zipapp.create_archive(tmp_path / "package", tmp_path / "program.pyz")
+    py_compile.compile(str(tmp_path / "script.py"), str(tmp_path / "compiled.pyc"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("script.py", "--help", "-m", "x"),
+        ("elsewhere/linked.py",),
+        ("link.py", "--", "--version"),
+        ("compiled.pyc", "a"),
+        ("package", "-v"),
+        ("program.pyz", "a", "b"),
+        ("-m", "script", "--removed", "drop"),
+        ("-m", "package", "-m"),
+        ("-m", "package.part"),
+    ],
+    ids=" ".join,
+)
+def test_a_program_sees_what_it_sees_without(folder, arguments):
+    """
+    Its ``__main__``, `sys.argv` and `sys.path` are the ones that Python itself would give it.
+    """
+    plain, ours = run_both(folder, *arguments)
+
+    assert plain[0] == 0
+    assert ours == plain
+
+
+@pytest.mark.parametrize("flags", [("-P",), ("-O",), ("-W", "error"), ("-X", "dev")], ids=" ".join)
+def test_the_interpreters_options_count_as_without(folder, flags):
+    """
+    Options of the interpreter stand before ``-m modreg`` and mean what they always mean.
+    """
+    plain, ours = run_both(folder, "script.py", flags=flags)
+
+    assert plain[0] == 0
+    assert ours == plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "raise SystemExit(3)",
+        "import sys; sys.exit('a message')",
+        "def f():\n    raise ValueError('no')\nf()",
+        "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    raise KeyError('x') from error",
+        "def f(:",
+        "import not_there_at_all",
+        "import sys\nsys.excepthook = lambda *error: print(error[0], error[2].tb_lineno)\n1 / 0",
+        "import atexit; atexit.register(print, 'over')",
+        "import os; os._exit(5)",
+    ],
+)
+def test_a_program_ends_as_without(tmp_path, text):
+    """
+    Exit status, output, and the traceback of an error are the ones without modreg.
+    """
+    (tmp_path / "script.py").write_text(text + "\n")
+
+    plain, ours = run_both(tmp_path, "script.py")
+
+    assert ours == plain
+
+
+@pytest.mark.parametrize("arguments", [("nothing.py",), ("-m", "not_there_at_all"), ("-m", "package.nothing")], ids=" ".join)
+def test_a_program_that_is_not_there(folder, arguments):
+    """
+    What cannot be started is told in Python's own words.
+    """
+    plain, ours = run_both(folder, *arguments)
+
+    assert plain[0] != 0
+    assert ours == plain
+
+
+def test_the_imports_of_the_program_are_recorded(tmp_path):
+    """
+    modreg is installed with the options given, before the program's first import.
+    """
+    (tmp_path / "tax.py").write_text("RATE = 1\n")
+    (tmp_path / "rest.py").write_text("")
+    (tmp_path / "script.py").write_text(
+        "import modreg, rest, tax\n"
+        "print(modreg.current('tax').cause.value)\n"
+        "print(*(bool(modreg.current(each).source_hash) for each in ('tax', 'rest')))\n"
+        "open('tax.py', 'w').write('LIMIT = 20\\n')\n"
+        "modreg.reload(tax)\n"
+        "print(hasattr(tax, 'RATE'), tax.LIMIT)\n"
+    )
+
+    status, output, errors = run(
+        tmp_path, "-m", "modreg", "run", "--root", "tax", "--removed", "drop", "--keep-snapshots", "2", "script.py"
+    )
+
+    assert (status, errors) == (0, "")
+    assert output.split() == ["import", "True", "False", "False", "20"]
+
+
+def test_processes_may_be_spawned(tmp_path):
+    """
+    A spawned child finds the program again, as one of a program that Python itself runs.
+    """
+    (tmp_path / "script.py").write_text(
+        "import multiprocessing\n"
+        "def double(x): return 2 * x\n"
+        "if __name__ == '__main__':\n"
+        "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
+        "        print(pool.map(double, [1, 2]))\n"
+    )
+
+    plain, ours = run_both(tmp_path, "script.py")
+
+    assert plain[1] == "[2, 4]\n"
+    assert ours == plain
+
+
+def test_the_version_is_told(tmp_path):
+    """
+    ``--version`` says which modreg this is.
+    """
+    assert run(tmp_path, "-m", "modreg", "--version") == (0, f"modreg {modreg.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run"], "say which program"),
+        (["run", "--removed", "often", "x.py"], "invalid choice: 'often'"),
+        (["run", "--root", "a..b", "x.py"], "'a..b' is no dotted module name"),
+        (["run", "--keep-snapshots", "few", "x.py"], "'few' is no number of snapshots"),
+        (["walk"], "invalid choice: 'walk'"),
+        ([], "usage: python -m modreg"),
+    ],
+)
+def test_a_wrong_command_line_is_told(tmp_path, arguments, words):
+    """
+    A command line that cannot be meant ends with status 2, a line of usage, and what is wrong with it.
+    """
+    status, output, errors = run(tmp_path, "-m", "modreg", *arguments)
+
+    assert status == 2
+    assert words in output + errors
+    assert "Traceback" not in errors
