@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
+import subprocess
 import sys
 import textwrap
 
 import pytest
 
+import modreg
 from modreg import Registry
 
 
@@ -105,6 +107,27 @@ def bench(make_bench):
 @pytest.fixture
 def host(bench):
     return bench.host
+
+
+@pytest.fixture
+def python(tmp_path):
+    """Runs Python with these arguments in a process and a folder of its own: status, output and errors."""
+    places = [os.path.dirname(os.path.dirname(modreg.__file__)), *[each for each in sys.path if "site-packages" in each]]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment["PYTHONPATH"] = os.pathsep.join(places)
+
+    def run(*arguments, **variables):
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env={**environment, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run
 
 
 # Rules that this version does not hold yet, by what their tests are called; docs/explanation/limits.md has them for

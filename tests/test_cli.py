@@ -1,17 +1,11 @@
 """The command line: a program runs as without it, only that its imports are recorded."""
 
-import os
 import py_compile
-import subprocess
-import sys
 import zipapp
-from pathlib import Path
 
 import pytest
 
 import modreg
-
-ROOT = Path(modreg.__file__).parents[1]
 
 # What a program sees of how it was started.
 SEEN = """
@@ -24,29 +18,18 @@ print(sys.argv, sys.path, __debug__, sys.exc_info())
 """
 
 
-def run(folder, *arguments, flags=()):
-    """Run Python in a folder: exit status, output and errors."""
-    places = os.pathsep.join([str(ROOT), *[place for place in sys.path if "site-packages" in place]])
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    done = subprocess.run(
-        [sys.executable, *flags, *arguments],
-        cwd=folder,
-        env={**environment, "PYTHONPATH": places},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
+@pytest.fixture
+def both(python):
+    """Runs a program by Python itself, and by modreg."""
 
+    def run(*arguments, flags=()):
+        return python(*flags, *arguments), python(*flags, "-m", "modreg", "run", *arguments)
 
-def run_both(folder, *arguments, flags=()):
-    """Run a program by Python itself, and by modreg."""
-    plain = run(folder, *arguments, flags=flags)
-    return plain, run(folder, "-m", "modreg", "run", *arguments, flags=flags)
+    return run
 
 
 @pytest.fixture
-def folder(tmp_path):
+def programs(tmp_path):
     """A folder with programs of each kind, started elsewhere."""
     files = {
         "script.py": SEEN,
@@ -62,7 +45,6 @@ def folder(tmp_path):
     (tmp_path / "link.py").symlink_to(tmp_path / "elsewhere" / "linked.py")
     zipapp.create_archive(tmp_path / "package", tmp_path / "program.pyz")
     py_compile.compile(str(tmp_path / "script.py"), str(tmp_path / "compiled.pyc"))
-    return tmp_path
 
 
 @pytest.mark.parametrize(
@@ -80,22 +62,22 @@ def folder(tmp_path):
     ],
     ids=" ".join,
 )
-def test_a_program_sees_what_it_sees_without(folder, arguments):
+def test_a_program_sees_what_it_sees_without(programs, both, arguments):
     """
     Its ``__main__``, `sys.argv` and `sys.path` are the ones that Python itself would give it.
     """
-    plain, ours = run_both(folder, *arguments)
+    plain, ours = both(*arguments)
 
     assert plain[0] == 0
     assert ours == plain
 
 
 @pytest.mark.parametrize("flags", [("-P",), ("-O",), ("-W", "error"), ("-X", "dev")], ids=" ".join)
-def test_the_interpreters_options_count_as_without(folder, flags):
+def test_the_interpreters_options_count_as_without(programs, both, flags):
     """
     Options of the interpreter stand before ``-m modreg`` and mean what they always mean.
     """
-    plain, ours = run_both(folder, "script.py", flags=flags)
+    plain, ours = both("script.py", flags=flags)
 
     assert plain[0] == 0
     assert ours == plain
@@ -115,29 +97,29 @@ def test_the_interpreters_options_count_as_without(folder, flags):
         "import os; os._exit(5)",
     ],
 )
-def test_a_program_ends_as_without(tmp_path, text):
+def test_a_program_ends_as_without(tmp_path, both, text):
     """
     Exit status, output, and the traceback of an error are the ones without modreg.
     """
     (tmp_path / "script.py").write_text(text + "\n")
 
-    plain, ours = run_both(tmp_path, "script.py")
+    plain, ours = both("script.py")
 
     assert ours == plain
 
 
 @pytest.mark.parametrize("arguments", [("nothing.py",), ("-m", "not_there_at_all"), ("-m", "package.nothing")], ids=" ".join)
-def test_a_program_that_is_not_there(folder, arguments):
+def test_a_program_that_is_not_there(programs, both, arguments):
     """
     What cannot be started is told in Python's own words.
     """
-    plain, ours = run_both(folder, *arguments)
+    plain, ours = both(*arguments)
 
     assert plain[0] != 0
     assert ours == plain
 
 
-def test_the_imports_of_the_program_are_recorded(tmp_path):
+def test_the_imports_of_the_program_are_recorded(tmp_path, python):
     """
     modreg is installed with the options given, before the program's first import.
     """
@@ -152,15 +134,14 @@ def test_the_imports_of_the_program_are_recorded(tmp_path):
         "print(hasattr(tax, 'RATE'), tax.LIMIT)\n"
     )
 
-    status, output, errors = run(
-        tmp_path, "-m", "modreg", "run", "--root", "tax", "--removed", "drop", "--keep-snapshots", "2", "script.py"
+    status, output, errors = python("-m", "modreg", "run", "--root", "tax", "--removed", "drop", "--keep-snapshots", "2", "script.py"
     )
 
     assert (status, errors) == (0, "")
     assert output.split() == ["import", "True", "False", "False", "20"]
 
 
-def test_processes_may_be_spawned(tmp_path):
+def test_processes_may_be_spawned(tmp_path, both):
     """
     A spawned child finds the program again, as one of a program that Python itself runs.
     """
@@ -172,17 +153,17 @@ def test_processes_may_be_spawned(tmp_path):
         "        print(pool.map(double, [1, 2]))\n"
     )
 
-    plain, ours = run_both(tmp_path, "script.py")
+    plain, ours = both("script.py")
 
     assert plain[1] == "[2, 4]\n"
     assert ours == plain
 
 
-def test_the_version_is_told(tmp_path):
+def test_the_version_is_told(python):
     """
     ``--version`` says which modreg this is.
     """
-    assert run(tmp_path, "-m", "modreg", "--version") == (0, f"modreg {modreg.__version__}\n", "")
+    assert python("-m", "modreg", "--version") == (0, f"modreg {modreg.__version__}\n", "")
 
 
 @pytest.mark.parametrize(
@@ -196,11 +177,11 @@ def test_the_version_is_told(tmp_path):
         ([], "usage: python -m modreg"),
     ],
 )
-def test_a_wrong_command_line_is_told(tmp_path, arguments, words):
+def test_a_wrong_command_line_is_told(python, arguments, words):
     """
     A command line that cannot be meant ends with status 2, a line of usage, and what is wrong with it.
     """
-    status, output, errors = run(tmp_path, "-m", "modreg", *arguments)
+    status, output, errors = python("-m", "modreg", *arguments)
 
     assert status == 2
     assert words in output + errors
