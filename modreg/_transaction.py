@@ -545,6 +545,9 @@ class Execution(Work):
         """Let go of what must not steer the new code, and set what the import system sets."""
         if self.is_dropping:
             self._drop(part, namespace)
+        if sys.version_info >= (3, 14):
+            # What was evaluated of the old source; the new one's __annotate__ gives it anew when it is asked for.
+            namespace.pop("__annotations__", None)
         if part.spec.submodule_search_locations is None:
             namespace.pop("__path__", None)  # a package that became a module
         self.pending.put_on(part.spec)
