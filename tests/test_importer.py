@@ -1505,7 +1505,8 @@ def test_threads_import_many_modules(project, finder, recorder):
     Every module that threads import in disorder is told once, from start to end by one thread.
     """
     names = [f"part{number}" for number in range(24)]
-    for name, other in zip(names, names[1:] + names[:1], strict=True):
+    # No circle: several threads in one are more than the import locks of 3.11 and 3.12 always get over.
+    for name, other in zip(names, [*names[1:], "sys"], strict=True):
         project.write(f"{name}.py", f"import {other}\n")
     begun = threading.Barrier(6)
     errors = []
