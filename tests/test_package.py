@@ -14,6 +14,7 @@ import attrs
 import pytest
 
 import modreg
+from modreg import plugins
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "modreg"
@@ -395,3 +396,16 @@ def test_public_names_are_in_the_reference():
     without = [name for name in modreg.__all__ if not re.search(rf"\b{name}\b", reference)]
 
     assert without == []
+
+
+def test_names_of_the_plugins_are_in_the_reference():
+    """
+    So does it have every public name of ``modreg.plugins``, and every method of a host.
+    """
+    reference = code_in((ROOT / "docs" / "reference.md").read_text("utf-8"))
+    names = [*plugins.__all__, *(name for name in vars(plugins.Host) if not name.startswith("_"))]
+
+    without = [name for name in names if not re.search(rf"\b{name}\b", reference)]
+
+    assert without == []
+    assert list(plugins.__all__) == sorted(plugins.__all__)
