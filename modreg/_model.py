@@ -208,8 +208,13 @@ class Participant(Protocol):
             steps: What the transaction is going to do.
         """
 
-    def finish(self) -> None:
-        """Take up the new versions: they are in force, and nothing is committed yet."""
+    def finish(self, steps: tuple[Step, ...]) -> None:
+        """
+        Take up the new versions: they are in force, and nothing is committed yet.
+
+        Args:
+            steps: What the transaction has done, which may be more or less than could be foreseen.
+        """
 
     def abort(self, error: BaseException) -> None:
         """

@@ -120,12 +120,12 @@ class Planner:
         Draft the execution of everything in scope whose source changed, and of its dependents.
 
         Args:
-            only: Look at nothing but these modules, all below them, and what they import.
+            only: Look at nothing but these modules and all below them; others take part with the sources they run on.
         """
         seeds: dict[str, str] = {}
         gone: list[str] = []
         importlib.invalidate_caches()
-        wanted = self.tracked() if only is None else self._concerning(only)
+        wanted = [name for name in self.tracked() if only is None or any(is_under(name, root) for root in only)]
         for name in wanted:
             record = self.history.current(name)
             change = self._change(record)
@@ -135,7 +135,9 @@ class Planner:
                 seeds[name] = change
         arrived = self._arrived()
         seeds = {**{name: arrived[name] for name in wanted if name in arrived}, **seeds}
-        return self._draft(Cause.REFRESH, seeds, tuple(gone)) if seeds or gone else Draft(Cause.REFRESH)
+        if not seeds and not gone:
+            return Draft(Cause.REFRESH)
+        return self._draft(Cause.REFRESH, seeds, tuple(gone), is_limited=only is not None)
 
     def unload(self, roots: tuple[str, ...]) -> Draft:
         """Draft that modules and all below them leave; nobody is executed for it."""
@@ -144,12 +146,6 @@ class Planner:
             if name not in self.history.records:
                 self.adopt_one(name)
         return Draft(Cause.UNLOAD, unload=names[::-1], gone="it was asked for")
-
-    def _concerning(self, roots: tuple[str, ...]) -> tuple[str, ...]:
-        """Of the tracked modules those below one of the roots, and what these import."""
-        graph = self.graph()
-        found = _graph.reachable(graph, [name for name in graph if any(is_under(name, root) for root in roots)])
-        return tuple(name for name in graph if name in found)
 
     def restore(self, sources: Mapping[str, Source]) -> Draft:
         """Draft the execution of earlier sources, for versions whose snapshots are gone."""
@@ -242,6 +238,8 @@ class Planner:
         seeds: dict[str, str],
         gone: tuple[str, ...] = (),
         sources: Mapping[str, Source] | None = None,
+        *,
+        is_limited: bool = False,
     ) -> Draft:
         for name in seeds:
             if name not in self.history.records:
@@ -256,7 +254,7 @@ class Planner:
             if _is_initializing(name):
                 findings.append(_left_running(name))
             else:
-                parts[name] = self._dependent(name, why)
+                parts[name] = self._dependent(name, why, is_limited=is_limited)
         new = self.graph(parts)
         return Draft(
             cause,
@@ -278,11 +276,11 @@ class Planner:
                 spec = _spec(name) or _find(name, record)
             return self._part(record, cause, reason, spec, source)
 
-    def _dependent(self, name: str, reason: str) -> Part:
-        """A module that takes part for another's sake; its source is read again only if the file changed."""
+    def _dependent(self, name: str, reason: str, *, is_limited: bool) -> Part:
+        """A module that takes part for another's sake; its source is read again only if the file changed, or never."""
         record = self.history.current(name)
         spec = _spec(name)
-        if spec is None or record.source is None or self._change(record):
+        if spec is None or record.source is None or (not is_limited and self._change(record)):
             return self._seed(name, Cause.DEPENDENT, reason, None)
         with _told(record):
             return self._part(record, Cause.DEPENDENT, reason, spec, record.source)

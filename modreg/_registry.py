@@ -292,8 +292,8 @@ class Registry:
         A source that a rollback turned away is left alone until its file holds something else.
 
         Args:
-            only: Absolute module names: nothing but these, all below them, and what they import is looked at.
-                Dependents take part as ever.
+            only: Absolute module names: nothing but these and all below them is looked at.  Dependents take part
+                with the sources that they run on, changed or not.
             live: `False` leaves what was held as it was; the transaction is all or nothing all the same.
                 `None` takes what :meth:`install` was given.
             removed: As for :meth:`reload`.

@@ -135,7 +135,7 @@ class Work:
     def _finish(self) -> None:
         if self.within is not None:
             self.phase = Phase.SET_UP
-            self.within.finish()
+            self.within.finish(tuple(self.steps))
 
     def _give_back(self, error: BaseException) -> None:
         if self.within is not None and self.is_begun:

@@ -262,7 +262,6 @@ def test_dependents_are_torn_down_first_and_set_up_last(bench, host):
     assert host["route"].Route.word == "2"
     bench.plugin("geo", "3")
     bench.did.clear()
-    bench.setup_fails = True
     bench.plugin("route", "1", "__requires__ = ['geo']\nfrom acme_plugins.geo import WORD as GEO\nclass Route: word = GEO\ndef setup(o): raise OSError\n")
 
     assert host.reload_all(together=True)[0].kind is Kind.KEPT_OLD
@@ -301,3 +300,22 @@ def test_import_of_modreg_is_light():
     place = Path(modreg.__file__).parents[1]
 
     assert subprocess.check_output([sys.executable, "-c", code], text=True, cwd=place).strip() == "[]"
+
+
+def test_unfinished_edit_of_a_dependent_stays_where_it_is(bench, host):
+    """
+    A plugin that is executed for another's sake runs on its own sources: an edit of it is for its own reload.
+    """
+    bench.load("geo", "1")
+    taking = "from acme_plugins.geo import WORD as GEO\nclass Route: word = GEO\n"
+    bench.load("route", "1", taking)
+    bench.plugin("geo", "2")
+    bench.plugin("route", "2", taking + "raise OSError('half done')\n")
+
+    assert host.reload("geo").kind is Kind.RELOADED
+
+    assert (bench.offers["route"], host["route"].Route.word) == ("1", "2")
+    assert host.reload("route").kind is Kind.KEPT_OLD
+    bench.plugin("route", "3", taking)
+    assert host.reload("route").kind is Kind.RELOADED
+    assert bench.offers["route"] == "3"

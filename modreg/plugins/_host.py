@@ -69,7 +69,7 @@ class Host:
         version: The version of its interface, which they can require.
         package: Absolute name of the package that plugins from files are imported under; by default the
             host's name with ``_plugins``.  The same name in every process, so that pickles can be read.
-        helpers: Modules that plugins share and that are reloaded with them, each with all below it.
+        helpers: Modules that plugins share, each with all below it; what of them changed is reloaded with any plugin.
         protect: Modules of the host, each with all below it, that no action on a plugin may execute.
         store: Where what outlives the process is kept; by default nowhere.
         deny: For a plugin's name, specifiers of versions or source hashes that are not loaded.
@@ -97,13 +97,15 @@ class Host:
         registry: Registry | None = None,
     ) -> None:
         finder = PluginFinder(package or re.sub(r"\W", "_", name) + "_plugins")
-        roots = (finder.package, *helpers)
+        shared = tuple(helpers)
+        roots = (finder.package, *shared)
         self._executor = executor
         self._works = Works(
             name=name,
             version=Version(version) if version is not None else None,
             finder=finder,
             registry=registry.include(*roots) if registry is not None else modreg.include(*roots),
+            helpers=shared,
             protected=tuple(protect),
             ledger=Ledger(store if store is not None else MemoryStore()),
             denied={canonicalize_name(each): tuple(what) for each, what in (deny or {}).items()},
@@ -358,11 +360,12 @@ class Host:
         check: Check | None = None,
     ) -> Outcome:
         """
-        Bring a plugin up to date with its files, and with those of the helpers and plugins that it imports.
+        Bring a plugin up to date with its files, and with those of the helpers.
 
         The running version is torn down once the new one is known to compile and its requirements hold.  If
-        its execution or set-up fails, the former version is restored and set up again.  Plugins that have to
-        be executed for its sake take part.  A plugin that is not loaded is loaded.
+        its execution or set-up fails, the former version is restored and set up again.  Other plugins that have
+        to be executed for its sake take part, with the sources that they run on.  A plugin that is not loaded is
+        loaded.
 
         Args:
             name: The plugin.

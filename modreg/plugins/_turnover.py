@@ -114,21 +114,19 @@ class Turnover:
         self.looks = {unit.name: self.look(unit) for unit in self.units}
         pairs = tuple((unit, self.looks[unit.name]) for unit in self.units)
         for unit, look in pairs:
-            self.rules.admit(unit, look, pairs)
+            if look is not unit.look:
+                self.rules.admit(unit, look, pairs)
         self.rules.starting(*pairs)
         for unit in reversed(self.units):
-            if unit.state is State.RUNNING:
-                self.rules.moment(unit, "tear-down")
-                self._down.append(unit)
-                self.notes += unit.save(self.rules.bound(unit), self.caller)
-                self._let_go(unit, is_reported=True)
+            self._tear_down(unit)
         self._executing = Effects(tuple(unit.root for unit in self.units))
         self._watch = self._executing.watched()
         self._watch.__enter__()
 
-    def finish(self) -> None:
+    def finish(self, steps: tuple[Step, ...]) -> None:
         """Set up what was running or broken, dependencies first; if one fails, all of them are let go of again."""
         self._stop_watching()
+        self._look_again(steps)
         done: list[Unit] = []
         for unit in self.units:
             if unit.state is State.DISABLED:
@@ -143,6 +141,23 @@ class Turnover:
                 for each in reversed(done):
                     self._let_go(each, is_reported=each is not unit)
                 raise
+
+    def _look_again(self, steps: tuple[Step, ...]) -> None:
+        """Take in the plugins of which nobody could foresee that they would be executed, too."""
+        self.steps = steps
+        foreseen = set(self.units)
+        self.units = self.rules.concerned([*(unit.root for unit in self.units), *(step.module for step in steps)])
+        for unit in reversed(self.units):
+            if unit not in foreseen:
+                self.looks[unit.name] = self.look(unit)
+                self._tear_down(unit)
+
+    def _tear_down(self, unit: Unit) -> None:
+        if unit.state is State.RUNNING:
+            self.rules.moment(unit, "tear-down")
+            self._down.append(unit)
+            self.notes += unit.save(self.rules.bound(unit), self.caller)
+            self._let_go(unit, is_reported=True)
 
     def abort(self, error: BaseException) -> None:
         """Set the former versions up again, dependencies first, each by itself."""

@@ -96,6 +96,7 @@ class Works:
     version: Version | None
     finder: PluginFinder
     registry: Registry
+    helpers: tuple[str, ...]
     protected: tuple[str, ...]
     ledger: Ledger
     denied: dict[str, tuple[str, ...]]
@@ -508,7 +509,7 @@ class Works:
             self._ask(unit, action, look)
 
         def look_at(unit: Unit) -> Look:
-            return looks[unit.name] if unit.name in looks else unit.place.look()
+            return looks[unit.name] if unit.name in looks else _known(unit)
 
         def prove(unit: Unit) -> None:
             _prove(unit, action, check if confirm_within is None and unit in units else None)
@@ -517,7 +518,7 @@ class Works:
         done: list[Transaction] = []
 
         def go() -> None:
-            roots = [unit.root for unit in units]
+            roots = [*(unit.root for unit in units), *self.helpers]
             done.append(self.registry.refresh(only=roots, removed="drop", within=turnover))
 
         failed = self._turn(turnover, units, action, go)
@@ -550,9 +551,9 @@ class Works:
         done: Transaction | None,
     ) -> Outcome:
         """The outcome of a committed transaction for one of the plugins that were asked for."""
-        if unit not in turnover.units:
-            return self.outcome(Kind.UNCHANGED, unit, action)
         others = tuple(each.name for each in turnover.units if each not in units)
+        if unit not in turnover.units:
+            return self.outcome(Kind.UNCHANGED, unit, action, others=others, transaction=done)
         notes = (*turnover.notes, *(map(str, done.findings) if done is not None else ()))
         return self.outcome(
             kind, unit, action, others=others, notes=notes, leaks=tuple(turnover.leaks), transaction=done
@@ -720,7 +721,7 @@ class Works:
             unit.place.compile()
             return self.outcome(Kind.READY, unit, action)
         try:
-            plan = self.registry.plan(only=[unit.root])
+            plan = self.registry.plan(only=[unit.root, *self.helpers])
         except ModregError as error:
             return self._failed(Kind.KEPT_OLD, unit, action, error)
         if not plan:
@@ -774,6 +775,13 @@ class CheckError(Exception):
 def _prove(unit: Unit, action: Action, check: Check | None) -> None:
     if check is not None and not action.caller.call(check, unit.target):
         raise CheckError("the check was not passed")
+
+
+def _known(unit: Unit) -> Look:
+    """What the files of a plugin held that is executed for another's sake: it runs on the sources that it has."""
+    look = unit.look
+    assert look is not None  # it is loaded
+    return look
 
 
 def _is_in(version: Version | None, what: str) -> bool:
