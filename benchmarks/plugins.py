@@ -93,11 +93,14 @@ class Worker:
         for name in self.host.crashed:
             kinds = {Kind.QUARANTINED, Kind.REFUSED, Kind.LOADED, Kind.FAILED}  # what it needs may be refused, too
             assert first[name].kind in kinds, first[name]
-        for number, name in enumerate(names(self.count)):
-            if first[name].kind in (Kind.QUARANTINED, Kind.FAILED):
+        outcomes = first
+        while not all(outcomes.values()):  # what was refused for the sake of another shows its own trouble later
+            bad = (Kind.QUARANTINED, Kind.FAILED)
+            ill = [number for number, name in enumerate(names(self.count)) if outcomes[name].kind in bad]
+            assert ill, [str(each) for each in outcomes.values() if not each]
+            for number in ill:
                 self.write(number)
-        for outcome in self.host.load_all(names(self.count)):
-            assert outcome, outcome.log_text
+            outcomes = {outcome.plugin: outcome for outcome in self.host.load_all(names(self.count))}
         self.check(names(self.count))
         return sorted(outcome.kind.value for outcome in first.values())
 

@@ -149,7 +149,8 @@ class Planner:
 
     def restore(self, sources: Mapping[str, Source]) -> Draft:
         """Draft the execution of earlier sources, for versions whose snapshots are gone."""
-        return self._draft(Cause.ROLLBACK, dict.fromkeys(sources, "an earlier version is brought back"), (), sources)
+        seeds = dict.fromkeys(sources, "an earlier version is brought back")
+        return self._draft(Cause.ROLLBACK, seeds, (), sources, is_limited=True)
 
     # What is loaded
 

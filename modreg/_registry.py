@@ -22,6 +22,7 @@ from modreg._planner import Draft, Planner
 from modreg._recorder import Recorder
 from modreg._scope import Scope, is_under
 from modreg._snapshot import Manifest, Snapshot
+from modreg._source import Source
 from modreg._transaction import Execution, Plain, Rollback, Work
 from modreg.errors import (
     BusyError,
@@ -379,6 +380,8 @@ class Registry:
             to: A version number, a :class:`ModuleVersion`, or a specifier such as ``"<2.0"``, which the newest
                 version whose source declared a fitting ``__version__`` answers to.  By default the version before.
             revision: Instead of *to*: what *module* and all below it were at this revision of the registry.
+                Where other modules of the same transactions have changed since, these keep their versions, and
+                the sources of that revision are executed.
             within: As for :meth:`reload`.
             timeout: As for :meth:`reload`.
 
@@ -390,6 +393,7 @@ class Registry:
             NotTrackedError: The registry never saw it.
             UnknownVersionError: There is no such version.
             NoEarlierVersionError: It stands at the first version that is known.
+            NotLoadedError: A source has to be executed again, and the module is not loaded any more.
             ReloadError: An earlier source had to be executed again, a hook or *within* raised.
             TypeError: Both *to* and *revision* are given.
             NestedTransactionError: This thread has a transaction open.
@@ -401,12 +405,13 @@ class Registry:
         if to is not None and revision is not None:
             raise TypeError("give `to` or `revision`, not both")
         with self._turn.taken(f"rollback({name!r})", timeout):
-            names = (name,) if revision is None else tuple(n for n in list(self._history.records) if is_under(n, name))
-            wanted = self._revision_before(name, to) if revision is None else revision
-            chain = self._chain(names, wanted)
-            targets = self._targets(chain, wanted)
-            if chain:
-                self._run(self._rollback(chain, targets, within))
+            if revision is None:
+                wanted = self._revision_before(name, to)
+                work = self._rollback(self._chain((name,), wanted), wanted, within)
+            else:
+                work = self._back(name, revision, within)
+            if work is not None:
+                self._run(work)
         return sys.modules.get(name)
 
     def plan(self, module: Module | None = None, *, only: Iterable[str] | None = None) -> Plan:
@@ -699,11 +704,37 @@ class Registry:
         """For each module that the chain changed, the version whose state it gets."""
         return {name: self._history.at(name, revision) for commit in reversed(chain) for name in _modules(commit)}
 
-    def _rollback(self, chain: tuple[Commit, ...], targets: dict[str, int], within: Participant | None) -> Work:
+    def _back(self, root: str, revision: int, within: Participant | None) -> Work | None:
+        """What takes a module and all below it back to a revision, and leaves alone what others have done since."""
+        own = {name for name in list(self._history.records) if is_under(name, root)}
+        chain = self._chain(tuple(own), revision)
+        if not any(own.isdisjoint(_modules(commit)) for commit in chain):
+            return self._rollback(chain, revision, within)
+        targets = {name: number for name, number in self._targets(chain, revision).items() if name in own}
+        current = {name: self._history.current(name).source for name in targets}
+        changed = {n: number for n, number in targets.items() if self._source(n, number) is not current[n]}
+        return self._executed(changed, (), within) if changed else None
+
+    def _source(self, name: str, number: int) -> Source | None:
+        """What a version was executed from; nothing for none."""
+        return self._history.record(name, number).source if number else None
+
+    def _rollback(self, chain: tuple[Commit, ...], revision: int, within: Participant | None) -> Work | None:
+        """What takes commits back: by their journals, or where one is let go of by executing the sources."""
+        targets = self._targets(chain, revision)
         undoes = tuple(commit.revision for commit in chain)
+        if not chain:
+            return None
         if all(commit.journal is not None for commit in chain):
             return Rollback(self._history, Cause.ROLLBACK, chain=chain, targets=targets, undoes=undoes, within=within)
-        sources = {n: s for n, number in targets.items() if number and (s := self._history.record(n, number).source)}
+        return self._executed(targets, undoes, within)
+
+    def _executed(self, targets: dict[str, int], undoes: tuple[int, ...], within: Participant | None) -> Execution:
+        """What brings versions back by executing their sources; 0 stands for a module that was not loaded."""
+        sources = {n: source for n, number in targets.items() if (source := self._source(n, number)) is not None}
+        for name in sources:
+            if sys.modules.get(name) is None:
+                raise NotLoadedError(name)
         unload = tuple(n for n, number in targets.items() if not number)
         draft = attrs.evolve(self._planner.restore(sources), unload=unload, gone="it was not loaded then")
         restores = {n: number for n, number in targets.items() if number}

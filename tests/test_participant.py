@@ -190,6 +190,43 @@ def test_rollback_to_a_revision_covers_all_below(project, registry):
         registry.rollback("shop", 1, revision=0)
 
 
+def test_rollback_to_a_revision_leaves_later_work_of_others(project, registry):
+    """
+    What another module has become since the transaction that both were in stays, on its own source.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    shop = project.load("shop", "from tax import RATE\nEDIT = 1\n")
+    project.write("tax.py", "RATE = 2\n")
+    registry.refresh()
+    project.write("shop.py", "from tax import RATE\nEDIT = 2\n")
+    registry.refresh()
+
+    registry.rollback(tax, revision=0)
+
+    assert (tax.RATE, shop.RATE, shop.EDIT) == (1, 1, 2)
+    assert registry.current(tax).restores == 1
+    assert not registry.refresh()
+
+
+def test_rollback_to_a_revision_leaves_unloaded_modules_alone(project, registry):
+    """
+    A module that has left since does not come back, and one that was let go of cannot.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    project.load("shop", "from tax import RATE\n")
+    project.write("tax.py", "RATE = 2\n")
+    registry.refresh()
+    registry.unload("shop")
+    registry.forget("shop")
+
+    registry.rollback(tax, revision=0)
+
+    assert tax.RATE == 1
+    assert "shop" not in sys.modules
+    with pytest.raises(modreg.NotLoadedError):
+        registry.rollback("shop")
+
+
 def test_unloaded_modules_are_gone_and_come_back(project, registry):
     """
     A package leaves with all below it, and a rollback brings the very same modules back.
