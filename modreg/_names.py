@@ -27,6 +27,7 @@ from modreg.errors import (
     NotTrackedError,
     RefusedError,
     ReloadError,
+    RemovedError,
     SourceError,
     UnknownVersionError,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "RefusedError",
     "Registry",
     "ReloadError",
+    "RemovedError",
     "SourceError",
     "Step",
     "Transaction",

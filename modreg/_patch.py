@@ -257,10 +257,10 @@ def forward(old: Any, new: object, journal: Journal) -> None:  # any definition
         journal.write(Attribute(old, "__defaults__"), None)
         journal.write(Attribute(old, "__kwdefaults__"), None)
         journal.write(Item(old.__dict__, "__wrapped__"), new)  # for `inspect.signature`
-        journal.write(Code(old, "__code__"), _forwarding(old.__code__, new))
+        journal.write(Code(old, "__code__"), forwarding(old.__code__, new))
 
 
-def _forwarding(code: CodeType, target: object) -> CodeType:
+def forwarding(code: CodeType, target: object) -> CodeType:
     """Code that calls *target*, for a function with the free variables of *code*."""
     model = _calls.__code__
     constants = tuple(target if c == "target" else c for c in model.co_consts)

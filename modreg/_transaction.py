@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import attrs
 
-from modreg import _source
+from modreg import _lines, _source
 from modreg._alike import settle
 from modreg._closures import renew
 from modreg._history import GONE, Commit, History, Record
@@ -37,6 +37,7 @@ from modreg._pairs import Pair, is_class, table
 from modreg._patch import Twins, forget_checks, forward, patch
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names
+from modreg._removed import retire
 from modreg._snapshot import Snapshot
 from modreg._source import Source
 from modreg._state import Statements, forget, keep, unchanged
@@ -256,6 +257,9 @@ class Work:
                 record = self.history.record(name, self.before[name])
                 record.snapshot = snapshot
                 record.body = record.near = None
+        for record in commit.records:
+            if record.restores and record.source:
+                _lines.show(record.source)
         self.history.forget(commit)
 
     def _clean(self) -> None:
@@ -368,6 +372,8 @@ class Execution(Work):
 
     def do(self) -> None:
         self._keep()
+        for part in self.parts.values():
+            _lines.forget(part.spec.origin)
         self.dispose(reversed(self.parts))
         try:
             self.window.open()
@@ -480,6 +486,9 @@ class Execution(Work):
             self._keep_state(part, former, namespace)
         if self.is_dropping:
             self._forget_gone(part.name, former, namespace)
+        number = part.record.number + 1
+        if self.is_dropping and self.is_live and retire(former, namespace, part.name, number, self.journal):
+            self.patched.add(part.name)
         self.phase = Phase.EXECUTE
 
     def _keep_state(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:

@@ -12,6 +12,7 @@ __all__ = [
     "NotTrackedError",
     "RefusedError",
     "ReloadError",
+    "RemovedError",
     "SourceError",
     "UnknownVersionError",
 ]
@@ -119,6 +120,31 @@ class RefusedError(ModregError, ImportError):
 
     def __str__(self) -> str:
         return f"{self.name!r} cannot be reloaded: {self.reason}; it runs on unchanged"
+
+
+class RemovedError(ModregError, RuntimeError):
+    """
+    A function was called that somebody still holds, and that left the source.
+
+    Raised with ``install(removed="drop")`` alone: without it such a function lingers and works.
+
+    Attributes:
+        module: Absolute name of the module that defined it.
+        name: Its qualified name there.
+        number: The version of the module that removed it.
+    """
+
+    def __init__(self, module: str, name: str, number: int) -> None:
+        super().__init__(module, name, number)
+        self.module = module
+        self.name = name
+        self.number = number
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name!r} was called by who still holds it; it left {self.module!r} with version {self.number}; "
+            f"take what stands for it now, or go back: modreg.rollback({self.module!r}, to={self.number - 1})"
+        )
 
 
 class BusyError(ModregError, TimeoutError):

@@ -1,0 +1,32 @@
+"""The lines that tracebacks and `inspect` show: those of the source that runs."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+from modreg import _source
+from modreg._source import Source
+
+
+def show(source: Source) -> None:
+    """
+    Have the line cache show *source* for its file, if the file holds another one.
+
+    After a rollback the file is still the one that was turned away.  An entry without a time is what
+    `linecache` makes of sources that come from loaders: it is never held against the file.
+    """
+    if _source.sign(source.path) == source.signature:
+        forget(source.path)
+        return
+    import linecache  # noqa: PLC0415  # most programs never go back
+
+    lines = io.StringIO(_source.decode(source.data)).readlines()
+    linecache.cache[source.path] = len(source.data), None, lines, source.path
+
+
+def forget(path: str | None) -> None:
+    """Have the line cache read the file *path* again, before what it holds now is executed."""
+    linecache = sys.modules.get("linecache")
+    if linecache is not None:
+        linecache.cache.pop(path, None)
