@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python
 # Makes the virtual environment if it is missing or outdated, else returns at once.
 SETUP := @sh .ci/venv "$(PYTHON)" "$(VENV)"
 
-.PHONY: help test demo bench lint types clean
+.PHONY: help test demo hosts bench lint types clean
 .NOTPARALLEL:
 
 help:  ## say what there is to make
@@ -22,6 +22,10 @@ test:  ## run the tests, and every example in the documentation
 demo:  ## upgrade a real package in a running program, refuse a broken upgrade, go back
 	$(SETUP)
 	@$(RUN) docs/demo/demo.py $(ARGS)
+
+hosts:  ## try plugins on real hosts: discord.py and Limnoria, alone and with modreg
+	$(SETUP) hosts
+	@$(RUN) -m pytest hosts -W default $(ARGS)
 
 bench:  ## measure
 	$(SETUP)

@@ -49,8 +49,8 @@ def write(folder, number, word, trouble=""):
     place.mkdir(exist_ok=True)
     required = [f"p{each:03}" for each in needs(number)]
     imports = "".join(f"from acme_plugins.{each}.words import word as {each}_word\n" for each in required)
-    (place / "words.py").write_text(f"{imports}WORD = {word!r}\ndef word():\n    return WORD\n")
-    (place / "command.py").write_text("from . import words\nclass Command:\n    def __call__(self):\n" + ANSWER)
+    put(place / "words.py", f"{imports}WORD = {word!r}\ndef word():\n    return WORD\n")
+    put(place / "command.py", "from . import words\nclass Command:\n    def __call__(self):\n" + ANSWER)
     declared = f"__version__ = '1.{abs(hash(word)) % 1000}'\n__requires__ = {required!r}\n"
     body = f"from .command import Command\nNAME = {name!r}\ndef setup(offers):\n    offers[NAME] = Command()\n"
     hurt = {
@@ -60,9 +60,14 @@ def write(folder, number, word, trouble=""):
         "crash": "import os, signal\ndef setup(offers): os.kill(os.getpid(), signal.SIGKILL)\n",
         "": "",
     }[trouble]
-    beside = place / "__init__.new"  # a host may be killed while this is written
-    beside.write_text(declared + body + "def teardown(offers): offers.pop(NAME, None)\n" + hurt)
-    beside.replace(place / "__init__.py")
+    put(place / "__init__.py", declared + body + "def teardown(offers): offers.pop(NAME, None)\n" + hurt)
+
+
+def put(path, text):
+    """Write a file as a whole: the process may be killed on the way."""
+    beside = path.with_suffix(".new")
+    beside.write_text(text)
+    beside.replace(path)
 
 
 # The host's process

@@ -164,6 +164,9 @@ class Planner:
         if not set(roots) <= self.scope.included:
             self.scope.include(roots)
             self._strangers.clear()
+            for name, records in list(self.history.records.items()):
+                if records[-1].source is None and name in sys.modules and any(is_under(name, root) for root in roots):
+                    records[-1].source = _read_quietly(_spec(name), records[-1].origin)
 
     def tracked(self) -> tuple[str, ...]:
         """Every module in scope that is loaded, in the order in which they were first imported."""
@@ -421,6 +424,9 @@ def _find(name: str, record: Record) -> ModuleSpec:
     """The spec of a module, found anew by the finders."""
     spec = _importer.find_spec(name, _path_of_parent(name), sys.modules.get(name))
     if spec is None or spec.origin is None:
+        own = _spec(name)
+        if own is not None and own.origin == record.origin and os.path.lexists(own.origin or ""):
+            return own  # loaded past the finders, as many hosts do it; its file is where it was
         if record.origin:
             _source.read(record.origin)  # says what is wrong with the file better than we could
         raise ModuleNotFoundError(f"no finder knows {name!r} any more", name=name)

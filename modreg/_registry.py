@@ -210,7 +210,10 @@ class Registry:
         """
         checked = _checked_roots(roots) or ()
         self._planner.include(checked)
-        return self if self._finder is not None else self.install(roots=checked)
+        if self._finder is None:
+            return self.install(roots=checked)
+        self._planner.adopt()  # with the sources that there are now, which are the ones that run if nobody was faster
+        return self
 
     @property
     def revision(self) -> int:

@@ -268,6 +268,24 @@ def test_forgotten_module_is_let_go_of(project, registry):
     assert kept() is None
 
 
+def test_included_modules_are_adopted_at_once(project):
+    """
+    What is loaded when its root is included has the source of that moment, so that later edits are seen.
+    """
+    registry = modreg.Registry()
+    try:
+        registry.install(roots=["theirs"])
+        mine = project.load("mine", "WORD = 1\n")
+        registry.include("mine")
+        project.write("mine.py", "WORD = 2\n")
+
+        registry.refresh()
+
+        assert mine.WORD == 2
+    finally:
+        registry.uninstall()
+
+
 def test_included_modules_are_in_scope_through_installs(project):
     """
     Who includes a root installs the registry if need be, and a later install leaves the root in scope.

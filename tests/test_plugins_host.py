@@ -309,6 +309,31 @@ def test_importable_modules_are_plugins(bench, host, project):
     assert bench.offers == {"greet": 2}
 
 
+def test_plugins_that_something_else_loaded_are_adopted(bench, host, project):
+    """
+    A module that a host loaded in a way of its own, past the finders, is taken on without being run, and reloaded.
+    """
+    import importlib.util
+
+    assert host.adopt("own", "own_plugin").kind is Kind.REFUSED
+    project.write("elsewhere/own_plugin/words.py", "WORD = 'one'\n")
+    path = project.write("elsewhere/own_plugin/__init__.py", "from .words import WORD\ndef setup(o): o['own'] = WORD\ndef teardown(o): pass\n")
+    spec = importlib.util.spec_from_file_location("own_plugin", path, submodule_search_locations=[str(path.parent)])
+    sys.modules["own_plugin"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["own_plugin"])
+
+    assert host.adopt("own", "own_plugin").kind is Kind.LOADED
+    assert host.adopt("own").kind is Kind.UNCHANGED
+    assert bench.did == []
+    project.write("elsewhere/own_plugin/__init__.py", "from .words import WORD\ndef setup(o): o['own'] = WORD * 2\ndef teardown(o): pass\n")
+    project.write("elsewhere/own_plugin/words.py", "WORD = 'two'\n")
+
+    outcome = host.reload("own")
+
+    assert outcome.kind is Kind.RELOADED, outcome.log_text
+    assert bench.offers == {"own": "twotwo"}
+
+
 def test_archives_are_plugins(bench, host):
     """
     An archive with one package or file is a plugin, and a new archive in its place a new version.

@@ -350,6 +350,29 @@ class Host:
 
         return self._works.act("load", name, act, by, reason)
 
+    def adopt(self, name: str, module: str | None = None, *, by: str = "", reason: str = "") -> Outcome:
+        """
+        Take on a plugin that something else has loaded and set up; nothing of it is run.
+
+        For hosts that load plugins in a way of their own: from here on it can be reloaded, rolled back and unloaded.
+
+        Args:
+            name: The plugin.
+            module: Absolute name of its module, where it is not known yet.
+            by: As for :meth:`load`.
+            reason: As for :meth:`load`.
+
+        Returns:
+            ``LOADED``, ``UNCHANGED`` if it is loaded already, or what went wrong.
+        """
+
+        def act(action: Action) -> Outcome:
+            if module is not None:
+                self._add(name, module)
+            return self._works.adopt(self._works.known(name), action)
+
+        return self._works.act("adopt", name, act, by, reason)
+
     def reload(
         self,
         name: str,

@@ -494,6 +494,23 @@ class Works:
                 _drop(name, module)
         return tuple(notes)
 
+    def adopt(self, unit: Unit, action: Action) -> Outcome:
+        """Take on a plugin that something else has loaded and set up."""
+        if unit.root not in sys.modules:
+            raise RefusalError(Kind.REFUSED, "find", f"no module {unit.root} is loaded, so there is nothing to adopt")
+        if unit.is_loaded:
+            return self.outcome(Kind.UNCHANGED, unit, action, problem="it is loaded already")
+        look = unit.place.look()
+        self.admit(unit, look)
+        self._ask(unit, action, look)
+        unit.executed, unit.taken = Effects((unit.root,)), Effects((unit.root,))
+        unit.state = State.RUNNING
+        unit.loading += 1
+        self._record(unit, look, action)
+        self._settle(unit, None, None)
+        self._unmark(unit)
+        return self.outcome(Kind.LOADED, unit, action)
+
     # Reload
 
     def reload(
