@@ -2,6 +2,7 @@
 
 from modreg._diff import Change, ChangeKind, Diff
 from modreg._events import Event, TransactionAborted, TransactionCommitted, VersionCommitted
+from modreg._holders import Holder, HolderKind
 from modreg._model import (
     Cause,
     Decision,
@@ -44,6 +45,7 @@ plan = _DEFAULT.plan
 history = _DEFAULT.history
 current = _DEFAULT.current
 diff = _DEFAULT.diff
+holders = _DEFAULT.holders
 dependencies = _DEFAULT.dependencies
 dependents = _DEFAULT.dependents
 why = _DEFAULT.why
@@ -61,6 +63,8 @@ __all__ = [
     "EdgeKind",
     "Event",
     "Finding",
+    "Holder",
+    "HolderKind",
     "ModregError",
     "ModuleVersion",
     "NestedTransactionError",
@@ -88,6 +92,7 @@ __all__ = [
     "diff",
     "forget",
     "history",
+    "holders",
     "include",
     "install",
     "plan",

@@ -12,10 +12,11 @@ from typing import Any, Final, Literal, TypeVar
 
 import attrs
 
-from modreg import _diff, _graph, _importer
+from modreg import _diff, _graph, _holders, _importer
 from modreg._diff import Diff, Side
 from modreg._events import Subscriber, Subscribers, TransactionAborted, TransactionCommitted, VersionCommitted
 from modreg._history import Commit, History, Record
+from modreg._holders import Holder
 from modreg._importer import Finder, namespace_of
 from modreg._model import Cause, Edge, ModuleVersion, Participant, Plan, Transaction
 from modreg._planner import Draft, Planner
@@ -503,6 +504,44 @@ class Registry:
             raise NoEarlierVersionError(name, last)
         first = last - 1 if old is None else old
         return _diff.diff(name, self._side(name, first), self._side(name, last))
+
+    def holders(self, module: Module, version: int | ModuleVersion | None = None) -> tuple[Holder, ...]:
+        """
+        Who still holds objects of an earlier version of *module* that are not those of the current one.
+
+        These are functions and classes that could not become their new definition, or that left the source, and
+        instances that the module itself made.  Most reloads leave none.  The whole heap is searched.
+
+        Args:
+            module: A module with a history, or its absolute dotted name.
+            version: A version number, or a :class:`ModuleVersion`; by default every earlier version whose snapshot is
+                kept.
+
+        Returns:
+            One :class:`Holder` for each path, nothing where the version is current or its snapshot is gone.
+
+        Raises:
+            NotAModuleError: *module* is neither.
+            NotTrackedError: The registry never saw it.
+            UnknownVersionError: There is no such version.
+            TypeError: *version* is neither a number nor a version.
+
+        .. versionadded:: 0.1.0
+        """
+        records = self._records(module)
+        name = records[-1].name
+        if isinstance(version, str):
+            raise TypeError(f"expected a version number or a ModuleVersion, got {version!r}")
+        wanted = records[:-1] if version is None else (self._wanted(name, version),)
+        namespace = namespace_of(sys.modules.get(name))
+        live = Snapshot.take(namespace) if namespace is not None else None
+        commits = [commit for commit in self._history.commits if commit.journal is not None]
+        own = _holders.own_objects(
+            [r.snapshot for each in self._history.records.values() for r in each if r.snapshot is not None],
+            [entry for commit in commits for entry in commit.journal or ()],
+        )
+        snapshots = {record.number: record.snapshot for record in reversed(wanted) if record.snapshot is not None}
+        return _holders.find(snapshots, live, own)
 
     def dependencies(self, module: Module) -> tuple[Edge, ...]:
         """
