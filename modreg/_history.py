@@ -187,6 +187,7 @@ class History:
     Versions by module, commits in order, and the revision.  It only grows.
 
     Attributes:
+        changes: How often a record came that is the first of its module, or of another place, or of an import.
         lock: Guards the records, the commits and the revision; held for a few bytecodes at a time, and never
             while foreign code runs.
     """
@@ -195,6 +196,7 @@ class History:
     revision: int = 0
     _records: dict[str, tuple[Record, ...]] = attrs.field(factory=dict)
     commits: tuple[Commit, ...] = ()
+    changes: int = 0
     lock: _thread.RLock = attrs.field(factory=_thread.RLock, repr=False)
     # By path and hash; see _one().
     _sources: dict[tuple[str, str], Source] = attrs.field(factory=dict)
@@ -234,6 +236,7 @@ class History:
         record.number = len(before) + 1
         record.source = self._one(record.source)
         self._records[record.name] = (*before, record)
+        self.changes += 1
 
     def _one(self, source: Source | None) -> Source | None:
         """The same text kept once, however many versions have it."""
@@ -254,6 +257,8 @@ class History:
         with self.lock:
             commit.revision = self.revision + 1
             for record in commit.records:
+                before = self.records.get(record.name)
+                self.changes += before is None or before[-1].origin != record.origin
                 record.revision, record.number = commit.revision, self.next_number(record.name)
                 record.source = self._one(record.source)
                 journal.write(Item(self.records, record.name), (*self.records.get(record.name, ()), record))

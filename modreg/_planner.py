@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import time
@@ -21,17 +20,19 @@ from typing import Any, Final
 import attrs
 
 from modreg import _graph, _importer, _scan, _source
+from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, History, Record
 from modreg._importer import namespace_of
 from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step
+from modreg._roll import Roll
 from modreg._scan import Import
 from modreg._scope import OWN, Scope, is_under
 from modreg._source import Source
 from modreg._statements import Body
 from modreg.errors import NotLoadedError, RefusedError, SourceError
 
-_SETTLED: Final = 2.0
-"""Seconds after which a file's time can be trusted to change with its next edit (two on FAT, less elsewhere)."""
+_NEVER: Final = -1
+"""A number of changes to the scope that it never has."""
 
 _ALREADY_RUNNING: Final = "it is being executed at this very moment"
 
@@ -100,6 +101,8 @@ class Planner:
     missed: set[str] = attrs.field(factory=set)
     # Modules out of scope, by identity, so that each is looked at once.
     _strangers: dict[str, int] = attrs.field(factory=dict)
+    _folders: Folders = attrs.field(factory=Folders)
+    _roll: Roll = attrs.field(factory=Roll)
 
     # The calls
 
@@ -124,9 +127,9 @@ class Planner:
         """
         seeds: dict[str, str] = {}
         gone: list[str] = []
-        importlib.invalidate_caches()
-        wanted = [name for name in self.tracked() if only is None or any(is_under(name, root) for root in only)]
-        for name in wanted:
+        tracked = self.tracked()
+        wanted = [name for name in tracked if only is None or any(is_under(name, root) for root in only)]
+        for name in self._roll.suspects(tracked, self.history) if only is None else wanted:
             record = self.history.current(name)
             change = self._change(record)
             if change == "gone":
@@ -170,21 +173,32 @@ class Planner:
 
     def tracked(self) -> tuple[str, ...]:
         """Every module in scope that is loaded, in the order in which they were first imported."""
-        self.adopt()
         records = self.history.records
-        return tuple(n for n in list(sys.modules) if n in records and self.scope.covers(n, records[n][-1].origin))
+        tracked = self._roll.tracked((self.history.changes, self.scope.changes))
+        if tracked is None:
+            is_whole = self.adopt()
+            changes = self.history.changes, self.scope.changes if is_whole else _NEVER
+            covers = self.scope.covers
+            names = [n for n in list(sys.modules) if n in records and covers(n, records[n][-1].origin)]
+            tracked = self._roll.take(names, changes)
+        return tracked
 
-    def adopt(self) -> None:
-        """Record what was loaded past the finder, or before it was there."""
+    def adopt(self) -> bool:
+        """Record what was loaded past the finder, or before it was there; whether nothing is left for later."""
         records = self.history.records
+        is_whole = True
         for name, module in list(sys.modules.items()):
-            if name in records or self._strangers.get(name) == id(module) or _is_initializing(name):
+            if name in records or self._strangers.get(name) == id(module):
+                continue
+            if _is_initializing(name):
+                is_whole = False
                 continue
             spec = _spec(name)
             if spec is not None and self.scope.covers(name, spec.origin):
                 self.adopt_one(name)
             else:
                 self._strangers[name] = id(module)
+        return is_whole
 
     def adopt_one(self, name: str) -> Record:
         """
@@ -273,11 +287,10 @@ class Planner:
         record = self.history.current(name)
         with _told(record):
             if source is None:
-                importlib.invalidate_caches()
-                spec = _find(name, record)
+                spec = self._find(name, record)
                 source = _read(spec)
             else:
-                spec = _spec(name) or _find(name, record)
+                spec = _spec(name) or self._find(name, record)
             return self._part(record, cause, reason, spec, source)
 
     def _dependent(self, name: str, reason: str, *, is_limited: bool) -> Part:
@@ -338,12 +351,13 @@ class Planner:
     def _change_of(self, record: Record, known: Source) -> str:
         signature = _source.sign(known.path)
         if signature is None:
-            if _find_quietly(record.name) is not None:
+            if self._find_quietly(record.name) is not None:
                 return "its file moved"
             return "" if GONE in record.declined else "gone"
         if record.is_settled and signature == known.signature:
             return ""
         source = _source.read(known.path)
+        self._roll.forget_files()
         if source.hash == known.hash:
             record.source = source
             record.is_settled = _is_settled(source)
@@ -352,13 +366,31 @@ class Planner:
         return ""
 
 
+    def _find(self, name: str, record: Record) -> ModuleSpec:
+        """The spec of a module, found anew by the finders."""
+        self._folders.look_anew()
+        spec = _importer.find_spec(name, _path_of_parent(name), sys.modules.get(name))
+        if spec is None or spec.origin is None:
+            own = _spec(name)
+            if own is not None and own.origin == record.origin and os.path.lexists(own.origin or ""):
+                return own  # loaded past the finders, as many hosts do it; its file is where it was
+            if record.origin:
+                _source.read(record.origin)  # says what is wrong with the file better than we could
+            raise ModuleNotFoundError(f"no finder knows {name!r} any more", name=name)
+        return spec
+
+    def _find_quietly(self, name: str) -> ModuleSpec | None:
+        self._folders.look_anew()
+        spec = _importer.find_spec(name, _path_of_parent(name))
+        return spec if spec is not None and spec.origin is not None else None
+
     def _arrived(self) -> dict[str, str]:
         """
         Modules that count as changed though their sources did not, with why.
 
         They import by name what an import once asked for in vain, and what is there now.
         """
-        names = [name for name in list(self.missed) if name not in sys.modules and _find_quietly(name) is not None]
+        names = [name for name in list(self.missed) if name not in sys.modules and self._find_quietly(name) is not None]
         found: dict[str, str] = {}
         for name in self.tracked() if names else ():
             record = self.history.current(name)
@@ -372,7 +404,7 @@ class Planner:
 
 def _is_settled(source: Source) -> bool:
     """Whether a later edit is certain to give the file another time."""
-    return source.signature is not None and time.time() - source.signature.mtime_ns / 1e9 > _SETTLED
+    return source.signature is not None and time.time() - source.signature.mtime_ns / 1e9 > SETTLED
 
 
 def _spec(name: str) -> ModuleSpec | None:
@@ -418,24 +450,6 @@ def _refusal_of_kind(spec: ModuleSpec) -> str:
     if not origin.endswith(tuple(SOURCE_SUFFIXES)):
         return f"it has no source that could be executed again ({origin})"
     return ""
-
-
-def _find(name: str, record: Record) -> ModuleSpec:
-    """The spec of a module, found anew by the finders."""
-    spec = _importer.find_spec(name, _path_of_parent(name), sys.modules.get(name))
-    if spec is None or spec.origin is None:
-        own = _spec(name)
-        if own is not None and own.origin == record.origin and os.path.lexists(own.origin or ""):
-            return own  # loaded past the finders, as many hosts do it; its file is where it was
-        if record.origin:
-            _source.read(record.origin)  # says what is wrong with the file better than we could
-        raise ModuleNotFoundError(f"no finder knows {name!r} any more", name=name)
-    return spec
-
-
-def _find_quietly(name: str) -> ModuleSpec | None:
-    spec = _importer.find_spec(name, _path_of_parent(name))
-    return spec if spec is not None and spec.origin is not None else None
 
 
 def _path_of_parent(name: str) -> Any:  # an iterable of folders, of whatever type the package has

@@ -49,29 +49,35 @@ class Scope:
         asked: Names that an explicit reload put in scope.
         included: Roots that are in scope besides.
         installed: Folders whose modules are out of scope unless a root names them.
+        changes: How often any of them changed.
     """
 
     roots: tuple[str, ...] | None = None
     asked: set[str] = attrs.field(factory=set)
     included: set[str] = attrs.field(factory=set)
     installed: tuple[str, ...] = attrs.field(factory=_installed)
+    changes: int = 0
     _known: dict[tuple[str, str | None], bool] = attrs.field(factory=dict)
 
     def limit(self, roots: tuple[str, ...] | None) -> None:
         """Take other roots."""
         self.roots = roots
-        self._known.clear()
+        self._change()
 
     def include(self, roots: Iterable[str]) -> None:
         """Put more roots in scope."""
         self.included.update(roots)
-        self._known.clear()
+        self._change()
 
     def ask(self, name: str) -> None:
         """Put one more module in scope."""
         if name not in self.asked:
             self.asked.add(name)
-            self._known.clear()
+            self._change()
+
+    def _change(self) -> None:
+        self._known.clear()
+        self.changes += 1
 
     def covers(self, name: str, origin: str | None) -> bool:
         """Whether the module *name*, found at *origin*, is in scope."""
