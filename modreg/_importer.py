@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import attrs
 
+from modreg import _quick
 from modreg.errors import ModregError
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -101,7 +102,7 @@ def _named_as_importlib(function: _Function) -> _Function:
     return made  # type: ignore[return-value]  # it is called as the one it was made from
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)  # It is printed with sys.meta_path, and would show the whole history.
 class Finder:
     """
     A meta path finder that lets all the others answer and tells an observer what comes of it.
@@ -128,6 +129,8 @@ class Finder:
     Args:
         observer: Who is told.
         missed: Takes the names that an import asked for in vain.
+        quick: Finds the spec of an import by name and path as the interpreter's own finders would, where
+            these are the next to be asked; `None` as its answer leaves it to them.
 
     Source:
         ``_load_unlocked`` in CPython's ``importlib/_bootstrap.py``, unchanged in this from 3.4 to 3.15.
@@ -135,6 +138,7 @@ class Finder:
 
     _observer: Observer
     missed: set[str] = attrs.field(factory=set)
+    _quick: Any = None  # a callable giving a spec or None
     _is_open: bool = attrs.field(default=True, init=False)
     # Whether this interpreter sets the flag; install() finds out.
     _is_flag_set: bool = attrs.field(default=True, init=False)
@@ -159,6 +163,13 @@ class Finder:
 
         Inside itself, that is where another finder asks back for the same name, it answers `None`.
         """
+        frame = sys._getframe(1)
+        nearest = frame.f_back
+        is_import = nearest is not None and nearest.f_code is _IMPORTING
+        if is_import and self._is_flag_set and self._is_open:
+            spec = self._find_usual(fullname, path)
+            if spec is not None:
+                return spec
         key = (_thread.get_ident(), fullname)
         if not self._is_open or key in self._asking:
             return None
@@ -167,9 +178,6 @@ class Finder:
             spec = _ask([finder for finder in sys.meta_path if finder is not self], fullname, path, target)
         finally:
             self._asking.discard(key)
-        frame = sys._getframe(1)
-        nearest = frame.f_back
-        is_import = nearest is not None and nearest.f_code is _IMPORTING
         # A spec that somebody only looks for is theirs to use.
         cause = "import" if is_import else _cause(frame, fullname)
         if spec is not None:
@@ -177,6 +185,37 @@ class Finder:
                 self._prepare(spec, cause)
         elif cause == "import":
             self.missed.add(fullname)
+        return spec
+
+    @_named_as_importlib
+    def _find_usual(self, fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
+        """
+        Find and prepare what the interpreter's own finders answer, if they are the next to be asked.
+
+        Nearly every import comes through here, so that it is one function and does no more than it must;
+        the rest of :meth:`find_spec` does the same for any finders and any specs. These finders do not ask
+        back, and importlib holds the import lock.
+        """
+        finders = sys.meta_path
+        if finders[0] is not self or finders[1:4] != _quick.FINDERS:
+            return None
+        spec: ModuleSpec | None = None
+        if path is not None and self._quick is not None:
+            spec = self._quick(fullname, path)
+        if spec is None:
+            for finder in _quick.FINDERS:
+                spec = finder.find_spec(fullname, path)
+                if spec is not None:
+                    break
+            else:
+                return None
+        made = self._classes.get(ModuleSpec)
+        if made is None or type(spec) is not ModuleSpec or not hasattr(spec.loader, "exec_module"):
+            self._prepare(spec, "import")  # The first one, a namespace package, one of a foreign path hook.
+            return spec
+        self._waiting[id(spec)] = weakref.ref(spec)
+        self._tokens.pop(id(spec), None)
+        spec.__class__ = made
         return spec
 
     def close(self) -> None:
@@ -311,7 +350,10 @@ class _Flag:
             self.take_off(spec)
             raise
         finder._tokens[id(spec)] = (token, finder._tokens.get(id(spec)))
-        self._store(spec, True)
+        if self.below is None:
+            spec.__dict__["_initializing"] = True
+        else:
+            self.below.__set__(spec, True)
 
     def _fall(self, spec: ModuleSpec) -> None:
         finder = self.finder
@@ -326,18 +368,15 @@ class _Flag:
             # The class first: whoever sees the flag down may change the class (a reload does).
             if outer is None:
                 self.take_off(spec)
-            self._store(spec, False)
+            if self.below is None:
+                spec.__dict__["_initializing"] = False
+            else:
+                self.below.__set__(spec, False)
 
     def take_off(self, spec: ModuleSpec) -> None:
         # A class that somebody put over ours is not ours to take off.
         if type(spec) is self.made:
             spec.__class__ = self.base
-
-    def _store(self, spec: ModuleSpec, value: bool) -> None:
-        if self.below is None:
-            spec.__dict__["_initializing"] = value
-        else:
-            self.below.__set__(spec, value)
 
 
 def _observing_class(finder: Finder, base: type) -> type | None:

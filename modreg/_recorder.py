@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from importlib.machinery import ModuleSpec
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import attrs
 
+from modreg import _quick
 from modreg._history import Commit, History, Note, Record
 from modreg._importer import namespace_of
 from modreg._journal import Journal, Namespace
 from modreg._model import Cause
 from modreg._scope import Scope
-
-# How much of a source is asked for at once: nearly every one is smaller, so that a second read says that it is over.
-_ENOUGH = 1 << 16
-_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)  # the second on Windows
 
 
 class Taker(Protocol):
@@ -31,12 +27,8 @@ class Taker(Protocol):
     def added(self, record: Record, module: object) -> None: ...
 
 
-class _Start(NamedTuple):
-    """What is known when an execution begins; *journal* has what an `importlib.reload` supersedes."""
-
-    data: bytes | None
-    begun: float
-    journal: Journal | None
+_Start: TypeAlias = tuple[bytes | None, float, Journal | None]
+"""What is known when an execution begins: source, time, and what an `importlib.reload` supersedes."""
 
 
 @attrs.define(eq=False)
@@ -56,18 +48,25 @@ class Recorder:
     scope: Scope
     taker: Any  # a callable without arguments giving a Taker or None
 
+    def find(self, name: str, path: object) -> ModuleSpec | None:
+        """Find a module whose source is to be read, and read it in passing; nothing where there is any doubt."""
+        if type(path) is not list or len(path) != 1:
+            return None
+        origin = f"{path[0]}/{name.rpartition('.')[2]}.py"
+        return _quick.find(name, path[0], origin) if self.scope.covers(name, origin) else None
+
     def started(self, spec: ModuleSpec, cause: str) -> _Start:
-        origin = spec.origin
-        if not self.scope.covers(spec.name, origin):
-            return _Start(None, time.perf_counter(), None)
-        data = _read(origin or "")
+        look = _quick.look_of(spec.loader)
+        if look is None and not self.scope.covers(spec.name, spec.origin):
+            return None, time.perf_counter(), None
+        data = _quick.read(spec.origin or "") if look is None else look.data
         taker: Taker | None = self.taker()
         journal = None
         if cause == "reload":
             journal = self._superseded(spec.name, taker)
         elif taker is not None:
             taker.begins(spec.name)
-        return _Start(data, time.perf_counter(), journal)
+        return data, time.perf_counter(), journal
 
     def _superseded(self, name: str, taker: Taker | None) -> Journal | None:
         namespace = namespace_of(sys.modules.get(name))
@@ -108,25 +107,3 @@ class Recorder:
             self.history.commit(commit, Journal())
         else:
             self.history.add(record)
-
-
-def _read(path: str) -> bytes | None:
-    """
-    The bytes of a file; nothing for what is none (a module in an archive), which is read when it is needed.
-
-    Three system calls and no object for the file: that is half of what :func:`open` costs. Neither signature nor
-    hash are made, for the first look at the file will make them.
-    """
-    try:
-        file = os.open(path, _FLAGS)
-    except OSError:
-        return None
-    try:
-        data = os.read(file, _ENOUGH)
-        if len(data) == _ENOUGH:
-            data += b"".join(iter(lambda: os.read(file, _ENOUGH), b""))
-    except OSError:
-        return None
-    finally:
-        os.close(file)
-    return data

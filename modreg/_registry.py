@@ -174,7 +174,8 @@ class Registry:
         self._removed, self._history.keep, self._live, self._state = removed, keep_snapshots, live, state
         if self._finder is None:
             self._planner.adopt()
-            finder = Finder(Recorder(self._history, self._scope, self._turn.mine), self._missed)
+            recorder = Recorder(self._history, self._scope, self._turn.mine)
+            finder = Finder(recorder, self._missed, recorder.find)
             _importer.install(finder)
             self._finder = finder
         return self

@@ -1,0 +1,174 @@
+"""Finds ordinary modules as the import system does, and reads them in the look that it would take at the file."""
+
+from __future__ import annotations
+
+import _imp
+import os
+import stat
+import sys
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    BuiltinImporter,
+    ExtensionFileLoader,
+    FileFinder,
+    FrozenImporter,
+    ModuleSpec,
+    PathFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
+from importlib.util import spec_from_file_location
+from typing import Any, Final
+
+# How much of a source is asked for at once: nearly every one is smaller.
+_ENOUGH: Final = 1 << 16
+# Not to wait for the other end of a pipe that is named as a module; the second is there on Windows.
+_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+FINDERS: Final[list[Any]] = [BuiltinImporter, FrozenImporter, PathFinder]  # Any: classes that stand for finders
+"""The finders that the interpreter begins with."""
+
+_LOADERS: Final = [
+    *((suffix, ExtensionFileLoader) for suffix in EXTENSION_SUFFIXES),
+    *((suffix, SourceFileLoader) for suffix in SOURCE_SUFFIXES),
+    *((suffix, SourcelessFileLoader) for suffix in BYTECODE_SUFFIXES),
+]
+
+
+def read(path: str) -> bytes | None:
+    """
+    Read the bytes of a file; nothing of what is none (a module in an archive).
+
+    Three system calls and no object for the file: half of what :func:`open` costs.
+    """
+    try:
+        file = os.open(path, _FLAGS)
+    except OSError:
+        return None
+    try:
+        return _read(file)
+    except OSError:
+        return None
+    finally:
+        os.close(file)
+
+
+def _read(file: int) -> bytes:
+    data = os.read(file, _ENOUGH)
+    if len(data) < _ENOUGH:
+        return data
+    return data + b"".join(iter(lambda: os.read(file, _ENOUGH), b""))
+
+
+class Look:
+    """
+    What was seen of a source file when it was read; for one call it is the `path_stats` of a loader.
+
+    It stands in the loader's own dict from when the module is found until the loader asks, which is before it
+    executes anything. So the time and size that byte-code is compared with are those of the very bytes.
+
+    Attributes:
+        data: The bytes of the file.
+    """
+
+    __slots__ = ("_loader", "_status", "data")
+
+    def __init__(self, loader: SourceFileLoader, status: os.stat_result, data: bytes) -> None:
+        self._loader = loader
+        self._status = status
+        self.data = data
+
+    def __call__(self, path: str) -> dict[str, float]:
+        """Answer as the loader's own method does, and go."""
+        self._loader.__dict__.pop("path_stats", None)
+        return {"mtime": self._status.st_mtime, "size": self._status.st_size}
+
+
+def look_of(loader: object) -> Look | None:
+    """The look that was taken at the file of a loader, if it has not been asked for yet."""
+    look = loader.__dict__.get("path_stats") if type(loader) is SourceFileLoader else None
+    return look if type(look) is Look else None
+
+
+def _methods() -> tuple[object, ...]:
+    """What :func:`find` does in another way, and what will ask for a :class:`Look`."""
+    return (
+        PathFinder.__dict__["find_spec"],
+        FileFinder.find_spec,
+        SourceFileLoader.path_stats,
+        SourceFileLoader.get_code,
+        SourceFileLoader.exec_module,
+    )
+
+
+_METHODS: Final = _methods()
+
+# Elsewhere the case of names may not count.
+_IS_USUAL: Final = os.name == "posix" and sys.platform not in {"cygwin", "darwin"} and not sys.flags.verbose
+
+
+def find(name: str, folder: object, origin: str) -> ModuleSpec | None:
+    """
+    Find what is beyond doubt one source file in the one folder of its package, and read it.
+
+    The import system looks three times: at the folder, whether its listing is still good; at the file, whether it is
+    one; and for its time and size, to compare byte-code with. Opening the file and asking the open file is the second
+    and the third at once, which pays for the reading.
+
+    Args:
+        name: Absolute name of a module in a package.
+        folder: The only item of the package's ``__path__``.
+        origin: The path of a file of the module's name in there.
+
+    Returns:
+        The spec that `importlib.machinery.PathFinder` would give, with a :class:`Look` on its loader; `None` where
+        there is any doubt, for then the finders are to be asked.
+
+    Source:
+        ``FileFinder.find_spec`` in CPython's ``importlib/_bootstrap_external.py``, the same from 3.11 to 3.15: a
+        folder of the module's name comes first, then extension modules.
+    """
+    if type(folder) is not str or _imp.is_builtin(name) or _imp.is_frozen(name) or not _is_as_made():
+        return None
+    finder: Any = sys.path_importer_cache.get(folder)  # Any: what it knows is private to importlib
+    if type(finder) is not FileFinder or finder.path != folder or not _is_listed(finder, name.rpartition(".")[2]):
+        return None
+    seen = _look(finder, origin)
+    if seen is None:
+        return None
+    loader = SourceFileLoader(name, origin)
+    spec = spec_from_file_location(name, origin, loader=loader, submodule_search_locations=None)
+    loader.__dict__["path_stats"] = Look(loader, *seen)
+    return spec
+
+
+def _is_as_made() -> bool:
+    """Whether nobody has replaced a method, byte-code is looked for, and nobody reads of each step (``-v``)."""
+    return _IS_USUAL and _methods() == _METHODS and sys.implementation.cache_tag is not None
+
+
+def _is_listed(finder: Any, tail: str) -> bool:
+    """Whether the finder's listing has the source file, and nothing else that it would try before."""
+    names = finder._path_cache
+    if tail in names or f"{tail}.py" not in names or finder._loaders != _LOADERS or finder.path[-1:] == "/":
+        return False
+    return not any([tail + suffix in names for suffix in EXTENSION_SUFFIXES])  # noqa: C419  # A generator takes longer.
+
+
+def _look(finder: Any, origin: str) -> tuple[os.stat_result, bytes] | None:
+    """Read the file, if the finder's listing is still good and the file is one."""
+    try:
+        if os.stat(finder.path).st_mtime != finder._path_mtime:
+            return None
+        file = os.open(origin, _FLAGS)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(file)
+        return (status, _read(file)) if stat.S_ISREG(status.st_mode) else None
+    except OSError:
+        return None
+    finally:
+        os.close(file)

@@ -1,0 +1,171 @@
+"""The quick way to a source file: the spec that the finders would give, and the bytes in the same look; or no answer."""
+
+import importlib
+import importlib.util
+import os
+import struct
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES, FileFinder, PathFinder, SourceFileLoader
+from pathlib import Path
+
+import pytest
+
+from modreg import _quick
+
+FIELDS = ["name", "origin", "cached", "has_location", "parent", "submodule_search_locations", "loader_state"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of odd files whose finder has listed it."""
+    path = str(tmp_path)
+    (tmp_path / "plain.py").write_text("x = 1\n")
+    (tmp_path / "long.py").write_text("x = 1\n" * 50_000)
+    (tmp_path / "empty.py").write_text("")
+    (tmp_path / "extension.py").write_text("")
+    (tmp_path / f"extension{EXTENSION_SUFFIXES[0]}").write_bytes(b"")
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").write_text("")
+    (tmp_path / "package.py").write_text("")
+    (tmp_path / "portion").mkdir()
+    (tmp_path / "portion.py").write_text("")
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "sourceless.pyc").write_bytes(b"")
+    (tmp_path / "linked.py").symlink_to(tmp_path / "plain.py")
+    (tmp_path / "dangling.py").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "sys.py").write_text("")
+    PathFinder.find_spec("anything", [path])
+    yield path
+    sys.path_importer_cache.pop(path)
+
+
+def find(name, folder):
+    return _quick.find(name, folder, f"{folder}/{name.rpartition('.')[2]}.py")
+
+
+@pytest.mark.parametrize("name", ["plain", "long", "empty", "linked", "shop.plain"])
+def test_an_ordinary_module_is_found_as_ever(folder, name):
+    """
+    The spec equals the one of `PathFinder`, and its loader answers for the bytes as for the file.
+    """
+    spec, usual = find(name, folder), PathFinder.find_spec(name, [folder])
+
+    look = _quick.look_of(spec.loader)
+
+    assert [getattr(spec, field) for field in FIELDS] == [getattr(usual, field) for field in FIELDS]
+    assert (type(spec), type(spec.loader)) == (type(usual), type(usual.loader))
+    assert look.data == usual.loader.get_data(usual.origin)
+    assert spec.loader.path_stats(spec.origin) == usual.loader.path_stats(usual.origin)
+    assert vars(spec) == {**vars(usual), "loader": spec.loader}
+    assert vars(spec.loader) == vars(usual.loader)
+
+
+@pytest.mark.parametrize(
+    "name", ["extension", "package", "portion", "folder", "sourceless", "dangling", "pipe", "sys", "nothing", "plain.py"]
+)
+def test_where_there_is_doubt_there_is_no_answer(folder, name):
+    """
+    What might be anything but one source file is left to the finders, and nothing waits for a pipe.
+    """
+    assert find(name, folder) is None
+
+
+def test_an_outdated_listing_is_no_answer(folder, tmp_path):
+    """
+    Once the folder has changed the finder has to list it anew.
+    """
+    os.utime(tmp_path, (1, 1))
+
+    assert find("plain", folder) is None
+    assert PathFinder.find_spec("plain", [folder]) is not None
+    assert find("plain", folder) is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (PathFinder, "find_spec"),
+        (FileFinder, "find_spec"),
+        (SourceFileLoader, "path_stats"),
+        (SourceFileLoader, "get_code"),
+        (SourceFileLoader, "exec_module"),
+    ],
+)
+def test_a_replaced_method_is_asked(folder, monkeypatch, kind, name):
+    """
+    Where somebody has put a function of theirs into a finder or a loader, the quick way stands back.
+    """
+    monkeypatch.setattr(kind, name, lambda *_: None)
+
+    assert find("plain", folder) is None
+
+
+def test_other_loaders_are_asked(folder):
+    """
+    A finder of a path hook with loaders of its own is left to give its own.
+    """
+    own = FileFinder(folder, (type("Loader", (SourceFileLoader,), {}), [".py"]))
+    own.find_spec("anything")
+    sys.path_importer_cache[folder] = own
+
+    assert find("plain", folder) is None
+
+
+def test_without_byte_code_there_is_no_answer(folder, monkeypatch):
+    """
+    A loader that looks for no byte-code would not ask for times, and what answers would stay on it.
+    """
+    monkeypatch.setattr(sys.implementation, "cache_tag", None)
+
+    assert find("plain", folder) is None
+
+
+def test_the_loader_is_as_ever_when_the_module_runs(project, registry):
+    """
+    While it is executed and afterwards, a module's loader has nothing on it, and the version has the text that ran.
+    """
+    project.load("shop.__init__", "")
+    text = "seen = [type(__spec__.loader), *vars(__spec__.loader)]\n"
+
+    module = project.load("shop.tax", text)
+    usual = importlib.util.find_spec("shop.tax").loader
+
+    assert module.seen == [SourceFileLoader, "name", "path"]
+    assert vars(module.__loader__) == vars(usual)
+    assert registry._history.current("shop.tax").source.data == text.encode()
+
+
+@pytest.mark.parametrize("is_warm", [False, True])
+def test_byte_code_is_written_and_used_as_ever(project, registry, monkeypatch, is_warm):
+    """
+    Byte-code is written with the time and the size of the source, and taken where both are the same.
+    """
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    project.load("shop.__init__", "")
+    file = project.write("shop/tax.py", "RATE = 1\n")
+    project.load("shop.tax")
+    cached = importlib.util.cache_from_source(str(file))
+    header = struct.unpack("<4sLLL", Path(cached).read_bytes()[:16])
+    before = os.stat(file)
+    if is_warm:
+        del sys.modules["shop.tax"]
+        file.write_text("RATE = 2\n")
+        os.utime(file, (before.st_atime, before.st_mtime))
+
+    module = project.load("shop.tax")
+
+    assert header == (importlib.util.MAGIC_NUMBER, 0, int(before.st_mtime), before.st_size)
+    assert module.RATE == 1
+
+
+def test_a_module_out_of_scope_is_not_read(project, registry, monkeypatch):
+    """
+    Only sources in scope are read.
+    """
+    registry.install(roots=["shop"])
+    monkeypatch.setattr(_quick, "_look", lambda *_: pytest.fail("read"))
+
+    project.load("other.__init__", "")
+
+    assert project.load("other.part", "X = 1\n").X == 1
