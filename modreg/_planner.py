@@ -91,6 +91,34 @@ class Draft:
         return (*gone, *(part.step for part in self.parts))
 
 
+@attrs.define(eq=False)
+class _Row:
+    """
+    The edges of one version, and all that they depend on.
+
+    Attributes:
+        bases: The modules that its statements name.
+        pairs: What its from-imports take, each a module and a name, which may be a submodule.
+        situation: Which of the bases were loaded, and which of the pairs were submodules, when the edges were made.
+    """
+
+    record: Record
+    bases: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
+    situation: tuple[bool, ...] | None = None
+    edges: dict[str, Edge] = attrs.field(factory=dict)
+
+    @classmethod
+    def of(cls, record: Record) -> _Row:
+        imports = [(base, each) for each in record.read() if (base := record.resolved(each))]
+        bases = {name for base, _ in imports for name in (base, base.partition(".")[0])}
+        pairs = {(base, name) for base, each in imports for name in each.names}
+        return cls(record, tuple(sorted(bases)), tuple(sorted(pairs)))
+
+    def situation_now(self) -> tuple[bool, ...]:
+        return (*map(sys.modules.__contains__, self.bases), *(_is_submodule(*pair) for pair in self.pairs))
+
+
 @attrs.frozen(eq=False)
 class Planner:
     """Makes drafts from the history, the scope and the files."""
@@ -103,6 +131,8 @@ class Planner:
     _strangers: dict[str, int] = attrs.field(factory=dict)
     _folders: Folders = attrs.field(factory=Folders)
     _roll: Roll = attrs.field(factory=Roll)
+    # The edges of current versions: to work them out takes longer than to see whether they still hold.
+    _rows: dict[str, _Row] = attrs.field(factory=dict)
 
     # The calls
 
@@ -169,7 +199,7 @@ class Planner:
             self._strangers.clear()
             for name, records in list(self.history.records.items()):
                 if records[-1].source is None and name in sys.modules and any(is_under(name, root) for root in roots):
-                    records[-1].source = _read_quietly(_spec(name), records[-1].origin)
+                    records[-1].source, records[-1].imports = _read_quietly(_spec(name), records[-1].origin), None
 
     def tracked(self) -> tuple[str, ...]:
         """Every module in scope that is loaded, in the order in which they were first imported."""
@@ -244,9 +274,23 @@ class Planner:
         for name in self.tracked():
             record = self.history.current(name)
             part = (parts or {}).get(name)
-            imports = _imports(part) if part is not None else record.read()
-            found[name] = _strongest(self.edges(name, imports, record.package))
+            if part is not None:
+                found[name] = _strongest(self.edges(name, _imports(part), record.package))
+            else:
+                found[name] = self._known_edges(record)
         return found
+
+    def _known_edges(self, record: Record) -> dict[str, Edge]:
+        """The edges of a current version; worked out again only where what they depend on is other than it was."""
+        row = self._rows.get(record.name)
+        if row is None or row.record is not record:
+            row = _Row.of(record)
+            self._rows[record.name] = row
+        situation = row.situation_now()
+        if row.situation != situation:
+            row.edges = _strongest(self.edges(record.name, record.read(), record.package))
+            row.situation = situation
+        return row.edges
 
     # Drafting
 
@@ -565,8 +609,10 @@ def _edges_of(name: str, each: Import, base: str) -> Iterator[Edge]:
 def _is_submodule(package: str, name: str) -> bool:
     """Whether ``from package import name`` takes a loaded submodule."""
     module = sys.modules.get(f"{package}.{name}")
+    if module is None:
+        return False
     namespace = namespace_of(sys.modules.get(package))
-    return module is not None and (namespace is None or namespace.get(name, module) is module)
+    return namespace is None or namespace.get(name, module) is module
 
 
 def _strongest(edges: Iterable[Edge]) -> dict[str, Edge]:

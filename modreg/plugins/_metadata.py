@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import tomllib
 from collections.abc import Iterable
 from typing import Any, Final
@@ -20,7 +21,7 @@ class MetadataError(ValueError):
     """What a plugin says about itself cannot be understood; the message is for people."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Metadata:
     """
     What a plugin declares.
@@ -37,7 +38,7 @@ class Metadata:
     restart: str = ""
     main: str = ""
 
-    @property
+    @functools.cached_property
     def names(self) -> frozenset[str]:
         """The canonical names of what it requires."""
         return frozenset(canonicalize_name(each.name) for each in self.requires)

@@ -78,6 +78,7 @@ class Turnover:
         caller: Makes the calls.
         look: Says what a plugin is about to become.
         prove: Called with each plugin after its set-up; what it raises fails it.
+        is_asking: Whether the rules have still to be asked about the plugins that turn out to be concerned.
 
     Attributes:
         steps: What the transaction does.
@@ -93,6 +94,7 @@ class Turnover:
     caller: Caller
     look: Callable[[Unit], Look]
     prove: Callable[[Unit], object]
+    is_asking: bool = attrs.field(kw_only=True, default=False)
     steps: tuple[Step, ...] = ()
     units: tuple[Unit, ...] = ()
     looks: dict[str, Look] = attrs.field(factory=dict)
@@ -113,9 +115,8 @@ class Turnover:
         self.units = self.rules.concerned(step.module for step in steps)
         self.looks = {unit.name: self.look(unit) for unit in self.units}
         pairs = tuple((unit, self.looks[unit.name]) for unit in self.units)
-        for unit, look in pairs:
-            if look is not unit.look:
-                self.rules.admit(unit, look, pairs)
+        for unit, look in pairs if self.is_asking else ():
+            self.rules.admit(unit, look, pairs)
         self.rules.starting(*pairs)
         for unit in reversed(self.units):
             self._tear_down(unit)

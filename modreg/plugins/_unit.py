@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any, Final
 
 import attrs
+from packaging.utils import canonicalize_name
 
 from modreg.plugins._calls import Caller
 from modreg.plugins._effects import Effects
@@ -101,6 +102,10 @@ class Unit:
     saved: object = NOTHING
     probation: Probation | None = None
     good: int = 0
+    key: str = attrs.field(init=False)  # the name as requirements compare it
+
+    def __attrs_post_init__(self) -> None:
+        self.key = canonicalize_name(self.name)
 
     @property
     def is_loaded(self) -> bool:

@@ -304,8 +304,9 @@ class Works:
 
     def concerned(self, modules: Iterable[str]) -> tuple[Unit, ...]:
         """The loaded plugins that have one of the modules, each after those that it requires."""
-        loaded = [unit for unit in self.units.values() if unit.is_loaded]
-        names = {unit.name: unit.metadata for module in modules for unit in loaded if unit.has(module)}
+        roots = {unit.root: unit for unit in self.units.values() if unit.is_loaded}
+        found = [roots[root] for module in modules for root in _upwards(module) if root in roots]
+        names = {unit.name: unit.metadata for unit in found}
         return tuple(self.units[name] for name in _requirements.sorted_by_need(names, names))
 
     def protect(self, modules: Iterable[str]) -> None:
@@ -362,14 +363,17 @@ class Works:
     def _lacks(self, unit: Unit, look: Look, others: tuple[tuple[Unit, Look], ...]) -> tuple[str, ...]:
         """What requirements stand against it, with what changes in the same transaction counted as changed."""
         coming = {each.name: new.metadata for each, new in others}
-        there = {
-            each.name: coming.get(each.name, each.metadata)
-            for each in self.units.values()
-            if each is not unit and each.state in (State.RUNNING, State.BROKEN)
-        }
+        key, names = canonicalize_name(unit.name), look.metadata.names
         world: dict[str, Version | None] = {canonicalize_name(self.name): self.version}
-        world.update((canonicalize_name(name), each.version) for name, each in there.items())
-        return _requirements.problems(unit.name, look.metadata, world, there)
+        users: dict[str, Metadata] = {}
+        for each in self.units.values():
+            if each is not unit and each.state in (State.RUNNING, State.BROKEN):
+                declared = coming.get(each.name) or each.metadata
+                if key in declared.names:
+                    users[each.name] = declared
+                if each.key in names:
+                    world[each.key] = declared.version
+        return _requirements.problems(unit.name, look.metadata, world, users)
 
     def _ask(self, unit: Unit, action: Action, look: Look | None = None) -> None:
         """Ask the host's own rule."""
@@ -633,7 +637,7 @@ class Works:
             version = back.setdefault(each.name, each.at(target.revision) or each.versions[-1])
             return each.looks[version.number]
 
-        turnover = Turnover(self, action.caller, look_at, lambda _: None)
+        turnover = Turnover(self, action.caller, look_at, lambda _: None, is_asking=True)
 
         def go() -> None:
             self.registry.rollback(unit.root, revision=target.revision, within=turnover)
@@ -792,6 +796,13 @@ class CheckError(Exception):
 def _prove(unit: Unit, action: Action, check: Check | None) -> None:
     if check is not None and not action.caller.call(check, unit.target):
         raise CheckError("the check was not passed")
+
+
+def _upwards(module: str) -> Iterable[str]:
+    """A module's name, and those of all that it is below."""
+    while module:
+        yield module
+        module = module.rpartition(".")[0]
 
 
 def _known(unit: Unit) -> Look:
