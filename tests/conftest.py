@@ -9,9 +9,13 @@ import sys
 import textwrap
 
 import pytest
+from packaging.requirements import Requirement
 
 import modreg
 from modreg import Registry
+
+# Some of packaging is imported when it is first needed (3.15), and what a test imports leaves with it: here it stays.
+Requirement("modreg>=0; python_version > '3'").marker.evaluate()
 
 
 class Project:
