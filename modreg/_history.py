@@ -84,6 +84,11 @@ class Record:
         )
 
     @property
+    def text(self) -> Source | None:
+        """The source, unless byte-code ran whose text nobody has seen."""
+        return None if self.source is None or self.source.hash == _source.UNKNOWN else self.source
+
+    @property
     def version(self) -> ModuleVersion:
         """The version as a value; what has to be read out of the source is read now."""
         self.read()
@@ -91,7 +96,7 @@ class Record:
             name=self.name,
             number=self.number,
             revision=self.revision,
-            source_hash=self.source.hash if self.source else None,
+            source_hash=self.text.hash if self.text else None,
             origin=self.origin,
             cause=self.cause,
             distribution_version=_parsed(self.declared),

@@ -403,12 +403,21 @@ class Planner:
         source = _source.read(known.path)
         self._roll.forget_files()
         if source.hash == known.hash:
+            if known.signature is None and self._was_misled(record, source):
+                return "it ran from byte-code of an earlier edit"
             record.source = source
             record.is_settled = _is_settled(source)
         elif source.hash not in record.declined:
             return "its source changed"
         return ""
 
+    def _was_misled(self, record: Record, source: Source) -> bool:
+        """Whether the import of a version ran byte-code of another text; its record then says so."""
+        began = record.created - record.seconds
+        code = _source.misleading_code(source, began) if record.cause is Cause.IMPORT else None
+        if code is not None:
+            record.source, record.body, record.imports = _source.unknown(source.path), Body.of_code(code), None
+        return code is not None
 
     def _find(self, name: str, record: Record) -> ModuleSpec:
         """The spec of a module, found anew by the finders."""

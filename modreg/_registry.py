@@ -33,6 +33,7 @@ from modreg.errors import (
     NotAModuleError,
     NotLoadedError,
     NotTrackedError,
+    RefusedError,
     UnknownVersionError,
 )
 
@@ -760,7 +761,10 @@ class Registry:
 
     def _source(self, name: str, number: int) -> Source | None:
         """What a version was executed from; nothing for none."""
-        return self._history.record(name, number).source if number else None
+        record = self._history.record(name, number) if number else None
+        if record is not None and record.source is not None and record.text is None:
+            raise RefusedError(name, f"version {number} ran from byte-code whose text nobody has seen")
+        return record.source if record is not None else None
 
     def _rollback(self, chain: tuple[Commit, ...], revision: int, within: Participant | None) -> Work | None:
         """What takes commits back: by their journals, or where one is let go of by executing the sources."""
@@ -791,7 +795,7 @@ class Registry:
         return Side(
             number=number,
             manifest=self._manifest(record),
-            source=record.source,
+            source=record.text,
             bound=body.bound if body is not None else None,
         )
 

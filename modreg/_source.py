@@ -9,14 +9,18 @@ import inspect
 import io
 import marshal
 import os
+import struct
 from itertools import pairwise
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+UNKNOWN: Final = "unknown"
+"""Stands for the hash of a text that nobody has seen."""
 
 # How often a file that changes while it is read is read again.
 _ATTEMPTS = 5
@@ -147,6 +151,47 @@ def _signature(status: os.stat_result) -> Signature:
 def of_bytes(path: str, data: bytes, signature: Signature | None = None) -> Source:
     """Make the source that *data* is, with its hash."""
     return Source(path=path, data=data, hash=hashlib.sha256(data).hexdigest(), signature=signature)
+
+
+def unknown(path: str) -> Source:
+    """Stand for a text that nobody has seen, that of byte-code which was not made from the file beside it."""
+    return Source(path=path, data=b"", hash=UNKNOWN)
+
+
+def misleading_code(source: Source, before: float) -> CodeType | None:
+    """
+    Find the code that an import took for that of *source*, though it was made from another text.
+
+    Byte-code says of its source the time, in whole seconds, and the size. An edit that changes neither leaves
+    byte-code which the import system takes. It can only be so if the byte-code was written within two seconds
+    of the source, and before the import began.
+
+    Args:
+        source: What the file holds, with its signature.
+        before: When the import began, in seconds since the epoch.
+
+    Returns:
+        `None` where nothing of the kind happened, or nothing tells.
+
+    Source:
+        ``_validate_timestamp_pyc`` in CPython's ``importlib/_bootstrap_external.py``.
+    """
+    if source.signature is None:
+        return None
+    try:
+        cached = importlib.util.cache_from_source(source.path)
+        written = os.stat(cached).st_mtime_ns
+        if written - source.signature.mtime_ns > 2 * 10**9 or written > before * 10**9:
+            return None
+        with io.open_code(cached) as file:
+            data = file.read()
+    except (OSError, NotImplementedError):
+        return None
+    when, size = source.signature.mtime_ns // 10**9, source.signature.size
+    if data[:16] != struct.pack("<4sLLL", importlib.util.MAGIC_NUMBER, 0, when & 0xFFFFFFFF, size & 0xFFFFFFFF):
+        return None
+    code: CodeType = marshal.loads(data[16:])  # noqa: S302  # The import system has executed it.
+    return None if is_same_code(code, compile_source(source)) else code
 
 
 def decode(data: bytes) -> str:

@@ -3,14 +3,16 @@
 import importlib
 import importlib.util
 import os
+import py_compile
 import struct
 import sys
+import time
 from importlib.machinery import EXTENSION_SUFFIXES, FileFinder, PathFinder, SourceFileLoader
 from pathlib import Path
 
 import pytest
 
-from modreg import _quick
+from modreg import RefusedError, _quick
 
 FIELDS = ["name", "origin", "cached", "has_location", "parent", "submodule_search_locations", "loader_state"]
 
@@ -169,3 +171,57 @@ def test_a_module_out_of_scope_is_not_read(project, registry, monkeypatch):
     project.load("other.__init__", "")
 
     assert project.load("other.part", "X = 1\n").X == 1
+
+
+def mislead(project, name, old, new):
+    """Leave byte-code of *old* that passes for that of *new*: written at once, of the same size and second."""
+    file = project.write(f"{name}.py", old)
+    now = int(time.time())
+    os.utime(file, (now, now))
+    py_compile.compile(str(file))
+    file.write_text(new)
+    os.utime(file, (now, now))
+
+
+def test_an_import_of_misleading_byte_code_is_noticed(project, registry):
+    """
+    Where an import ran byte-code of an earlier edit of the same second, a refresh brings the edit, and says so.
+    """
+    mislead(project, "tax", "RATE = 1\nOLD = 1\n", "RATE = 2\nNEW = 2\n")
+    module = project.load("tax")
+    assert module.RATE == 1
+
+    done = registry.refresh()
+
+    assert (module.RATE, module.NEW) == (2, 2)
+    assert [step.reason for step in done.steps] == ["it ran from byte-code of an earlier edit"]
+    assert [version.source_hash is None for version in registry.history("tax")] == [True, False]
+    assert registry.diff("tax").text == ""
+    registry.rollback("tax")
+    assert module.RATE == 1
+
+
+def test_a_text_that_nobody_has_seen_is_not_executed_again(project, registry):
+    """
+    Once its snapshot is let go of, a version of which there was only byte-code cannot be brought back, and that is said.
+    """
+    registry.install(keep_snapshots=0)
+    mislead(project, "tax", "RATE = 1\n", "RATE = 2\n")
+    module = project.load("tax")
+    registry.refresh()
+
+    with pytest.raises(RefusedError, match="version 1 ran from byte-code whose text nobody has seen"):
+        registry.rollback("tax")
+
+    assert module.RATE == 2
+
+
+def test_byte_code_of_the_same_text_is_trusted(project, registry):
+    """
+    Byte-code that was written in the same second as its source, and is of it, is nothing to refresh for.
+    """
+    mislead(project, "tax", "RATE = 1\n", "RATE = 1\n")
+    project.load("tax")
+
+    assert not registry.refresh()
+    assert registry.current("tax").source_hash is not None
