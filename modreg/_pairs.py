@@ -210,12 +210,20 @@ def _moved(
     old: Mapping[str, object], new: Mapping[str, object], owner: str, found: dict[int, Pair]
 ) -> Iterator[tuple[object, object]]:
     """Definitions that are bound to other names than before."""
+    if not any(_is_left(value, owner, found) for name, value in new.items() if old.get(name) is not value):
+        return
     before = _by_label(old, owner, {id(p.old) for p in found.values()})
     after = _by_label(new, owner, set(found))
     for label, values in before.items():
         others = after.get(label, ())
         if len(values) == len(others) == 1:
             yield values[0], others[0]
+
+
+def _is_left(value: object, owner: str, found: Mapping[int, Pair]) -> bool:
+    """Whether a new object is a definition of the module's own that has no pair yet."""
+    label = _label(value)
+    return label is not None and label[1] == owner and id(value) not in found
 
 
 def _by_label(

@@ -88,6 +88,8 @@ def is_same(old: Any, new: Any) -> bool:  # any values
         return False
     if type(old) is tuple:
         return len(old) == len(new) and all(map(is_same, old, new))
+    if type(old) is str or type(old) is bytes or type(old) is int:
+        return bool(old == new)
     return type(old) in ATOMS and repr(old) == repr(new)  # repr tells 0.0 from -0.0, and finds NaN equal
 
 

@@ -201,9 +201,15 @@ def _spec_of(name: str) -> ModuleSpec | None:
 def _around(names: Iterable[str]) -> list[str]:
     """The names, the packages they are in, and the loaded modules below them."""
     found = dict.fromkeys(names)
-    below = tuple(f"{name}." for name in found)
+    below = tuple(f"{name}." for name in found if _is_package(name))
     for name in list(found):
         while name := name.rpartition(".")[0]:
             found[name] = None
-    found.update(dict.fromkeys(name for name in list(sys.modules) if name.startswith(below)))
+    if below:
+        found.update(dict.fromkeys(name for name in list(sys.modules) if name.startswith(below)))
     return list(found)
+
+
+def _is_package(name: str) -> bool:
+    spec = _spec_of(name)
+    return spec is None or spec.submodule_search_locations is not None

@@ -102,7 +102,7 @@ class Statement:
         return self._imports
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Body:
     """
     What executing a module executes.
@@ -126,6 +126,8 @@ class Body:
     imported: frozenset[str] = frozenset()
     has_annotations: bool = False
     broken: frozenset[str] = frozenset()
+    _bound: frozenset[str] | None = None
+    _imports: tuple[Import, ...] | None = None
 
     @classmethod
     def of_code(cls, code: CodeType) -> Body:
@@ -156,12 +158,16 @@ class Body:
     @property
     def bound(self) -> frozenset[str]:
         """Every name that the module can bind, as :func:`modreg._scan.bound_names`."""
-        return frozenset().union(*[each.bound for each in self.statements])
+        if self._bound is None:
+            self._bound = frozenset().union(*[each.bound for each in self.statements])
+        return self._bound
 
     @property
     def imports(self) -> tuple[Import, ...]:
         """The import statements, in the order of their lines."""
-        return tuple([found for each in self.statements for found in each.imports])
+        if self._imports is None:
+            self._imports = tuple([found for each in self.statements for found in each.imports])
+        return self._imports
 
     def string_constant(self, name: str) -> str | None:
         """As :func:`modreg._scan.string_constant`."""

@@ -42,7 +42,7 @@ from modreg._snapshot import Snapshot
 from modreg._source import Source
 from modreg._state import Statements, forget, keep, unchanged
 from modreg._successor import succeed
-from modreg._window import Window, held, replace
+from modreg._window import Window, held, is_held, replace
 from modreg.errors import ReloadError
 
 BOUND: Final = 10_000
@@ -675,6 +675,8 @@ class Execution(Work):
     def _replace(self, twins: Twins) -> Twins:
         """Point all else that the execution made to the kept objects; answer what stands for what."""
         self.twins.update(twins)
+        if not is_held(twins.pairs):
+            return twins
         done = replace(twins, self.window)
         self.findings.extend(_stuck(holder, self.executing[-1]) for holder in done.stuck)
         for each in held(twins.pairs):

@@ -87,6 +87,11 @@ def held(pairs: Iterable[Pair]) -> list[Pair]:
     return [p for key, p in wanted.items() if sys.getrefcount(p.new) - _OWN > seen[key]]
 
 
+def is_held(pairs: Iterable[Pair]) -> bool:
+    """Whether anything but its pair holds one of the new objects; if not there is nothing to search."""
+    return any(sys.getrefcount(p.new) - _OWN != 1 for p in pairs)
+
+
 def _seen(wanted: Collection[int]) -> dict[int, int]:
     """How many references to each object the collector shows, by identity."""
     counts = dict.fromkeys(wanted, 0)
