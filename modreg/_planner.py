@@ -268,17 +268,14 @@ class Planner:
                 continue
             yield from _edges_of(name, each, base)
 
-    def graph(self, parts: Mapping[str, Part] | None = None) -> dict[str, dict[str, Edge]]:
-        """For each tracked module its edges by dependency; for the parts of a plan by their new code."""
-        found: dict[str, dict[str, Edge]] = {}
-        for name in self.tracked():
-            record = self.history.current(name)
-            part = (parts or {}).get(name)
-            if part is not None:
-                found[name] = _strongest(self.edges(name, _imports(part), record.package))
-            else:
-                found[name] = self._known_edges(record)
-        return found
+    def graph(self) -> dict[str, dict[str, Edge]]:
+        """For each tracked module its edges by dependency."""
+        return {name: self._known_edges(self.history.current(name)) for name in self.tracked()}
+
+    def _graph_with(self, parts: Mapping[str, Part], graph: dict[str, dict[str, Edge]]) -> dict[str, dict[str, Edge]]:
+        """A graph in which the parts of a plan have the edges of their new code."""
+        new = {name: _strongest(self.edges(name, _imports(part), part.record.package)) for name, part in parts.items()}
+        return {name: new.get(name, edges) for name, edges in graph.items()}
 
     def _known_edges(self, record: Record) -> dict[str, Edge]:
         """The edges of a current version; worked out again only where what they depend on is other than it was."""
@@ -317,7 +314,7 @@ class Planner:
                 findings.append(_left_running(name))
             else:
                 parts[name] = self._dependent(name, why, is_limited=is_limited)
-        new = self.graph(parts)
+        new = self._graph_with(parts, old)
         return Draft(
             cause,
             parts=tuple(parts[name] for name in _ordered(new, self._by_start(parts))),

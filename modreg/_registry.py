@@ -386,8 +386,8 @@ class Registry:
             to: A version number, a :class:`ModuleVersion`, or a specifier such as ``"<2.0"``, which the newest
                 version whose source declared a fitting ``__version__`` answers to.  By default the version before.
             revision: Instead of *to*: what *module* and all below it were at this revision of the registry.
-                Where other modules of the same transactions have changed since, these keep their versions, and
-                the sources of that revision are executed.
+                What else came with the same transactions goes back, too; what others have become by
+                transactions of their own stays, and then the sources of that revision are executed.
             within: As for :meth:`reload`.
             timeout: As for :meth:`reload`.
 
@@ -749,12 +749,20 @@ class Registry:
         return {name: self._history.at(name, revision) for commit in reversed(chain) for name in _modules(commit)}
 
     def _back(self, root: str, revision: int, within: Participant | None) -> Work | None:
-        """What takes a module and all below it back to a revision, and leaves alone what others have done since."""
+        """
+        What takes a module and all below it back to a revision, and leaves alone what others have become since.
+
+        Its own transactions are those in which one of its sources came.  What else came with them goes back, too,
+        unless it came again with somebody else's.
+        """
         own = {name for name in list(self._history.records) if is_under(name, root)}
         chain = self._chain(tuple(own), revision)
-        if not any(own.isdisjoint(_modules(commit)) for commit in chain):
+        mine = [commit for commit in chain if not own.isdisjoint(_brought(commit))]
+        if len(mine) == len(chain):
             return self._rollback(chain, revision, within)
-        targets = {name: number for name, number in self._targets(chain, revision).items() if name in own}
+        theirs = {name for commit in chain if commit not in mine for name in _brought(commit)}
+        wanted = {name for commit in mine for name in _brought(commit)} - theirs
+        targets = {name: number for name, number in self._targets(chain, revision).items() if name in wanted}
         current = {name: self._history.current(name).source for name in targets}
         changed = {n: number for n, number in targets.items() if self._source(n, number) is not current[n]}
         return self._executed(changed, (), within) if changed else None
@@ -818,6 +826,11 @@ class Registry:
 def _modules(commit: Commit) -> tuple[str, ...]:
     """The modules that a commit made a version of or unloaded, in its order."""
     return tuple(commit.before)
+
+
+def _brought(commit: Commit) -> set[str]:
+    """The modules that a commit was about: not those that were executed for the sake of others."""
+    return {*(record.name for record in commit.records if record.cause is not Cause.DEPENDENT), *commit.unloaded}
 
 
 def _name(module: object) -> str:

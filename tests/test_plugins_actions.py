@@ -181,6 +181,19 @@ def test_host_can_refuse(make_bench, answer, said):
     assert bench.host.unload("weather", by="ann")
 
 
+def test_what_nobody_foresaw_does_not_escape(make_bench, caplog):
+    """
+    An exception in the host's own rule is an outcome too, with the traceback in the log.
+    """
+    bench = make_bench(allow=lambda request: 1 / 0)
+
+    outcome = bench.host.load("weather", bench.plugin("weather"))
+
+    assert outcome.kind is Kind.FAILED
+    assert "ZeroDivisionError" in outcome.problem
+    assert "Traceback" in caplog.text
+
+
 def test_every_action_leaves_a_line(bench, host, caplog):
     """
     Who, what, from, to, result; in the log too.

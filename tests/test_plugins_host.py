@@ -402,6 +402,31 @@ def test_folders_are_discovered(bench, host):
     assert [plugin.state for plugin in host.plugins()] == [State.KNOWN, State.KNOWN]
 
 
+def test_loading_again_from_the_same_place_changes_nothing(bench, host):
+    """
+    A load from where the plugin is already loaded is unchanged; from another place it is refused.
+    """
+    bench.load("weather")
+    here, there = bench.project.root / "plugins/weather.py", bench.plugin("other")
+
+    assert host.load("weather", here).kind is Kind.UNCHANGED
+    assert host.load("weather", there).kind is Kind.REFUSED
+
+
+def test_what_can_be_no_plugin_keeps_no_other_from_being_found(bench, host, caplog):
+    """
+    A file whose name is no plugin's is left out of a discovery, and told.
+    """
+    bench.plugin("one")
+    bench.write("two words.py", "")
+    bench.write("a_b.py", "")
+    bench.write("a-b.py", "")
+
+    assert host.discover(bench.project.root / "plugins") == ("a-b", "one")
+    assert "two words.py" in caplog.text
+    assert "a_b.py" in caplog.text
+
+
 def test_two_plugins_cannot_be_one_module(bench, host, project):
     """
     A module belongs to one plugin.

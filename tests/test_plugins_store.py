@@ -140,6 +140,34 @@ def test_file_is_replaced_as_a_whole(tmp_path, is_synced):
     assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
 
 
+class Full(MemoryStore):
+    """A store that can take nothing more."""
+
+    is_full = False
+
+    def write(self, text):
+        if self.is_full:
+            raise OSError("no space left")
+        super().write(text)
+
+
+def test_store_that_cannot_be_written_takes_no_plugin_down(make_bench):
+    """
+    The action goes on, and a note says that it could not be kept.
+    """
+    bench = make_bench(store=Full())
+    bench.load("weather")
+    bench.store.is_full = True
+    bench.plugin("weather", "2")
+
+    outcome = bench.host.reload("weather")
+
+    assert outcome.kind is Kind.RELOADED
+    assert "no space left" in outcome.explain()
+    bench.store.is_full = False
+    assert "no space" not in bench.host.unload("weather").explain()
+
+
 # Probation
 
 
@@ -199,6 +227,42 @@ def test_check_ends_a_probation_at_once(bench, host, answer):
 
     assert [each.kind for each in host.tick()] == [Kind.ROLLED_BACK]
     assert bench.offers == {"weather": "1"}
+
+
+def test_plugin_that_went_with_another_stays_on_probation(bench, host):
+    """
+    To be executed for another's sake proves nothing.
+    """
+    bench.load("geo", "1")
+    taking = "from acme_plugins.geo import WORD as GEO\nclass Route: word = GEO\n"
+    bench.load("route", "1", taking)
+    bench.plugin("route", "2", taking)
+    host.reload("route", confirm_within=30)
+    bench.plugin("geo", "2")
+
+    assert host.reload("geo").others == ("route",)
+
+    assert host.plugin("route").is_on_probation
+    bench.now += 30
+    assert [each.kind for each in host.tick()] == [Kind.ROLLED_BACK]
+    assert (bench.offers["route"], host["route"].Route.word) == ("1", "2")
+
+
+def test_return_that_fails_is_told(bench, host):
+    """
+    If the way back from a failed probation is barred, the outcome says both.
+    """
+    bench.load("geo", "1", "__version__ = '1.0'\n")
+    bench.plugin("geo", "2", "__version__ = '2.0'\n")
+    host.reload("geo", confirm_within=30)
+    bench.load("route", "1", "__requires__ = ['geo>=2']\n")
+    bench.now += 30
+
+    outcome = host.tick()[0]
+
+    assert outcome.kind is Kind.REFUSED
+    assert "route needs geo>=2" in outcome.problem
+    assert "did not pass" in outcome.problem
 
 
 def test_check_that_passes_confirms(bench, host):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -12,6 +13,9 @@ from typing import Any, TypeVar
 import attrs
 
 T = TypeVar("T")
+
+# What signal is made of, without the conversion of each answer, which takes ten times as long.
+_signal: Any = importlib.import_module("_signal")  # the stubs do not know it
 
 
 @attrs.define(eq=False)
@@ -281,12 +285,11 @@ _SIGNALS: list[Any] = []  # the numbers, read once: that takes longer than askin
 
 
 def _signals() -> dict[Any, Any]:  # handlers by number
-    signal: Any = sys.modules.get("signal")  # not imported for this
-    if signal is None:
+    if "signal" not in sys.modules:  # not imported for this
         return {}
     if not _SIGNALS:
-        _SIGNALS.extend(sorted(signal.valid_signals()))
-    return {number: signal.getsignal(number) for number in _SIGNALS}
+        _SIGNALS.extend(map(int, sorted(_signal.valid_signals())))
+    return {number: _signal.getsignal(number) for number in _SIGNALS}
 
 
 @attrs.define(eq=False)
@@ -304,9 +307,8 @@ class SignalEffect(Effect):
 
 
 def _changed_signals(before: dict[Any, Any], after: dict[Any, Any]) -> Iterator[SignalEffect]:  # as in _signals()
-    signal: Any = sys.modules.get("signal")
     for number, handler in after.items():
-        former = before.get(number, signal.SIG_DFL)
+        former = before.get(number, _signal.SIG_DFL)
         if handler is not former:
             name = f"handler of signal {int(number)}"
             made = SignalEffect("signal", name, module_of(handler), _nothing, _never, number, None, handler, former)
@@ -317,11 +319,11 @@ def _changed_signals(before: dict[Any, Any], after: dict[Any, Any]) -> Iterator[
 
 def _give_signal_back(number: Any, effect: SignalEffect) -> None:  # as above
     if _is_handled(number, effect):
-        sys.modules["signal"].signal(number, effect.before)
+        _signal.signal(number, effect.before)
 
 
 def _is_handled(number: Any, effect: SignalEffect) -> bool:  # as above
-    return bool(sys.modules["signal"].getsignal(number) is effect.handler)
+    return _signal.getsignal(number) is effect.handler
 
 
 def module_of(thing: Any) -> str:  # anything that runs

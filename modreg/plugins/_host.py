@@ -182,7 +182,7 @@ class Host:
             group: The group.  What was installed since the process started is found.
 
         Returns:
-            The names found, in order.
+            The names found, in order.  What can be no plugin is left out, with a warning in the log.
         """
         found: dict[str, Source] = {}
         if folder is not None:
@@ -192,10 +192,17 @@ class Host:
         if group is not None:
             importlib.invalidate_caches()
             found.update((entry.name, entry) for entry in entry_points(group=group))
-        for name, source in found.items():
-            if name not in self._works.units:
-                self.add(name, source)
-        return tuple(found)
+        known = self._works.units
+        return tuple(name for name, source in found.items() if name in known or self._is_added(name, source))
+
+    def _is_added(self, name: str, source: Source) -> bool:
+        """Make known what was found; what can be no plugin is told, and keeps no other from being found."""
+        try:
+            self.add(name, source)
+        except ValueError as error:
+            _LOG.warning("%s is left out: %s", source, error)
+            return False
+        return True
 
     def deny(self, name: str, what: str) -> None:
         """

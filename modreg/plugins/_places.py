@@ -58,6 +58,10 @@ class Look:
 class Place(Protocol):
     """Where a plugin's code is."""
 
+    @property
+    def where(self) -> str:
+        """What tells it from other places."""
+
     def look(self) -> Look:
         """
         Read the files, and run none of them.
@@ -87,6 +91,10 @@ class FilePlace:
 
     path: Path
 
+    @property
+    def where(self) -> str:
+        return str(self.path)
+
     def look(self) -> Look:
         return _looked(self.path.parent, [self.path], self.path)
 
@@ -102,6 +110,10 @@ class FolderPlace:
     """A folder: a package, or one whose ``plugin.toml`` names the file that stands for an ``__init__.py``."""
 
     path: Path
+
+    @property
+    def where(self) -> str:
+        return str(self.path)
 
     def look(self) -> Look:
         if not self.path.is_dir():
@@ -142,6 +154,10 @@ class ZipPlace:
     path: Path
     folder: Path
     _hash: str = ""
+
+    @property
+    def where(self) -> str:
+        return str(self.path)
 
     def look(self) -> Look:
         self._unpack()
@@ -190,6 +206,10 @@ class ModulePlace:
 
     name: str
     entry: EntryPoint | None = None
+
+    @property
+    def where(self) -> str:
+        return f"{self.name}:{self.entry.attr if self.entry is not None else ''}"
 
     def look(self) -> Look:
         main, files = self._files()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 import attrs
 
 FORMAT = 1
+_LOG = logging.getLogger("modreg.plugins")
 
 
 class Store(Protocol):
@@ -106,11 +108,13 @@ class Ledger:
     Attributes:
         crashed: The plugins that were being started when the last process ended.
         trouble: What is wrong with what the store held, or ``""``.
+        lapse: Why the last writing was in vain, or ``""``.
     """
 
     store: Store
     crashed: tuple[str, ...] = attrs.field(init=False, default=())
     trouble: str = attrs.field(init=False, default="")
+    lapse: str = attrs.field(init=False, default="")
     _plugins: dict[str, Memory] = attrs.field(init=False, factory=dict)
     # Each plugin's memory as JSON: two writings an action, of which one memory has changed.
     _texts: dict[str, str] = attrs.field(init=False, factory=dict)
@@ -152,7 +156,11 @@ class Ledger:
         for name in names:
             self._texts[name] = _text(self.of(name))
         plugins = ",\n".join(f"{json.dumps(name)}: {text}" for name, text in self._texts.items())
-        self.store.write(f'{{"format": {FORMAT}, "plugins": {{\n{plugins}\n}}}}\n')
+        try:
+            self.store.write(f'{{"format": {FORMAT}, "plugins": {{\n{plugins}\n}}}}\n')
+        except Exception as error:  # a full disk is no reason to take plugins down
+            self.lapse = f"what is known of the plugins could not be kept: {type(error).__name__}: {error}"
+            _LOG.warning("%s", self.lapse)
 
 
 def _memories(found: Any) -> dict[str, Memory]:  # whatever the text said

@@ -150,6 +150,12 @@ class Works:
             outcome = self.refused(refusal, plugin, action)
         except (PlaceError, MetadataError, SyntaxError) as error:
             outcome = self._unreadable(error, plugin, action)
+        except Exception as error:  # nothing escapes; it is told all the same, for it is nobody's but ours
+            _LOG.exception("%s of plugin %r", action.name, plugin)
+            outcome = self._unforeseen(error, plugin, action)
+        if self.ledger.lapse:
+            outcome = attrs.evolve(outcome, notes=(*outcome.notes, self.ledger.lapse))
+            self.ledger.lapse = ""
         self._note(action, outcome, before)
         self.tell(Event(plugin=plugin, action=action.name, moment="end", outcome=outcome))
         return outcome
@@ -214,6 +220,15 @@ class Works:
             error=error,
         )
 
+    def _unforeseen(self, error: Exception, plugin: str, action: Action) -> Outcome:
+        """The outcome of an action in which something went wrong that no rule knows."""
+        unit = self.units.get(plugin)
+        problem = f"{type(error).__name__}: {error}"
+        if unit is None:
+            return Outcome(kind=Kind.FAILED, action=action.name, plugin=plugin, problem=problem, error=error)
+        kind = Kind.KEPT_OLD if unit.state is State.RUNNING else Kind.FAILED
+        return self.outcome(kind, unit, action, problem=problem, error=error)
+
     def _failed(self, kind: Kind, unit: Unit, action: Action, error: BaseException, **more: Any) -> Outcome:  # as above
         """The outcome of an action in which something was raised."""
         shown = error.__cause__ if isinstance(error, ReloadError) and error.__cause__ is not None else error
@@ -247,6 +262,8 @@ class Works:
         unit = self._made(name, source)
         known = self.units.get(name)
         if known is not None and known.is_loaded:
+            if (known.root, known.place.where) == (unit.root, unit.place.where):
+                return
             raise ValueError(f"plugin {name!r} is loaded; unload it before it gets another place")
         for other in self.units.values():
             if other.name != name and (other.has(unit.root) or unit.has(other.root)):
@@ -420,8 +437,7 @@ class Works:
         return version
 
     def _settle(self, unit: Unit, confirm_within: float | None, check: Check | None) -> None:
-        """After a version came: it is good, or on probation; the mark goes, or stays as long as that lasts."""
-        assert unit.current is not None
+        """After a version came: it is good, or on probation."""
         unit.saved = NOTHING
         if confirm_within is not None:
             back = unit.good if unit.good and unit.versions[unit.good - 1].loading == unit.loading else 0
@@ -549,7 +565,9 @@ class Works:
             return [self._unchanged(unit, looks[unit.name], action) for unit in units]
         for unit in turnover.units:
             self._record(unit, turnover.looks[unit.name], action)
-            self._settle(unit, confirm_within if unit in units else None, check)
+            if unit in units or unit.probation is None:  # one that went with another has still to prove itself
+                self._settle(unit, confirm_within if unit in units else None, check)
+            unit.saved = NOTHING
         self._unmark(*turnover.units)
         return [self._turned(Kind.RELOADED, unit, units, action, turnover, done[0]) for unit in units]
 
@@ -649,7 +667,7 @@ class Works:
             return self.outcome(Kind.UNCHANGED, unit, action, problem=f"its modules are those of {target}")
         for each in turnover.units:
             self._record(each, turnover.looks[each.name], action, restores=back[each.name].number)
-            self._settle(each, None, None)
+            self._settle(each, None, None)  # what came back was good before
         self._unmark(*turnover.units)
         return self._turned(Kind.ROLLED_BACK, unit, (unit,), action, turnover, None)
 
@@ -781,12 +799,16 @@ class Works:
         assert version is not None
         unit.probation = None
         self.ledger.of(unit.name).quarantine[version.source_hash] = why
-        if probation.back:
-            made = self._back(unit, unit.versions[probation.back - 1], action)
-        else:
-            made = self.unload(unit, action, is_verified=False)
+        try:
+            if probation.back:
+                made = self._back(unit, unit.versions[probation.back - 1], action)
+            else:
+                made = self.unload(unit, action, is_verified=False)
+        except RefusalError as refusal:
+            made = self.refused(refusal, unit.name, action)
         self._unmark(unit)
-        return attrs.evolve(made, problem=f"{version} did not pass its probation: {why}")
+        after = "" if made else f"; and then: {made.problem}"
+        return attrs.evolve(made, problem=f"{version} did not pass its probation: {why}{after}")
 
 
 class CheckError(Exception):
