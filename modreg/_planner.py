@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import time
@@ -97,14 +98,14 @@ class _Row:
     The edges of one version, and all that they depend on.
 
     Attributes:
-        bases: The modules that its statements name.
         pairs: What its from-imports take, each a module and a name, which may be a submodule.
-        situation: Which of the bases were loaded, and which of the pairs were submodules, when the edges were made.
+        names: The modules that these pairs would be, and then all others that its statements name.
+        situation: Which of the names were loaded, and which of the pairs submodules, when the edges were made.
     """
 
     record: Record
-    bases: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...]
+    names: tuple[str, ...]
     situation: tuple[bool, ...] | None = None
     edges: dict[str, Edge] = attrs.field(factory=dict)
 
@@ -113,10 +114,14 @@ class _Row:
         imports = [(base, each) for each in record.read() if (base := record.resolved(each))]
         bases = {name for base, _ in imports for name in (base, base.partition(".")[0])}
         pairs = {(base, name) for base, each in imports for name in each.names}
-        return cls(record, tuple(sorted(bases)), tuple(sorted(pairs)))
+        ordered = tuple(sorted(pairs))
+        return cls(record, ordered, (*map(".".join, ordered), *sorted(bases)))
 
     def situation_now(self) -> tuple[bool, ...]:
-        return (*map(sys.modules.__contains__, self.bases), *(_is_submodule(*pair) for pair in self.pairs))
+        loaded = tuple(map(sys.modules.__contains__, self.names))
+        if True not in loaded[: len(self.pairs)]:
+            return loaded
+        return (*loaded, *(_is_submodule(*pair) for pair in itertools.compress(self.pairs, loaded)))
 
 
 @attrs.frozen(eq=False)
@@ -270,7 +275,8 @@ class Planner:
 
     def graph(self) -> dict[str, dict[str, Edge]]:
         """For each tracked module its edges by dependency."""
-        return {name: self._known_edges(self.history.current(name)) for name in self.tracked()}
+        records = self.history.records
+        return {name: self._known_edges(records[name][-1]) for name in self.tracked()}
 
     def _graph_with(self, parts: Mapping[str, Part], graph: dict[str, dict[str, Edge]]) -> dict[str, dict[str, Edge]]:
         """A graph in which the parts of a plan have the edges of their new code."""

@@ -307,6 +307,8 @@ class SignalEffect(Effect):
 
 
 def _changed_signals(before: dict[Any, Any], after: dict[Any, Any]) -> Iterator[SignalEffect]:  # as in _signals()
+    if before == after:  # as nearly always
+        return
     for number, handler in after.items():
         former = before.get(number, _signal.SIG_DFL)
         if handler is not former:

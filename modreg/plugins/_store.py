@@ -121,7 +121,7 @@ class Ledger:
 
     def __attrs_post_init__(self) -> None:
         self._plugins = self._read()
-        self._texts = {name: _text(each) for name, each in self._plugins.items()}
+        self._texts = {name: _text(name, each) for name, each in self._plugins.items()}
         crashed = [name for name, each in self._plugins.items() if each.starting]
         for name in crashed:
             memory = self._plugins[name]
@@ -154,8 +154,8 @@ class Ledger:
     def save(self, *names: str) -> None:
         """Keep what changed about some plugins."""
         for name in names:
-            self._texts[name] = _text(self.of(name))
-        plugins = ",\n".join(f"{json.dumps(name)}: {text}" for name, text in self._texts.items())
+            self._texts[name] = _text(name, self.of(name))
+        plugins = ",\n".join(self._texts.values())
         try:
             self.store.write(f'{{"format": {FORMAT}, "plugins": {{\n{plugins}\n}}}}\n')
         except Exception as error:  # a full disk is no reason to take plugins down
@@ -169,6 +169,6 @@ def _memories(found: Any) -> dict[str, Memory]:  # whatever the text said
     return {name: Memory(**each) for name, each in found["plugins"].items()}
 
 
-def _text(memory: Memory) -> str:
+def _text(name: str, memory: Memory) -> str:
     plain: dict[str, Any] = attrs.asdict(memory, recurse=False)  # texts, numbers and one dict of texts
-    return json.dumps(plain)
+    return f"{json.dumps(name)}: {json.dumps(plain)}"

@@ -193,6 +193,8 @@ class Turnover:
             self.units[0].executed.found += begun.found
 
     def _hand_over(self, unit: Unit, fresh: Effects) -> None:
+        if not fresh.found and not unit.executed.found:
+            return
         changed = {step.module for step in self.steps}
         is_whole = all(name in changed for name, _ in unit.modules())
         gone = unit.executed.of(lambda module: is_whole or module in changed)
