@@ -653,5 +653,7 @@ def namespace_of(module: object) -> dict[str, object] | None:
 def is_unloaded_lazy(module: object) -> bool:
     """Tell whether *module* was given by `importlib.util.LazyLoader` and has not been executed yet."""
     kind = type(module)
+    if kind is types.ModuleType:
+        return False
     # With another metaclass even reading the name could run code; the lazy class has none.
     return type(kind) is type and kind.__name__ == "_LazyModule" and kind.__module__ == "importlib.util"

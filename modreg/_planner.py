@@ -23,7 +23,7 @@ import attrs
 from modreg import _graph, _importer, _scan, _source
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, History, Record
-from modreg._importer import namespace_of
+from modreg._importer import is_unloaded_lazy, namespace_of
 from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step
 from modreg._roll import Roll
 from modreg._scan import Import
@@ -35,6 +35,7 @@ from modreg.errors import NotLoadedError, RefusedError, SourceError
 _NEVER: Final = -1
 """A number of changes to the scope that it never has."""
 
+_ASLEEP: Final = "it is to be loaded at its first use, and has not run yet; that will execute the source as it is then"
 _ALREADY_RUNNING: Final = "it is being executed at this very moment"
 
 
@@ -212,10 +213,11 @@ class Planner:
         tracked = self._roll.tracked((self.history.changes, self.scope.changes))
         if tracked is None:
             is_whole = self.adopt()
-            changes = self.history.changes, self.scope.changes if is_whole else _NEVER
             covers = self.scope.covers
             names = [n for n in list(sys.modules) if n in records and covers(n, records[n][-1].origin)]
-            tracked = self._roll.take(names, changes)
+            asleep = {n for n in names if is_unloaded_lazy(sys.modules.get(n))}  # once it was loaded, and now anew
+            changes = self.history.changes, self.scope.changes if is_whole and not asleep else _NEVER
+            tracked = self._roll.take([n for n in names if n not in asleep], changes)
         return tracked
 
     def adopt(self) -> bool:
@@ -225,7 +227,7 @@ class Planner:
         for name, module in list(sys.modules.items()):
             if name in records or self._strangers.get(name) == id(module):
                 continue
-            if _is_initializing(name):
+            if _is_initializing(name) or is_unloaded_lazy(module):
                 is_whole = False
                 continue
             spec = _spec(name)
@@ -242,7 +244,7 @@ class Planner:
         Raises:
             NotLoadedError: There is no such module.
         """
-        if name not in sys.modules or sys.modules[name] is None:
+        if sys.modules.get(name) is None or is_unloaded_lazy(sys.modules[name]):
             raise NotLoadedError(name)
         spec = _spec(name)
         origin = spec.origin if spec is not None else None
@@ -383,7 +385,8 @@ class Planner:
         """Raise if a module cannot be executed again at all."""
         if name not in sys.modules or sys.modules[name] is None:
             raise NotLoadedError(name)
-        reason = _refusal(name, _spec(name), name in self.history.records)
+        is_asleep = is_unloaded_lazy(sys.modules[name])
+        reason = _ASLEEP if is_asleep else _refusal(name, _spec(name), name in self.history.records)
         if reason:
             raise RefusedError(name, reason)
         self.scope.ask(name)

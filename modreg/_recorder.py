@@ -11,7 +11,7 @@ import attrs
 
 from modreg import _quick
 from modreg._history import Commit, History, Note, Record
-from modreg._importer import namespace_of
+from modreg._importer import is_unloaded_lazy, namespace_of
 from modreg._journal import Journal, Namespace
 from modreg._model import Cause
 from modreg._scope import Scope
@@ -77,7 +77,8 @@ class Recorder:
         return journal
 
     def finished(self, spec: ModuleSpec, module: object | None, token: Any) -> None:  # what started() gave
-        if module is None:
+        # A module that is to be loaded at its first use has not run: it is adopted once it has.
+        if module is None or is_unloaded_lazy(module):
             return
         data, begun, journal = token
         note = (

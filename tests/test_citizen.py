@@ -8,10 +8,11 @@ import sys
 import textwrap
 import weakref
 import zipapp
+from importlib.machinery import PathFinder
 
 import pytest
 
-from modreg import Cause
+from modreg import Cause, NotTrackedError, RefusedError
 
 
 @pytest.fixture
@@ -213,24 +214,77 @@ def ask_everything(registry, name):
     registry.dependents(name)
 
 
-def test_a_lazily_loaded_module_stays_asleep(project, registry):
-    """
-    No question wakes a module of `importlib.util.LazyLoader`, nor does a refresh of another.
-    """
-    project.write("asleep.py", "import sys\nsys.woken = True\n")
-    spec = importlib.util.find_spec("asleep")
+def load_lazily(name):
+    """Load a module as the documentation of `importlib.util.LazyLoader` says."""
+    spec = importlib.util.find_spec(name)
     spec.loader = importlib.util.LazyLoader(spec.loader)
-    module = sys.modules["asleep"] = importlib.util.module_from_spec(spec)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+class Lazy:
+    """A finder that makes imports of one name lazy."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def find_spec(self, name, path=None, target=None):
+        if name != self.name:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        spec.loader = importlib.util.LazyLoader(spec.loader)
+        return spec
+
+
+@pytest.mark.parametrize("way", ["by hand", "by a finder"])
+def test_a_lazily_loaded_module_stays_asleep(project, registry, monkeypatch, way):
+    """
+    No question wakes a module of `importlib.util.LazyLoader`, nor does a refresh; it has no version until it has run.
+    """
+    project.write("asleep.py", "import sys\nsys.woken = 1\n")
+    monkeypatch.setattr(sys, "woken", 0, raising=False)
+    if way == "by hand":
+        module = load_lazily("asleep")
+    else:
+        finder = Lazy("asleep")
+        sys.meta_path.insert(1, finder)
+        module = importlib.import_module("asleep")
+        sys.meta_path.remove(finder)
     # A second import statement for it would wake it, whoever is there: the interpreter asks for its spec.
     other = project.load("other", "X = 1\n")
     project.write("other.py", "X = 2\n")
+    project.write("asleep.py", "import sys\nsys.woken = 2\n")
 
-    ask_everything(registry, "asleep")
+    registry.plan()
+    registry.refresh()
+    for question in (registry.history, registry.dependents):
+        with pytest.raises(NotTrackedError):
+            question("asleep")
+    with pytest.raises(RefusedError, match="has not run yet"):
+        registry.reload("asleep")
 
     assert other.X == 2
-    assert not hasattr(sys, "woken")
-    assert type(module).__name__ == "_LazyModule"
+    assert (sys.woken, type(module).__name__) == (0, "_LazyModule")
+
+
+def test_a_lazily_loaded_module_is_refreshed_once_it_has_run(project, registry, monkeypatch):
+    """
+    Its first use executes the source as it is then, and from there on it is a module as any other.
+    """
+    project.write("asleep.py", "RATE = 1\n")
+    module = load_lazily("asleep")
+    registry.refresh()
+    project.write("asleep.py", "RATE = 2\n")
+    registry.refresh()
+    assert module.RATE == 2
+    registry.refresh()
+    project.write("asleep.py", "RATE = 3\n")
+
+    registry.refresh()
+
+    assert module.RATE == 3
+    assert [each.cause for each in registry.history("asleep")] == [Cause.ADOPTED, Cause.REFRESH]
 
 
 def test_a_modules_getattr_is_not_called(project, registry):
