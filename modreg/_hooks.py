@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import FunctionType, MappingProxyType
 
+from modreg._loop import on_the_loop
 from modreg._snapshot import Snapshot
 
 
@@ -11,7 +12,7 @@ def dispose(namespace: dict[str, object]) -> None:
     """Call the ``__dispose__()`` of a version that is about to go, if it has one; what it raises aborts."""
     hook = namespace.get("__dispose__")
     if type(hook) is FunctionType:
-        hook()
+        on_the_loop(hook)
 
 
 def migrate(namespace: dict[str, object], former: Snapshot) -> None:
@@ -24,4 +25,4 @@ def migrate(namespace: dict[str, object], former: Snapshot) -> None:
     """
     hook = namespace.get("__migrate__")
     if type(hook) is FunctionType:
-        hook(MappingProxyType(former.bindings))
+        on_the_loop(hook, MappingProxyType(former.bindings))

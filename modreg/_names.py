@@ -2,6 +2,7 @@
 
 from modreg._diff import Change, ChangeKind, Diff
 from modreg._events import Event, TransactionAborted, TransactionCommitted, VersionCommitted
+from modreg._guard import Gate, GuardedCall
 from modreg._holders import Holder, HolderKind
 from modreg._model import (
     Cause,
@@ -18,8 +19,10 @@ from modreg._model import (
 )
 from modreg._registry import DEFAULT as _DEFAULT
 from modreg._registry import Registry
+from modreg._requests import Request
 from modreg.errors import (
     BusyError,
+    InsideGuardError,
     ModregError,
     NestedTransactionError,
     NoEarlierVersionError,
@@ -41,6 +44,13 @@ refresh = _DEFAULT.refresh
 rollback = _DEFAULT.rollback
 unload = _DEFAULT.unload
 forget = _DEFAULT.forget
+guard = _DEFAULT.guard
+request_reload = _DEFAULT.request_reload
+request_refresh = _DEFAULT.request_refresh
+apply_requests = _DEFAULT.apply_requests
+areload = _DEFAULT.areload
+arefresh = _DEFAULT.arefresh
+arollback = _DEFAULT.arollback
 plan = _DEFAULT.plan
 history = _DEFAULT.history
 current = _DEFAULT.current
@@ -63,8 +73,11 @@ __all__ = [
     "EdgeKind",
     "Event",
     "Finding",
+    "Gate",
+    "GuardedCall",
     "Holder",
     "HolderKind",
+    "InsideGuardError",
     "ModregError",
     "ModuleVersion",
     "NestedTransactionError",
@@ -79,6 +92,7 @@ __all__ = [
     "Registry",
     "ReloadError",
     "RemovedError",
+    "Request",
     "SourceError",
     "Step",
     "Transaction",
@@ -86,11 +100,16 @@ __all__ = [
     "TransactionCommitted",
     "UnknownVersionError",
     "VersionCommitted",
+    "apply_requests",
+    "arefresh",
+    "areload",
+    "arollback",
     "current",
     "dependencies",
     "dependents",
     "diff",
     "forget",
+    "guard",
     "history",
     "holders",
     "include",
@@ -98,6 +117,8 @@ __all__ = [
     "plan",
     "refresh",
     "reload",
+    "request_refresh",
+    "request_reload",
     "rollback",
     "subscribe",
     "transactions",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,21 +13,24 @@ from typing import Any, Final, Literal, TypeVar
 
 import attrs
 
-from modreg import _diff, _graph, _holders, _importer
+from modreg import _diff, _graph, _holders, _importer, _loop
 from modreg._diff import Diff, Side
 from modreg._events import Subscriber, Subscribers, TransactionAborted, TransactionCommitted, VersionCommitted
+from modreg._guard import Gate, Gates
 from modreg._history import Commit, History, Record
 from modreg._holders import Holder
 from modreg._importer import Finder, namespace_of
 from modreg._model import Cause, Edge, ModuleVersion, Participant, Plan, Transaction
 from modreg._planner import Draft, Planner
 from modreg._recorder import Recorder
+from modreg._requests import Request
 from modreg._scope import Scope, is_under
 from modreg._snapshot import Manifest, Snapshot
 from modreg._source import Source
 from modreg._transaction import Execution, Plain, Rollback, Work
 from modreg.errors import (
     BusyError,
+    InsideGuardError,
     ModregError,
     NestedTransactionError,
     NoEarlierVersionError,
@@ -49,6 +53,10 @@ class _Turn:
     _lock: Any = attrs.field(factory=_thread.RLock)  # guards `owner` and the open transaction
     owner: int | None = None
     work: Work | None = None
+    wanted: str = ""
+    timeout: float | None = None
+    # A fork copies the lock as it is, and in the child nobody gives it back.
+    _process: int = attrs.field(factory=os.getpid)
 
     @contextmanager
     def taken(self, wanted: str, timeout: float | None) -> Iterator[None]:
@@ -59,6 +67,8 @@ class _Turn:
             NestedTransactionError: This thread has it already.
             BusyError: It did not come within *timeout* seconds.
         """
+        if self._process != os.getpid():
+            self._process, self._lock = os.getpid(), _thread.RLock()
         if self._lock._is_owned() and self._is_nested():
             executing = self.work.executing if self.work is not None else ()
             raise NestedTransactionError(wanted, executing[-1] if executing else "")
@@ -66,7 +76,7 @@ class _Turn:
         try:
             if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
                 raise BusyError(timeout or 0.0, _thread_name(self.owner))
-            self.owner = _thread.get_ident()
+            self.owner, self.wanted, self.timeout = _thread.get_ident(), wanted, timeout
             yield
         finally:
             self._give_back()
@@ -121,6 +131,8 @@ class Registry:
         self._removed: Literal["keep", "drop"] = "keep"
         self._live = True
         self._state: Literal["reset", "keep"] = "reset"
+        self._requests: dict[str | None, Request] = {}
+        self._gates = Gates(Gate(self._requests, self._apply_at_rest))
 
     # Installation
 
@@ -453,6 +465,126 @@ class Registry:
 
         return Plan(cause=draft.cause, steps=draft.steps, findings=draft.findings, apply=apply)
 
+    # Threads and tasks
+
+    def guard(self, unit: Module | None = None) -> Gate:
+        """
+        Guard calls, so that none of them sees two versions.
+
+        What it answers is used as ``with modreg.guard():`` or ``async with modreg.guard():``, or as a decorator; it can
+        be kept and used again, by any number of threads and tasks at once.  A transaction waits until no guarded call
+        is inside; those that come meanwhile wait until it is over, and are let in before the next one.  Whoever is
+        inside may enter again.
+
+        Args:
+            unit: A module or package: the guard is for calls into it and all below it, and transactions that do
+                not concern these do not wait.  By default every transaction waits.
+
+        Raises:
+            NotAModuleError: *unit* is neither a module nor a name.
+
+        .. versionadded:: 0.1.0
+        """
+        return self._gates.everything if unit is None else self._gates.of(_name(unit))
+
+    def request_reload(self, module: Module) -> Request:
+        """
+        Ask for a reload at the next safe point, and return at once.
+
+        It takes no lock and runs no code of others, so that signal handlers, finalisers and guarded calls may ask.  A
+        safe point is where the last guarded call leaves, or a call of :meth:`apply_requests`.  The same
+        request again, before that, is the same :class:`Request`.
+
+        Raises:
+            NotAModuleError: *module* is neither a module nor a name.
+
+        .. versionadded:: 0.1.0
+        """
+        name = _name(module)
+        return self._requests.setdefault(name, Request(name))
+
+    def request_refresh(self) -> Request:
+        """
+        Ask for a refresh at the next safe point; as :meth:`request_reload`.
+
+        .. versionadded:: 0.1.0
+        """
+        return self._requests.setdefault(None, Request(None))
+
+    def apply_requests(self, *, timeout: float | None = None) -> tuple[Request, ...]:
+        """
+        Carry out what was asked for, in that order; each as a transaction of its own.
+
+        What one of them raises is the ``error`` of its request, and the others are carried out all the same.
+
+        Args:
+            timeout: As for :meth:`reload`; a request for which it is over stands.
+
+        Returns:
+            The requests that are done now.
+
+        .. versionadded:: 0.1.0
+        """
+        done = []
+        for key in list(self._requests):
+            request = self._requests.pop(key, None)  # whoever takes it out carries it out
+            if request is None:
+                continue
+            try:
+                request.finish(self._carried_out(request, timeout), None)
+            except (BusyError, NestedTransactionError, InsideGuardError):
+                self._requests.setdefault(key, request)
+                continue
+            except Exception as error:  # whatever it is, it belongs to who asked
+                request.finish(None, error)
+            done.append(request)
+        return tuple(done)
+
+    def _carried_out(self, request: Request, timeout: float | None) -> Transaction:
+        name = request.module
+        if name is None:
+            return self.refresh(timeout=timeout)
+        return self._transaction(f"reload({name!r})", timeout, lambda: self._planner.reload(_loaded_name(name)))
+
+    def _apply_at_rest(self) -> None:
+        self.apply_requests(timeout=0.0)
+
+    async def areload(self, module: Module, *, executor: Any = None, **how: Any) -> ModuleType:
+        """
+        As :meth:`reload`, in a thread of its own while the event loop runs on; the hooks are called on the loop.
+
+        Args:
+            module: A loaded module, or its absolute dotted name.
+            executor: A ``concurrent.futures`` executor; by default the loop's own.
+            how: The other arguments of :meth:`reload`.
+
+        Raises:
+            InsideGuardError: The task is inside a guarded call.
+            Exception: As :meth:`reload`.
+
+        .. versionadded:: 0.1.0
+        """
+        self._gates.refuse_task(f"areload({_name(module)!r})")
+        return await _loop.off_the_loop(lambda: self.reload(module, **how), executor)
+
+    async def arefresh(self, *, executor: Any = None, **how: Any) -> Transaction:
+        """
+        As :meth:`refresh`, in the manner of :meth:`areload`.
+
+        .. versionadded:: 0.1.0
+        """
+        self._gates.refuse_task("arefresh()")
+        return await _loop.off_the_loop(lambda: self.refresh(**how), executor)
+
+    async def arollback(self, module: Module, *, executor: Any = None, **how: Any) -> ModuleType | None:
+        """
+        As :meth:`rollback`, in the manner of :meth:`areload`.
+
+        .. versionadded:: 0.1.0
+        """
+        self._gates.refuse_task(f"arollback({_name(module)!r})")
+        return await _loop.off_the_loop(lambda: self.rollback(module, **how), executor)
+
     # Questions
 
     def history(self, module: Module) -> tuple[ModuleVersion, ...]:
@@ -678,9 +810,10 @@ class Registry:
 
     def _run(self, work: Work) -> Commit:
         """Run a transaction and tell of its end."""
-        self._turn.work = work
-        commit = self._told(work.run)
-        work.settle(commit)
+        with self._gates.closed(self._turn.wanted, work.names, self._turn.timeout):
+            self._turn.work = work
+            commit = self._told(work.run)
+            work.settle(commit)
         if self._subscribers:
             done = commit.transaction
             made = [VersionCommitted(version=version) for version in done.versions]

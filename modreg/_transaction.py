@@ -90,6 +90,11 @@ class Work:
     is_committed: bool = False
     is_over: bool = False
 
+    @property
+    def names(self) -> Iterable[str]:
+        """The modules that it concerns, as far as that is known beforehand."""
+        raise NotImplementedError
+
     def run(self) -> Commit:
         """
         Do it, and commit; whatever is raised on the way, undo it.
@@ -369,6 +374,10 @@ class Execution(Work):
     @property
     def planned(self) -> tuple[Step, ...]:
         return self.draft.steps
+
+    @property
+    def names(self) -> Iterable[str]:
+        return (*self.parts, *self.draft.unload)
 
     def do(self) -> None:
         self._keep()
@@ -751,6 +760,10 @@ class Plain(Work):
     module: ModuleType = attrs.field(kw_only=True)
     record: Record = attrs.field(kw_only=True)
 
+    @property
+    def names(self) -> Iterable[str]:
+        return (self.record.name,)
+
     def run(self) -> Commit:
         self.note(self.record.name, self.record.number)
         self.journal.keep(Namespace(namespace_of(self.module) or {}))
@@ -793,6 +806,10 @@ class Rollback(Work):
     @property
     def planned(self) -> tuple[Step, ...]:
         return tuple(map(_step_back, self.targets, self.targets.values()))
+
+    @property
+    def names(self) -> Iterable[str]:
+        return self.targets
 
     def do(self) -> None:
         self.patched.update(*(commit.patched for commit in self.chain))

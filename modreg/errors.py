@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "BusyError",
+    "InsideGuardError",
     "ModregError",
     "NestedTransactionError",
     "NoEarlierVersionError",
@@ -149,22 +150,45 @@ class RemovedError(ModregError, RuntimeError):
 
 class BusyError(ModregError, TimeoutError):
     """
-    Another transaction was still open after *seconds*.
+    Another transaction was still open after *seconds*, or guarded calls were still inside.
 
     Attributes:
         seconds: How long the call waited.
-        holder: Name of the thread that has the transaction open.
+        holder: Name of the thread that has the transaction open, or of all that are inside.
+        inside: A :class:`GuardedCall` for each of these.
     """
 
-    def __init__(self, seconds: float, holder: str) -> None:
-        super().__init__(seconds, holder)
+    def __init__(self, seconds: float, holder: str, inside: tuple[object, ...] = ()) -> None:
+        super().__init__(seconds, holder, inside)
         self.seconds = seconds
         self.holder = holder
+        self.inside = inside
+
+    def __str__(self) -> str:
+        wanted = f"the transaction that thread {self.holder!r} has open"
+        if self.inside:
+            wanted = f"guarded calls to leave ({'; '.join(map(str, self.inside))})"
+        return f"waited {self.seconds:g} s for {wanted}; nothing was changed; try again later or with a longer timeout"
+
+
+class InsideGuardError(ModregError, RuntimeError):
+    """
+    A transaction was asked for inside a guarded call, which it would wait for.
+
+    Attributes:
+        wanted: What was asked for, as ``reload('tax')``.
+        inside: The thread or task that is inside.
+    """
+
+    def __init__(self, wanted: str, inside: str) -> None:
+        super().__init__(wanted, inside)
+        self.wanted = wanted
+        self.inside = inside
 
     def __str__(self) -> str:
         return (
-            f"waited {self.seconds:g} s for the transaction that thread {self.holder!r} has open; "
-            "nothing was changed; try again later or with a longer timeout"
+            f"{self.wanted} would wait for {self.inside}, which is inside a guarded call and cannot leave meanwhile; "
+            "nothing was changed; use request_reload(), or ask when the call is over"
         )
 
 
