@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python
 # Makes the virtual environment if it is missing or outdated, else returns at once.
 SETUP := @sh .ci/venv "$(PYTHON)" "$(VENV)"
 
-.PHONY: help test demo hosts bench lint types clean
+.PHONY: help test demo hosts homeassistant bench lint types clean
 .NOTPARALLEL:
 
 help:  ## say what there is to make
@@ -25,7 +25,11 @@ demo:  ## upgrade a real package in a running program, refuse a broken upgrade, 
 
 hosts:  ## try plugins on real hosts: discord.py and Limnoria, alone and with modreg
 	$(SETUP) hosts
-	@$(RUN) -m pytest hosts -W default $(ARGS)
+	@$(RUN) -m pytest hosts/test_discord.py hosts/test_limnoria.py -W default $(ARGS)
+
+homeassistant:  ## the same with Home Assistant, which takes minutes to install
+	@sh .ci/venv "$(PYTHON)" .venv-homeassistant homeassistant
+	@.venv-homeassistant/bin/python -m pytest hosts/test_homeassistant.py -W default $(ARGS)
 
 bench:  ## measure
 	$(SETUP)
