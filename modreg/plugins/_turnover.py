@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from typing import Final, Protocol
+from typing import Protocol
 
 import attrs
 
@@ -218,7 +218,4 @@ class Turnover:
 
 def _changed(steps: Iterable[Step]) -> tuple[str, ...]:
     """The modules that come to hold something else: not those in which only positions move."""
-    return tuple(step.module for step in steps if step.decision in _CHANGES)
-
-
-_CHANGES: Final = frozenset({Decision.EXECUTE, Decision.UNLOAD, Decision.RESTORE})
+    return tuple(step.module for step in steps if step.decision.value != "patch")
