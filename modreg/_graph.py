@@ -25,12 +25,12 @@ def reverse(graph: Graph) -> dict[str, tuple[str, ...]]:
     return {name: tuple(names) for name, names in dependents.items()}
 
 
-def reachable(graph: Graph, seeds: Iterable[str]) -> frozenset[str]:
-    """Collect *seeds* and all that they depend on, directly or not."""
-    seen = set(seeds)
+def reachable(graph: Graph, seeds: Iterable[str], known: Collection[str] = ()) -> frozenset[str]:
+    """Collect *seeds* and all that they depend on, directly or not, without what is *known* and what lies behind it."""
+    seen = set(seeds).difference(known)
     waiting = list(seen)
     while waiting:
-        fresh = set(graph.get(waiting.pop(), ())) - seen
+        fresh = set(graph.get(waiting.pop(), ())).difference(seen, known)
         seen |= fresh
         waiting.extend(fresh)
     return frozenset(seen)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import FunctionType, MappingProxyType
 
 from modreg._loop import on_the_loop
 from modreg._snapshot import Snapshot
+
+
+def has_dispose(namespace: Mapping[str, object]) -> bool:
+    """Whether a version wants to be told before it goes."""
+    return type(namespace.get("__dispose__")) is FunctionType
 
 
 def dispose(namespace: dict[str, object]) -> None:

@@ -67,11 +67,15 @@ class Decision(enum.Enum):
 
     Attributes:
         EXECUTE: Its source is executed in its retained namespace.
+        PATCH: Only comments, layout or positions changed: its functions learn their new lines.
+        REBIND: Names that it imported from others get the objects that these have now.
         UNLOAD: It leaves `sys.modules` and its package.
         RESTORE: A rollback puts an earlier version back without executing anything.
     """
 
     EXECUTE = "execute"
+    PATCH = "patch"
+    REBIND = "rebind"
     UNLOAD = "unload"
     RESTORE = "restore"
 

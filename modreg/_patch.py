@@ -6,7 +6,7 @@ import _abc  # type: ignore[import-not-found]  # CPython's own, which no stub de
 import enum
 import functools
 from collections.abc import Iterable, Mapping
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodType
 from typing import Any, Final
 
 import attrs
@@ -93,6 +93,39 @@ def is_same(old: Any, new: Any) -> bool:  # any values
     return type(old) in ATOMS and repr(old) == repr(new)  # repr tells 0.0 from -0.0, and finds NaN equal
 
 
+def is_alike(old: Any, new: Any, twins: Twins | None = None, depth: int = 6) -> bool:  # any values
+    """
+    Whether a value that an execution made anew says just what the old one says.
+
+    Plain containers are compared by what is in them, in its order, down to a depth; for *twins* stand those who
+    are kept.
+    """
+    if (twins is not None and twins.kept(new) is old) or is_same(old, new):
+        return True
+    kind = type(old)
+    if kind is not type(new) or kind not in _COMPARED or not depth:
+        return False
+    if kind is functools.partial:
+        old, new = ((x.func, x.args, x.keywords, x.__dict__) for x in (old, new))
+    elif kind is MethodType:
+        old, new = ((x.__func__, x.__self__) for x in (old, new))
+    if len(old) != len(new):
+        return False
+    if kind is dict:
+        old, new = (tuple(x.copy().items()) for x in (old, new))
+    elif kind in (set, frozenset):
+        old, new = (sorted(x, key=_sorting) for x in (old, new))
+    return all(is_alike(one, other, twins, depth - 1) for one, other in zip(old, new, strict=True))
+
+
+_COMPARED: Final = frozenset({tuple, list, dict, set, frozenset, functools.partial, MethodType})
+
+
+def _sorting(value: object) -> tuple[str, str]:
+    """What brings the elements of equal sets into one order, if they are atoms."""
+    return type(value).__name__, repr(value) if type(value) in ATOMS else ""
+
+
 @attrs.frozen(eq=False)
 class Patched:
     """
@@ -102,10 +135,12 @@ class Patched:
         twins: The new objects for which an old one was kept.
         replaced: The functions and classes that could not become their new definition, each with the
             one in its place.
+        values: The values for which an equal one is kept under the module's own names.
     """
 
     twins: Twins
     replaced: tuple[Pair, ...]
+    values: Twins = attrs.field(factory=Twins)
 
 
 def patch(old: Mapping[str, object], new: Mapping[str, object], owner: str, journal: Journal) -> Patched:
@@ -124,12 +159,28 @@ def patch(old: Mapping[str, object], new: Mapping[str, object], owner: str, jour
     pairs = pair(old, new, owner)
     twins = Twins()
     replaced = [p for p in pairs if not _decide(p, twins, journal)]
+    values = _keep_alike(old, new, twins)
     for each in twins.pairs:
         _become(each.old, each.new, twins, journal)
     others = rebound(old, new, owner, pairs)
     for each in (*replaced, *others):
         forward(each.old, each.new, journal)
-    return Patched(twins, (*replaced, *(each for each in others if is_own(each.new, owner))))
+    return Patched(twins, (*replaced, *(each for each in others if is_own(each.new, owner))), values)
+
+
+def _keep_alike(old: Mapping[str, object], new: Mapping[str, object], twins: Twins) -> Twins:
+    """
+    Keep the containers that came out as they were: who took hold of them need not be looked for.
+
+    Those that can change are among *twins* from now on.  Of the others, which code holds as constants, only the
+    names are concerned.
+    """
+    values = Twins()
+    for name, value in new.items():
+        former = old.get(name)
+        if type(value) in _COMPARED and former is not value and is_alike(former, value, twins):
+            (values if type(value) in (tuple, frozenset, MethodType) else twins).add(former, value)
+    return values
 
 
 def _decide(each: Pair, twins: Twins, journal: Journal) -> bool:

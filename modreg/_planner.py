@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
@@ -20,11 +21,12 @@ from typing import Any, Final
 
 import attrs
 
-from modreg import _graph, _importer, _scan, _source
+from modreg import _graph, _importer, _positions, _scan, _source, _uses
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, History, Record
 from modreg._importer import is_unloaded_lazy, namespace_of
 from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step
+from modreg._needs import Needs, View
 from modreg._roll import Roll
 from modreg._scan import Import
 from modreg._scope import OWN, Scope, is_under
@@ -39,7 +41,7 @@ _ASLEEP: Final = "it is to be loaded at its first use, and has not run yet; that
 _ALREADY_RUNNING: Final = "it is being executed at this very moment"
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, slots=False)
 class Part:
     """
     One module's share of a plan.
@@ -51,6 +53,7 @@ class Part:
         body: What they compile to; `None` where a loader of its own kind must execute the module.
         bound: The names that the current source can bind.
         starred: The names that its star imports have bound.
+        is_layout: Whether it differs from the current one in comments, layout and positions alone.
     """
 
     name: str
@@ -62,35 +65,92 @@ class Part:
     body: Body | None
     bound: frozenset[str]
     starred: frozenset[str]
+    is_layout: bool = False
+
+    @functools.cached_property
+    def view(self) -> View:
+        """What the source defines and uses."""
+        return _viewed(self.name, self.spec.parent or "", self.source)
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it is the current source that is executed again."""
+        known = self.record.source
+        return known is not None and self.source is not None and known.hash == self.source.hash
 
     @property
     def step(self) -> Step:
-        return Step(module=self.name, decision=Decision.EXECUTE, reason=self.reason)
+        decision = Decision.PATCH if self.is_layout else Decision.EXECUTE
+        return Step(module=self.name, decision=decision, reason=self.reason)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, slots=False)
 class Draft:
     """
     A plan with everything that carrying it out needs.
 
     Attributes:
-        parts: The modules to execute, dependencies first.
+        parts: The modules that take part for their own sake.
         unload: The modules that leave.
         gone: Why they leave, as a clause.
-        dependencies: All that the executed modules can reach by their imports, in scope.
+        order: The parts, and all that use one of them in any way: dependencies first.
+        graph: For each of them what it imports when it is executed, and for all others in scope.
+        needs: Who of them has to be executed, as far as that is known.
+        prepared: The parts of those whose files changed as well.
+        make: Makes the part of one of them, given its name and the reason.
     """
 
     cause: Cause
-    parts: tuple[Part, ...] = ()
+    parts: dict[str, Part] = attrs.field(factory=dict)
     unload: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
-    dependencies: frozenset[str] = frozenset()
     gone: str = "its source is gone"
+    order: tuple[str, ...] = ()
+    graph: dict[str, dict[str, Edge]] = attrs.field(factory=dict)
+    needs: Needs = attrs.field(factory=lambda: Needs(_unread, {}))
+    prepared: dict[str, Part] = attrs.field(factory=dict)
+    make: Callable[[str, str], Part] | None = None
 
     @property
     def steps(self) -> tuple[Step, ...]:
+        """What is going to be done, by all that can be known without running code."""
         gone = [Step(module=name, decision=Decision.UNLOAD, reason=self.gone) for name in self.unload]
-        return (*gone, *(part.step for part in self.parts))
+        foreseen = self.foreseen(self.order)
+        found = {name: part.step for name, part in self.parts.items()}
+        found.update({name: _executing(name, why) for name, why in foreseen.items()})
+        return (*gone, *(found[name] for name in self.order if name in found))
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.parts or self.unload)
+
+    def dependent(self, name: str, reason: str) -> Part:
+        """The part of one that has to be executed for another's sake."""
+        assert self.make is not None  # without an order there are no dependents
+        return self.prepared.get(name) or self.make(name, reason)
+
+    def foreseen(self, names: Iterable[str]) -> dict[str, str]:
+        """Those of the names that will have to be executed for others, each with the reason."""
+        seeds = {name: self.parts[name].view for name in names if name in self.parts and not self.parts[name].is_layout}
+        return self.needs.predict(seeds, names)
+
+    @functools.cached_property
+    def components(self) -> dict[str, tuple[str, ...]]:
+        """For each name those that import each other with it, itself included."""
+        among = {name: self.imports(name) for name in self.order}
+        return {name: members for members in _graph.components(among) for name in members}
+
+    def imports(self, name: str) -> tuple[str, ...]:
+        """What a module imports when it is executed, of those that may take part."""
+        return tuple(each for each in _at_import(self.graph.get(name, {})) if each in self._names and each != name)
+
+    @functools.cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self.order)
+
+
+def _executing(name: str, reason: str) -> Step:
+    return Step(module=name, decision=Decision.EXECUTE, reason=reason)
 
 
 @attrs.define(eq=False)
@@ -312,24 +372,57 @@ class Planner:
             if name not in self.history.records:
                 self.adopt_one(name)
         parts = {name: self._seed(name, cause, why, (sources or {}).get(name)) for name, why in seeds.items()}
+        needs = Needs(self._view, {})
+        for name, part in parts.items():
+            part.is_layout = cause is not Cause.ROLLBACK and self._is_layout(part, needs.view(name))
         old = self.graph()
-        reasons = _dependents(old, (*seeds, *gone))
-        findings = []
-        for name, why in reasons.items():
-            if name in parts or name in gone:
-                continue
-            if _is_initializing(name):
-                findings.append(_left_running(name))
-            else:
-                parts[name] = self._dependent(name, why, is_limited=is_limited)
+        users = _graph.reverse({name: tuple(edges) for name, edges in old.items()})
+        names = dict.fromkeys((*(name for name, part in parts.items() if not part.is_layout), *gone))
+        queue = list(names)
+        for name in queue:
+            queue.extend(user for user in users.get(name, ()) if user not in names)
+            names.update(dict.fromkeys(users.get(name, ())))
+        running = [name for name in names if name not in parts and name not in gone and _is_initializing(name)]
         new = self._graph_with(parts, old)
-        return Draft(
+        others = [name for name in {**parts, **names} if name not in gone and name not in running]
+        needs.users = users
+        for name in gone:
+            importers = [user for user in others if name in _at_import(old[user])]
+            needs.affected.update(dict.fromkeys(importers, f"it imports {name}, whose source is gone"))
+        draft = Draft(
             cause,
-            parts=tuple(parts[name] for name in _ordered(new, self._by_start(parts))),
+            parts=parts,
             unload=gone,
-            findings=tuple(findings),
-            dependencies=_graph.reachable(new, parts) & new.keys(),
+            findings=tuple(map(_left_running, running)),
+            order=_ordered(new, self._by_start(others)),
+            graph=new,
+            needs=needs,
+            make=functools.partial(self._dependent, is_limited=is_limited),
         )
+        if not is_limited:
+            self._prepare(draft)
+        return draft
+
+    def _prepare(self, draft: Draft) -> None:
+        """Read and compile what else changed and will have to be executed: a mistake ends all before it begins."""
+        edited = [n for n in draft.order if n not in draft.parts and self._change(self.history.current(n))]
+        foreseen = draft.foreseen(draft.order) if edited else {}
+        draft.prepared.update((n, self._dependent(n, foreseen[n], is_limited=False)) for n in edited if n in foreseen)
+
+    def _is_layout(self, part: Part, old: View) -> bool:
+        """Whether an edit changed comments, layout and positions alone; then nothing has to be executed."""
+        known = part.record.source
+        if known is None or part.body is None or part.is_unchanged:
+            return False
+        mine, theirs = old.statements, part.view.statements
+        body = part.record.compiled()
+        is_same = mine is not None and theirs is not None and _uses.is_same(mine, theirs)
+        return is_same and body is not None and _positions.moves(body.codes, part.body.codes) is not None
+
+    def _view(self, name: str) -> View:
+        """What the present source of a module defines and uses."""
+        record = self.history.current(name)
+        return _viewed(name, record.package, record.source)
 
     def _seed(self, name: str, cause: Cause, reason: str, source: Source | None) -> Part:
         """A module that takes part for its own sake: its spec is found anew."""
@@ -459,6 +552,17 @@ class Planner:
 
 
 # Reading
+
+
+def _unread(name: str) -> View:
+    return View(name, "", ())
+
+
+def _viewed(name: str, package: str, source: Source | None) -> View:
+    try:
+        return View(name, package, _uses.statements(source.data) if source is not None else ())
+    except (SyntaxError, ValueError):
+        return View(name, package, None)  # what a loader that transforms takes
 
 
 def _is_settled(source: Source) -> bool:
@@ -641,19 +745,6 @@ def _strongest(edges: Iterable[Edge]) -> dict[str, Edge]:
         if had is None or order.index(edge.kind) >= order.index(had.kind):
             names = edge.names if had is None else tuple(sorted({*had.names, *edge.names}))
             found[edge.dependency] = attrs.evolve(edge, names=names)
-    return found
-
-
-def _dependents(graph: Mapping[str, Mapping[str, Edge]], seeds: Iterable[str]) -> dict[str, str]:
-    """Everything that uses one of the seeds while it is executed, directly or not, each with its reason."""
-    users = _graph.reverse({name: _at_import(edges) for name, edges in graph.items()})
-    found: dict[str, str] = {}
-    queue = list(seeds)
-    for name in queue:
-        for user in users.get(name, ()):
-            if user not in found:
-                found[user] = f"it imports {name}"
-                queue.append(user)
     return found
 
 

@@ -777,7 +777,7 @@ class Registry:
         """Draft under the lock, and carry it out; a draft without steps is an empty transaction."""
         with self._turn.taken(wanted, timeout):
             found = self._told(draft)
-            if not found.steps:
+            if found.is_empty:
                 return Transaction(revision=self._history.revision, cause=found.cause, findings=found.findings)
             is_live = self._live if live is None else live
             return self._run(self._execution(found, is_live=is_live, removed=removed, within=within))

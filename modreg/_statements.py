@@ -163,6 +163,12 @@ class Body:
         return self._bound
 
     @property
+    def codes(self) -> list[CodeType]:
+        """The code of the functions and classes that stand directly in the module."""
+        constants = (constant for each in self.statements for constant in each.code.co_consts)
+        return [constant for constant in constants if type(constant) is CodeType]
+
+    @property
     def imports(self) -> tuple[Import, ...]:
         """The import statements, in the order of their lines."""
         if self._imports is None:

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import attrs
 
-from modreg import _lines, _source
+from modreg import _graph, _lines, _positions, _source
 from modreg._alike import settle
 from modreg._closures import renew
 from modreg._history import GONE, Commit, History, Record
-from modreg._hooks import dispose, migrate
+from modreg._hooks import dispose, has_dispose, migrate
 from modreg._importer import namespace_of
 from modreg._journal import (
     MISSING,
@@ -33,6 +33,7 @@ from modreg._journal import (
     Namespace,
 )
 from modreg._model import Cause, Decision, Finding, Participant, Phase, Step
+from modreg._needs import Held, Level, holding
 from modreg._pairs import Pair, is_class, table
 from modreg._patch import Twins, forget_checks, forward, patch
 from modreg._pending import Pending
@@ -43,7 +44,7 @@ from modreg._source import Source
 from modreg._state import Statements, forget, keep, unchanged
 from modreg._successor import succeed
 from modreg._window import Window, held, is_held, replace
-from modreg.errors import ReloadError
+from modreg.errors import ReloadError, SourceError
 
 BOUND: Final = 10_000
 """Entries beyond which the contents of a container are not kept for an abort."""
@@ -291,6 +292,8 @@ class Work:
 
     def _explained(self, error: BaseException) -> BaseException:
         """The error to raise: modreg's own, or for what is no `Exception` the very same with a note."""
+        if isinstance(error, SourceError):
+            return error
         told = self._told(error)
         if isinstance(error, Exception):
             return told
@@ -314,7 +317,7 @@ class Work:
 
 def _cause(error: BaseException) -> BaseException | None:
     """What the error that is raised is raised from: the module's own, or for that very one its own cause."""
-    return error if isinstance(error, Exception) else error.__cause__
+    return error.__cause__ if isinstance(error, SourceError) or not isinstance(error, Exception) else error
 
 
 def _innermost(error: BaseException) -> tuple[str, str] | None:
@@ -365,10 +368,15 @@ class Execution(Work):
     held: Twins = attrs.field(factory=Twins)
     failed: list[tuple[BaseException, str]] = attrs.field(factory=list)
     finished: list[str] = attrs.field(factory=list)
+    foreseen: dict[str, str] = attrs.field(factory=dict)
+    left: dict[str, None] = attrs.field(factory=dict)
+    disposed: set[str] = attrs.field(factory=set)
+    kept: set[str] = attrs.field(factory=set)
+    rebound: dict[str, list[str]] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        self.parts = {part.name: part for part in self.draft.parts}
-        self.pending = Pending(self._execute)
+        self.parts = dict(self.draft.parts)
+        self.pending = Pending(self._settle)
         self.findings.extend(self.draft.findings)
 
     @property
@@ -380,22 +388,28 @@ class Execution(Work):
         return (*self.parts, *self.draft.unload)
 
     def do(self) -> None:
-        self._keep()
+        self._keep([name for name in self.draft.order if name in self.parts])
         for part in self.parts.values():
             _lines.forget(part.spec.origin)
-        self.dispose(reversed(self.parts))
+        self._dispose_first()
         try:
             self.window.open()
             for name in self.draft.unload:
                 self._unload(name)
-            with self.pending.watch(self.parts):
-                for name in self.parts:
+            with self.pending.watch(self.draft.order):
+                for name in self.draft.order:
                     self.pending.run(name)
                     self._raise_caught()
+                    self._look_again()
                     self.window.move()
         finally:
             self.window.close()
         self.phase = Phase.PATCH
+        for name in self.draft.needs.rebinds:
+            self._rebind(name)
+        for name, names in self.rebound.items():
+            said = f"what it imported as {', '.join(sorted(names))} is another object now"
+            self.steps.append(Step(module=name, decision=Decision.REBIND, reason=said))
         if self.held:
             replace(self.held, self.window)
         for name, each in self.replaced:
@@ -412,28 +426,125 @@ class Execution(Work):
 
     # Before
 
-    def _keep(self) -> None:
-        """Note what the modules' own code may change past the journal."""
-        for name, part in self.parts.items():
-            self.note(name, part.record.number)
+    def _keep(self, names: Iterable[str]) -> None:
+        """Note what the code of modules may change past the journal, theirs and all that they can reach."""
+        for name in names:
+            self.note(name, self.history.current(name).number)
             self.journal.keep(Item(sys.modules, name))
             namespace = namespace_of(sys.modules[name])
             if namespace is not None:
                 self.journal.keep(Attribute(sys.modules[name], "__class__"))
                 self.journal.keep(Namespace(namespace))
-        for container in _containers(self.draft.dependencies, self.findings):
-            self.journal.keep(Contents(container))
+            more = _graph.reachable(self.draft.graph, [name], self.kept)
+            self.kept |= more
+            for container in _containers(more & self.draft.graph.keys(), self.findings):
+                self.journal.keep(Contents(container))
+
+    def _dispose_first(self) -> None:
+        """
+        Call the hooks of all versions that are going to go, before the first of them does.
+
+        Who was told that it goes is executed, whatever the executions before it show.
+        """
+        others = [name for name in self.draft.order if name not in self.parts]
+        hooked = [name for name, namespace in self._namespaces(others) if has_dispose(namespace)]
+        if hooked:
+            foreseen = self.draft.foreseen(self.draft.order)
+            self.foreseen.update((name, foreseen[name]) for name in hooked if name in foreseen)
+        going = [n for n in self.draft.order if n in self.foreseen or (n in self.parts and not self.parts[n].is_layout)]
+        self.disposed.update(going)
+        self.dispose(reversed(going))
 
     def _unload(self, name: str) -> None:
         self.note(name, self.history.current(name).number)
         self.steps.append(Step(module=name, decision=Decision.UNLOAD, reason=self.draft.gone))
         self.unload(name)
 
+    # The decision
+
+    def _settle(self, name: str) -> None:
+        """Do with a module what has to be done, now that its turn has come or an import asks for it."""
+        part = self.parts.get(name)
+        if part is not None and not part.is_layout:
+            self._execute(part)
+            return
+        self._foresee(name)
+        if self._execute_dependent(name):
+            return
+        if part is not None:
+            self._follow_positions(part)
+        else:
+            self.left[name] = None
+        self._rebind(name)
+
+    def _foresee(self, name: str) -> None:
+        """
+        Have everything settled that a module depends on.
+
+        Modules that import each other have no first one: which of them will be executed is told from their sources
+        before any is, so that imports among them find the right ones pending.
+        """
+        members = self.draft.components[name]
+        for each in (each for member in members for each in self.draft.imports(member)):
+            if each not in members:
+                self.pending.run(each)
+        if len(members) > 1 and name not in self.foreseen:
+            self.foreseen.update(self.draft.foreseen(members))
+
+    def _execute_dependent(self, name: str) -> bool:
+        """Execute a module if something that it computed can be different now."""
+        reason = self.draft.needs.affected.get(name) or self.foreseen.get(name)
+        if reason is None:
+            return False
+        self._keep([name])
+        if name not in self.disposed:
+            self.dispose([name])
+        part = self.parts.setdefault(name, self.draft.dependent(name, reason))
+        part.is_layout = False
+        _lines.forget(part.spec.origin)
+        self._execute(part)
+        return True
+
+    def _look_again(self) -> None:
+        """Execute those that were left alone and turn out to be affected: they did not seem to depend on the cause."""
+        for name in [name for name in self.left if name in self.draft.needs.affected]:
+            del self.left[name]
+            self._execute_dependent(name)
+            self._raise_caught()
+
+    def _rebind(self, name: str) -> None:
+        """Give names that a module imported the objects that these stand for now, where it has not rebound them."""
+        needs = self.draft.needs
+        for mine, (module, theirs) in needs.rebinds.get(name, {}).items():
+            source = namespace_of(sys.modules.get(module)) or {}
+            former = needs.former.get((module, theirs), MISSING) if theirs else source.get(mine, MISSING)
+            wanted = source.get(theirs, MISSING)
+            if wanted is not MISSING or self.is_dropping:
+                self._rebind_one(name, mine, former, wanted)
+
+    def _rebind_one(self, name: str, mine: str, former: object, wanted: object) -> None:
+        namespace = namespace_of(sys.modules.get(name))
+        if namespace is None or namespace.get(mine, MISSING) is not former or wanted is former:
+            return
+        self.draft.needs.former[name, mine] = former
+        self.journal.write(Item(namespace, mine), wanted)
+        self.rebound.setdefault(name, []).append(mine)
+
+    def _follow_positions(self, part: Part) -> None:
+        """Only comments or layout changed: functions learn their new lines."""
+        started = time.perf_counter()
+        namespace = namespace_of(sys.modules.get(part.name)) or {}
+        old, new = part.record.compiled(), part.body
+        moved = _positions.moves(old.codes, new.codes) if old is not None and new is not None else None
+        _positions.follow(part.name, namespace, moved or {}, self.journal)
+        self.patched.add(part.name)
+        self._done(part, started)
+
     # One module
 
-    def _execute(self, name: str) -> None:
+    def _execute(self, part: Part) -> None:
         """Execute one module and bring what is held of it up to date, before anything else runs."""
-        part = self.parts[name]
+        name = part.name
         self.executing.append(name)
         try:
             with _bootstrap._ModuleLockManager(name):  # as importlib: who imports it now waits
@@ -474,6 +585,9 @@ class Execution(Work):
             self._execute_in(part, module, namespace)
         self._bind_in_parent(part.name)
         self.finished.append(part.name)
+        self._done(part, started)
+
+    def _done(self, part: Part, started: float) -> None:
         self.steps.append(part.step)
         self.made.append(self._record(part, time.perf_counter() - started))
 
@@ -481,6 +595,7 @@ class Execution(Work):
         """The usual case: the new code in the retained namespace."""
         since, finished = len(self.journal.entries), len(self.finished)
         former = namespace.copy()
+        held_before = holding(part.name, former)
         self._prepare(part, module, namespace)
         self._run(part, module, namespace)
         place = Item(sys.modules, part.name)
@@ -498,7 +613,16 @@ class Execution(Work):
         number = part.record.number + 1
         if self.is_dropping and self.is_live and retire(former, namespace, part.name, number, self.journal):
             self.patched.add(part.name)
+        self._tell(part, former, namespace, held_before)
         self.phase = Phase.EXECUTE
+
+    def _tell(self, part: Part, former: dict[str, object], namespace: dict[str, object], held_before: Held) -> None:
+        """Note what the execution changed, for those that depend on it."""
+        needs = self.draft.needs
+        old = needs.view(part.name)
+        needs.views[part.name] = old.again() if part.is_unchanged else part.view
+        needs.executed.add(part.name)
+        needs.change(part.name, needs.compare(part.name, former, namespace, old, held_before))
 
     def _keep_state(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
         """Bind names to their former objects where nothing that made them changed."""
@@ -542,6 +666,8 @@ class Execution(Work):
             self.patched.add(name)
         self.replaced.extend((name, each) for each in patched.replaced)
         self._forget_checks(since)
+        if patched.values:
+            self._publish(patched.values, namespace)
         if patched.twins:
             self._publish(patched.twins, namespace)
             instead = self._replace(patched.twins)
@@ -616,6 +742,7 @@ class Execution(Work):
         self.journal.write(Item(sys.modules, part.name), made)
         self._run(part, made, vars(made))
         mine, theirs = namespace_of(current), namespace_of(sys.modules[part.name])
+        former = dict(mine or {})
         if mine is not None and theirs is not None:
             # The import system put these there when it imported them, and will not again.
             submodules = {n: value for n, value in mine.copy().items() if _is_submodule(part.name, n, mine)}
@@ -632,6 +759,15 @@ class Execution(Work):
             self._replace(twins)
             self.journal.write(Item(sys.modules, part.name), current)
             self.phase = Phase.EXECUTE
+        self._tell_replaced(part, former or {}, theirs or {})
+
+    def _tell_replaced(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
+        """As :meth:`_tell`, where it is not known which definitions say something else."""
+        needs = self.draft.needs
+        needs.views[part.name] = part.view
+        needs.executed.add(part.name)
+        needs.former.update(((part.name, name), value) for name, value in former.items())
+        needs.change(part.name, dict.fromkeys({**former, **namespace}, Level.OBJECT))
 
     def _bind_in_parent(self, name: str) -> None:
         """As the import system does after every import of a submodule."""

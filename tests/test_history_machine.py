@@ -87,8 +87,9 @@ class Machine(RuleBasedStateMachine):
         return kind != "good" or n not in {self.last(name).n, *self.last(name).declined}
 
     def plan(self, seeds):
-        """What each module of a transaction executes: a dependent its new source too, if that changed."""
-        names = [*seeds, *(d for seed in seeds for d in DEPENDENTS[seed] if d not in seeds)]
+        """What each module of a transaction executes: a dependent only if what it called changed."""
+        changed = [seed for seed in seeds if self.files[seed][1] != self.last(seed).n or self.files[seed][0] == "broken"]
+        names = [*seeds, *(d for seed in changed for d in DEPENDENTS[seed] if d not in seeds)]
         return {
             name: self.files[name] if name in seeds or self.is_changed(name) else ("good", self.last(name).n)
             for name in NAMES

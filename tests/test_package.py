@@ -22,7 +22,7 @@ PACKAGE = ROOT / "modreg"
 # DESIGN, section 10: a module imports from the floors below its own.
 FLOORS = [
     {"_model", "errors"},
-    {"_graph", "_scan", "_scope", "_source", "_statements"},
+    {"_graph", "_scan", "_scope", "_source", "_statements", "_uses"},
     {
         "_alike",
         "_closures",
@@ -36,6 +36,7 @@ FLOORS = [
         "_loop",
         "_pairs",
         "_patch",
+        "_positions",
         "_removed",
         "_requests",
         "_snapshot",
@@ -45,7 +46,7 @@ FLOORS = [
     },
     {"_events", "_history", "store"},
     {"_folders", "_importer", "_pending", "_quick", "_recorder"},
-    {"_planner", "_roll", "_transaction"},
+    {"_needs", "_planner", "_roll", "_transaction"},
     {"__init__", "_names", "_registry"},
     {"plugins", "report", "watch"},
     {"__main__", "_cli", "ipython", "pytest_plugin"},
@@ -60,6 +61,7 @@ ROWS = [
         "_diff",
         "_pairs",
         "_patch",
+        "_positions",
         "_removed",
         "_holders",
         "_alike",
@@ -72,7 +74,7 @@ ROWS = [
     ],
     ["_events", "store", "_history"],
     ["_folders", "_quick", "_importer", "_pending", "_recorder"],
-    ["_roll", "_planner", "_transaction"],
+    ["_needs", "_roll", "_planner", "_transaction"],
     ["_registry", "_names", "__init__"],
     ["_cli", "__main__"],
 ]

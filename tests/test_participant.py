@@ -148,14 +148,14 @@ def test_refresh_of_some_modules_brings_no_edits_of_others(project, registry):
     """
     project.load("shop.__init__", "")
     till = project.load("shop.till", "WORD = 1\n")
-    user = project.load("user", "from shop.till import WORD\nEDIT = 1\n")
+    user = project.load("user", "from shop.till import WORD\nTWICE = WORD * 2\nEDIT = 1\n")
     project.write("shop/till.py", "WORD = 2\n")
-    project.write("user.py", "from shop.till import WORD\nEDIT = 2\nraise OSError('half done')\n")
+    project.write("user.py", "from shop.till import WORD\nTWICE = WORD * 2\nEDIT = 2\nraise OSError('half done')\n")
 
     assert [step.module for step in registry.plan(only=["shop"]).steps] == ["shop.till", "user"]
     registry.refresh(only=["shop"])
 
-    assert (till.WORD, user.WORD, user.EDIT) == (2, 2, 1)
+    assert (till.WORD, user.TWICE, user.EDIT) == (2, 4, 1)
     project.write("user.py", "from shop.till import WORD\nEDIT = 3\n")
     registry.refresh()
     assert user.EDIT == 3

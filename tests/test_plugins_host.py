@@ -175,7 +175,7 @@ def test_protected_modules_are_never_executed(make_bench, project):
     A reload that would execute a module of the host itself is refused, and nothing is torn down.
     """
     project.write("acme_words.py", "WORD = 1\n")
-    project.load("app", "from acme_words import WORD\n")
+    project.load("app", "from acme_words import WORD\nTWICE = WORD * 2\n")
     bench = make_bench(protect=["app"], helpers=["acme_words"])
     bench.load("weather", "1", "import acme_words\nX = acme_words.WORD\n")
     project.write("acme_words.py", "WORD = 2\n")

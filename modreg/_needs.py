@@ -1,0 +1,563 @@
+"""
+Which modules must be executed again, because something that they computed can be different now.
+
+What can be different is kept by definition: a top-level name of a module, and of a class the body of each
+method by itself.  A change spreads from one definition to all that use it, through modules that are not
+executed as well; a module that is executed tells afterwards what came out different and what did not.
+"""
+
+from __future__ import annotations
+
+import enum
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import CodeType, FunctionType
+from typing import Any, Final
+
+import attrs
+
+from modreg import _scan, _uses
+from modreg._importer import namespace_of
+from modreg._journal import MISSING, PLAIN
+from modreg._pairs import is_class, is_own, mro_of, parts, table
+from modreg._patch import ATOMS, is_alike
+from modreg._uses import ANY, Ref, Statement, Taken, Use
+
+
+class Level(enum.IntEnum):
+    """
+    How much of a definition changed.
+
+    Attributes:
+        BODY: What it does when it is called.
+        SHAPE: What it shows to whoever looks at it, as a class's attributes.
+        OBJECT: It is another object.
+        PRESENCE: It came, or it is gone.
+    """
+
+    BODY = 1
+    SHAPE = 2
+    OBJECT = 3
+    PRESENCE = 4
+
+
+Changes = dict[str, Level]
+"""By definition: ``rate``, ``Invoice``, ``Invoice.total``."""
+
+
+@attrs.frozen(eq=False)
+class _Place:
+    """
+    A use of another definition.
+
+    Attributes:
+        owner: The definition that uses it; ``""`` for the execution of the module.
+        use: What for.
+        is_deeper: Whether it is one of its attributes that is used.
+    """
+
+    owner: str
+    use: Use
+    is_deeper: bool = False
+
+
+@attrs.define(eq=False)
+class View:
+    """
+    What is known of one module's source.
+
+    A statement is read closely only when something changed that it mentions.
+
+    Attributes:
+        package: The package that relative imports start from.
+        statements: The top-level statements; `None` where they cannot be read.
+        made: The names that statements other than imports bind.
+        taken: The names that imports bind, each with all that they may be bound to.
+        stars: What it takes all names from.
+        places: For each definition elsewhere (module and name) where it is used.
+    """
+
+    name: str
+    package: str
+    statements: tuple[Statement, ...] | None
+    made: frozenset[str] = attrs.field(init=False)
+    taken: dict[str, list[Taken]] = attrs.field(factory=dict)
+    stars: list[Taken] = attrs.field(factory=list)
+    places: dict[tuple[str, str], list[_Place]] = attrs.field(factory=dict)
+    _unread: list[Statement] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        statements = self.statements or ()
+        self._unread = list(statements)
+        made: set[str] = set()
+        for each in statements:
+            imported = {name for name, _ in each.taken}
+            if each.is_definition or not imported or len(each.names) > len(imported) or _is_compound(each):
+                made |= each.names
+            for name, taken in each.taken:
+                (self.stars if taken.name == ANY else self.taken.setdefault(name, [])).append(taken)
+        self.made = frozenset(made)
+        for each in statements:
+            for name, taken in each.taken:
+                self._note_import(name, taken)
+
+    def again(self) -> View:
+        """The same source, where what its names lead to may have changed."""
+        return View(self.name, self.package, self.statements)
+
+    def _note_import(self, name: str, taken: Taken) -> None:
+        base = self.absolute(taken)
+        if taken.name:
+            self._add((base, taken.name), _Place(name, Use.TAKEN))
+        namespace = namespace_of(sys.modules.get(base)) or {}
+        if taken.name and taken.name not in namespace and "__getattr__" in namespace:
+            self._add((base, "__getattr__"), _Place("", Use.USED))
+            self._add((base, "__getattr__"), _Place(name, Use.USED))
+
+    def _add(self, target: tuple[str, str], place: _Place) -> None:
+        self.places.setdefault(target, []).append(place)
+
+    def absolute(self, taken: Taken) -> str:
+        try:
+            return _scan.resolve(_scan.Import(module=taken.module, level=taken.level), self.package)
+        except ImportError:
+            return ""
+
+    def uses(self, module: str, name: str) -> list[_Place]:
+        """Where a definition of *module* is used, or the module as a whole."""
+        self._read({name, *self._aliases(module, name)})
+        if self.statements is None:
+            return [_Place("", Use.USED), _Place(ANY, Use.USED)]
+        kinds = ((module, name), (module, ""), (module, ANY), ("", ANY))
+        return [place for kind in kinds for place in self.places.get(kind, ())]
+
+    def _aliases(self, module: str, name: str) -> Iterator[str]:
+        """The names by which statements may reach *name* of a module, or the module as a whole."""
+        last = module.rpartition(".")[2]
+        for alias, every in self.taken.items():
+            if any(each.name in (name, last) or (not each.name and module.startswith(each.module)) for each in every):
+                yield alias
+
+    def _read(self, words: set[str]) -> None:
+        """Read the statements that mention one of the words, or that may use names which they do not spell."""
+        left = []
+        for each in self._unread:
+            if any(word in each.text for word in words) or any(word in each.text for word in _uses.REACHING_ANY):
+                self._read_one(each)
+            else:
+                left.append(each)
+        self._unread = left
+
+    def _read_one(self, statement: Statement) -> None:
+        for owner, refs in statement.refs.items():
+            for ref in refs:
+                for module, name, rest in self._targets(ref):
+                    self._add((module, name), _Place(owner, ref.use, bool(rest)))
+
+    def _targets(self, ref: Ref) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """The definitions that a name can stand for: module, name, and what is asked of it."""
+        head, *rest = ref.path
+        if ref.path == (ANY,):
+            yield "", ANY, ()
+        elif ref.taken is not None:
+            yield from self._through(ref.taken, tuple(rest))
+        else:
+            for taken in self.taken.get(head, ()):
+                yield from self._through(taken, tuple(rest))
+            if head in self.made:
+                yield self.name, head, tuple(rest)
+            elif head not in self.taken:
+                yield from ((self.absolute(star), head, tuple(rest)) for star in self.stars)
+                yield self.name, head, tuple(rest)  # by whatever other means it came here
+
+    def _through(self, taken: Taken, rest: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        module = self.absolute(taken)
+        if taken.name:
+            rest = (taken.name, *rest)
+        while rest and _is_submodule(module, rest[0]):
+            module, rest = f"{module}.{rest[0]}", rest[1:]
+        yield module, rest[0] if rest else "", rest[1:]
+        namespace = namespace_of(sys.modules.get(module)) or {}
+        if rest and rest[0] not in namespace and "__getattr__" in namespace:
+            yield module, "__getattr__", rest
+
+
+def _is_compound(statement: Statement) -> bool:
+    return hasattr(statement.node, "body")
+
+
+def _is_submodule(package: str, name: str) -> bool:
+    module = sys.modules.get(f"{package}.{name}")
+    namespace = namespace_of(sys.modules.get(package))
+    return module is not None and (namespace is None or namespace.get(name, module) is module)
+
+
+@attrs.define(eq=False)
+class Needs:
+    """
+    What is known to have changed, and who has to be executed for it.
+
+    Args:
+        look: Reads a module's present source.
+        users: For each module those that import it in any way.
+
+    Attributes:
+        views: The sources read so far.
+        levels: How much of each definition changed.
+        affected: The modules that have to be executed, each with the reason.
+        executed: The modules that were: what they computed is known.
+        rebinds: For each module its names that another module's statement gave an object to which is
+            another one now, with that module and its name there; ``""`` for one that is to leave.
+        former: The objects that names stood for before.
+        stars: For each executed module the names that only now, or no more, go to star imports.
+    """
+
+    look: Callable[[str], View]
+    users: Mapping[str, Iterable[str]]
+    views: dict[str, View] = attrs.field(factory=dict)
+    levels: dict[tuple[str, str], Level] = attrs.field(factory=dict)
+    affected: dict[str, str] = attrs.field(factory=dict)
+    executed: set[str] = attrs.field(factory=set)
+    rebinds: dict[str, dict[str, tuple[str, str]]] = attrs.field(factory=dict)
+    former: dict[tuple[str, str], object] = attrs.field(factory=dict)
+    stars: dict[str, set[str]] = attrs.field(factory=dict)
+
+    def view(self, name: str) -> View:
+        if name not in self.views:
+            self.views[name] = self.look(name)
+        return self.views[name]
+
+    def change(self, module: str, changes: Mapping[str, Level]) -> None:
+        """Note what changed in a module, and all that follows from it."""
+        queue = deque((module, name, level) for name, level in changes.items())
+        while queue:
+            owner, name, level = queue.popleft()
+            if self.levels.get((owner, name), 0) < level:
+                self.levels[owner, name] = level
+                for user in dict.fromkeys((owner, *self.users.get(owner, ()))):
+                    queue.extend((user, *each) for each in self._spread(user, owner, name, level))
+
+    def _spread(self, user: str, module: str, name: str, level: Level) -> Iterator[tuple[str, Level]]:
+        """What changes in *user* by a change of a definition; whether *user* must be executed is noted."""
+        top, _, member = name.partition(".")
+        for place in self.view(user).uses(module, top):
+            if place.use is Use.TAKEN:
+                yield from self._take(user, module, name, level, place)
+            elif not place.owner:
+                if _matters(module, top, member, level, place):
+                    self._affect(user, f"it uses {module}.{name}, which changed")
+            elif place.owner == ANY:
+                yield from ((each, Level.BODY) for each in _definitions(user))
+            elif not _is_value_of(user, place.owner):
+                inherits = member and place.use in (Use.BASE, Use.SHAPED)
+                owner = f"{place.owner}.{member}" if inherits and "." not in place.owner else place.owner
+                yield owner, Level.BODY if level is Level.BODY else Level.SHAPE
+
+    def _take(self, user: str, module: str, name: str, level: Level, place: _Place) -> Iterator[tuple[str, Level]]:
+        """What a change means for who imports the name, by itself or with a star."""
+        top, _, member = name.partition(".")
+        if place.owner == ANY:
+            yield from self._take_with_star(user, module, name, level)
+            return
+        if level is Level.PRESENCE:  # what the import then does shows when it is executed
+            self._affect(user, f"it takes {top} from {module}, which came or left")
+            return
+        if level is Level.OBJECT:
+            self.rebinds.setdefault(user, {})[place.owner] = (module, top)
+        yield f"{place.owner}.{member}" if member else place.owner, level
+
+    def _take_with_star(self, user: str, module: str, name: str, level: Level) -> Iterator[tuple[str, Level]]:
+        """As :meth:`_take`: a name that comes or leaves is no reason to execute who does not use it at once."""
+        top = name.partition(".")[0]
+        view = self.view(user)
+        for each in self.stars.get(module, ()) if name == ANY else (top,):
+            if each in view.made or each in view.taken or not (name == ANY or _is_public(module, each)):
+                continue
+            if level >= Level.OBJECT:
+                is_lost = name == ANY and not _is_public(module, each)
+                self.rebinds.setdefault(user, {})[each] = (module, "" if is_lost else each)
+            if name == ANY and any(not p.owner and p.use is not Use.TAKEN for p in view.uses(module, each)):
+                self._affect(user, f"it uses {each}, which {module} gives to star imports no more, or only now")
+            yield (each if name == ANY else name), level
+
+    def _affect(self, user: str, reason: str) -> None:
+        if user not in self.executed:
+            self.affected.setdefault(user, reason)
+
+    # What is to be expected
+
+    def predict(self, seeds: Mapping[str, View], order: Iterable[str]) -> dict[str, str]:
+        """
+        The modules that an execution of *seeds* will make necessary to execute, each with the reason.
+
+        Args:
+            seeds: The modules that are going to be executed, with their new sources.
+            order: All that may have to be executed, dependencies first.
+        """
+        other = attrs.evolve(
+            self,
+            levels=dict(self.levels),
+            affected=dict(self.affected),
+            executed=set(self.executed),
+            rebinds={},
+            views={**self.views, **seeds},
+        )
+        told: set[str] = set()
+        waiting = [name for name in order if name not in self.executed]
+        while ready := [name for name in waiting if name not in told and (name in seeds or name in other.affected)]:
+            for name in ready:
+                told.add(name)
+                other.change(name, other._expected(name, self.view(name)))
+        return {name: why for name, why in other.affected.items() if name not in self.affected and name not in seeds}
+
+    def _expected(self, name: str, old: View) -> Changes:
+        """What an execution is going to change in a module, by its source and by what its namespace holds."""
+        new = self.view(name)
+        namespace = namespace_of(sys.modules.get(name)) or {}
+        found: Changes = {}
+        if new is not old:
+            for each, sides in _uses.differing(old.statements or (), new.statements or ()).items():
+                found[each] = _expected_level(each, sides, namespace)
+        for each, every in new.taken.items():
+            targets = [(new.absolute(taken), taken.name) for taken in every]
+            if any(self.levels.get(target) is Level.PRESENCE for target in targets):
+                found.setdefault(each, Level.OBJECT)
+        for each in new.made - found.keys():
+            value = namespace.get(each)
+            is_input_changed = (name, each) in self.levels or self._has_changed_input(new, each)
+            if is_value(value):
+                if is_input_changed:
+                    found[each] = Level.OBJECT
+            elif type(value) is not FunctionType and not is_class(value) and not any(parts(value)):
+                found[each] = Level.OBJECT
+        return found
+
+    def _has_changed_input(self, view: View, name: str) -> bool:
+        changed = (every for target, every in view.places.items() if target in self.levels)
+        return any(place.owner == name for every in changed for place in every)
+
+    # What executions show
+
+    def compare(
+        self, name: str, former: Mapping[str, object], namespace: Mapping[str, object], old: View, held: Held
+    ) -> Changes:
+        """
+        What an execution changed in a module, as it shows afterwards.
+
+        Args:
+            name: The module.
+            former: What its namespace held before.
+            namespace: What it holds now, when old definitions have become the new ones.
+            old: Its source before.
+            held: What :func:`holding` told before.
+        """
+        new = self.view(name)
+        said = {} if new.statements is old.statements else _differing(old, new)
+        found: Changes = {}
+        for each in {**former, **namespace}:
+            before, after = former.get(each, MISSING), namespace.get(each, MISSING)
+            if before is MISSING or after is MISSING:
+                found[each] = Level.PRESENCE
+                self.former[name, each] = before
+            elif before is after:
+                found.update({} if is_value(after) else said.get(each, {}))
+                if each in held and not _is_holding(after, held[each]):
+                    found.setdefault(each, Level.SHAPE)
+            elif not (is_value(after) and is_alike(before, after)):
+                found[each] = Level.OBJECT
+                self.former[name, each] = before
+        both = former.keys() & namespace.keys()
+        self.stars[name] = {each for each in both if _is_given(each, former) != _is_given(each, namespace)}
+        if self.stars[name]:
+            found[ANY] = Level.PRESENCE
+        return {each: level for each, level in found.items() if each not in _OF_IMPORT_SYSTEM}
+
+
+# Names that every execution writes, and that no definition depends on.
+_OF_IMPORT_SYSTEM: Final = frozenset({"__builtins__", "__loader__", "__spec__", "__cached__", "__annotations__"})
+
+
+Held = dict[str, dict[str, object]]
+"""By name of a definition what it holds besides functions and classes, by path."""
+
+
+def holding(owner: str, namespace: Mapping[str, object]) -> Held:
+    """What the definitions of a module hold: a registry in a class, or in a closure, is made anew with them."""
+    return {name: inside for name, value in namespace.items() if is_own(value, owner) and (inside := _contents(value))}
+
+
+def _contents(value: object) -> dict[str, object]:
+    found: dict[str, object] = {}
+    queue: deque[tuple[str, object]] = deque([("", value)])
+    seen: set[int] = set()
+    while queue:
+        path, each = queue.popleft()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        if type(each) in PLAIN or _is_instance(each):
+            found[path] = each
+        else:
+            queue.extend((f"{path}.{name}", part) for name, part in parts(each) if not name.startswith("__"))
+    return found
+
+
+_HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+
+
+def _is_instance(value: object) -> bool:
+    """Whether a value is an instance of a plain class written in Python: it keeps its attributes in a dict."""
+    kind = type(value)
+    is_heap_type = bool(kind.__flags__ & _HEAP_TYPE)
+    return is_heap_type and not is_class(value) and not _is_standard(kind) and type(_attributes(value)) is dict
+
+
+def _attributes(value: object) -> object:
+    try:
+        return object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return None
+
+
+def _is_holding(value: object, former: Mapping[str, object]) -> bool:
+    """Whether a definition still holds what it did, or its like."""
+    present = _contents(value)
+    return all(path not in present or _is_like(each, present[path]) for path, each in former.items())
+
+
+def _is_like(old: Any, new: Any) -> bool:  # any objects
+    if is_alike(old, new):
+        return True
+    return type(old) is type(new) and type(old) not in PLAIN and is_alike(_attributes(old), _attributes(new))
+
+
+def _differing(old: View, new: View) -> dict[str, Changes]:
+    """By name, of which of its definitions the new source says something else."""
+    found: dict[str, Changes] = {}
+    for each in _uses.differing(old.statements or (), new.statements or ()):
+        top, _, member = each.partition(".")
+        found.setdefault(top, {})[each] = Level.BODY if member else Level.SHAPE
+    return found
+
+
+def _expected_level(name: str, sides: tuple[bool, bool], namespace: Mapping[str, object]) -> Level:
+    if "." in name:
+        return Level.BODY
+    if not all(sides):
+        return Level.PRESENCE
+    value = namespace.get(name)
+    return Level.SHAPE if type(value) is FunctionType or is_class(value) else Level.OBJECT
+
+
+def is_value(value: object, depth: int = 6) -> bool:
+    """Whether a value has nothing in it that can be called, so that it changes only with the name it has."""
+    kind = type(value)
+    if kind in (list, tuple, set, frozenset) and depth:
+        return all(is_value(each, depth - 1) for each in value)  # type: ignore[attr-defined]  # a collection by the line above
+    if kind is dict and depth:
+        return all(is_value(k, depth - 1) and is_value(v, depth - 1) for k, v in value.items())  # type: ignore[attr-defined]  # as above
+    return kind in ATOMS
+
+
+def _is_value_of(module: str, name: str) -> bool:
+    namespace = namespace_of(sys.modules.get(module)) or {}
+    return name in namespace and is_value(namespace[name])
+
+
+def _definitions(module: str) -> list[str]:
+    namespace = namespace_of(sys.modules.get(module)) or {}
+    return [name for name, value in namespace.copy().items() if not is_value(value)]
+
+
+def _is_public(module: str, name: str) -> bool:
+    namespace = namespace_of(sys.modules.get(module)) or {}
+    return name not in namespace or _is_given(name, namespace)
+
+
+def _is_given(name: str, namespace: Mapping[str, object]) -> bool:
+    """Whether a star import takes a name."""
+    public = namespace.get("__all__")
+    return name in public if isinstance(public, (list, tuple)) else not name.startswith("_")
+
+
+# What a change means for one use
+
+
+def _matters(module: str, name: str, member: str, level: Level, place: _Place) -> bool:
+    """Whether a use while a module is executed can give something else after a change."""
+    if level >= Level.OBJECT and not member:
+        return True
+    value = (namespace_of(sys.modules.get(module)) or {}).get(name)
+    if place.is_deeper or not is_class(value):
+        return place.is_deeper or place.use is not Use.STORED
+    if place.use is Use.MADE:
+        return not member or _may_reach(value, _MAKING, member)  # type: ignore[arg-type]  # a class by the lines above
+    if place.use in (Use.BASE, Use.SHAPED):
+        return _matters_to_derived(value, member, level, place.use)  # type: ignore[arg-type]  # as above
+    return place.use is Use.USED
+
+
+_MAKING: Final = frozenset({"__init__", "__new__", "__post_init__"})
+_DERIVING: Final = frozenset({"__init_subclass__", "__set_name__", "__new__", "__init__", "_generate_next_value_"})
+
+
+def _matters_to_derived(base: type, member: str, level: Level, use: Use) -> bool:
+    """
+    Whether a class statement can give something else when a base changed in place.
+
+    What is inherited is looked up when it is asked for.  But metaclasses, ``__init_subclass__`` and some decorators
+    look at the base when the class is made.
+    """
+    if not _is_standard(type(base)):
+        return True
+    has_hook = any("__init_subclass__" in table(each) for each in mro_of(base) if not _is_standard(each))
+    if member:
+        return (has_hook or type(base).__module__ == "enum") and _may_reach(base, _DERIVING, member)
+    return has_hook or (level >= Level.SHAPE and (use is Use.SHAPED or type(base) is not type))
+
+
+def _is_standard(cls: type) -> bool:
+    module = type.__dict__["__module__"].__get__(cls)  # static types have no entry of that name
+    return isinstance(module, str) and module.partition(".")[0] in sys.stdlib_module_names
+
+
+def _may_reach(cls: type, names: Iterable[str], wanted: str) -> bool:
+    """
+    Whether running some methods of a class may run *wanted*, by the names that their code spells.
+
+    Where they use a definition of their module, that may call back whatever it likes.
+    """
+    if not _is_standard(type(cls)):
+        return True
+    tables = [table(each) for each in mro_of(cls) if not _is_standard(each)]
+    queue = list(names)
+    for name in queue:
+        for function in (f for each in tables for f in _functions_in(each.get(name))):
+            spelled = set(_names_in(function.__code__))
+            if _is_calling_back(spelled, function.__globals__):
+                return True
+            queue.extend(n for n in spelled if n not in queue and any(n in each for each in tables))
+    return wanted in queue
+
+
+def _is_calling_back(spelled: set[str], namespace: Mapping[str, object]) -> bool:
+    if not spelled.isdisjoint(("getattr", "vars", "dir", "__dict__", "globals", "eval", "exec")):
+        return True
+    return any(n in namespace and not is_value(namespace[n]) for n in spelled)
+
+
+def _functions_in(value: object, depth: int = 4) -> Iterator[FunctionType]:
+    """A function, or those in what wraps it."""
+    if type(value) is FunctionType:
+        yield value
+    if depth and not is_class(value):
+        for _, part in parts(value):
+            yield from _functions_in(part, depth - 1)
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            yield from _names_in(each)

@@ -1,0 +1,79 @@
+"""Where code stands in its file: line numbers that follow an edit which changed nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import CodeType, FunctionType
+from typing import Any, Final
+
+from modreg._journal import ClassAttribute, Code, Journal
+from modreg._pairs import is_class, is_own, parts, table
+
+
+def moves(old: list[CodeType], new: list[CodeType]) -> dict[CodeType, CodeType] | None:
+    """
+    For each code object of a module the one that stands for it in the new file.
+
+    Args:
+        old: The code of the functions and classes that stand directly in the module.
+        new: The same of its new source, which says the same.
+
+    Returns:
+        `None` if the two are not built alike: the compiler may merge constants that stand on one line.
+    """
+    found: dict[CodeType, CodeType] = {}
+    if [each.co_qualname for each in old] != [each.co_qualname for each in new]:
+        return None
+    for before, after in zip(old, new, strict=True):
+        inside = moves(_codes(before), _codes(after))
+        if inside is None or before.co_freevars != after.co_freevars:
+            return None
+        found[before] = after
+        found.update(inside)
+    return found
+
+
+def _codes(code: CodeType) -> list[CodeType]:
+    return [each for each in code.co_consts if isinstance(each, CodeType)]
+
+
+def follow(owner: str, namespace: Mapping[str, object], moved: Mapping[CodeType, CodeType], journal: Journal) -> None:
+    """Give the functions and classes of the module *owner* that its namespace reaches their new lines."""
+    lines = {(old.co_qualname, old.co_firstlineno): new.co_firstlineno for old, new in moved.items()}
+    for value in _reached(owner, namespace):
+        if type(value) is FunctionType:
+            new = moved.get(value.__code__)
+            if new is not None and new != value.__code__:
+                journal.write(Code(value, "__code__"), new)
+        else:
+            _follow_class(value, lines, journal)
+
+
+def _follow_class(cls: Any, lines: Mapping[tuple[str, int], int], journal: Journal) -> None:  # a class of any metaclass
+    """From 3.13 on a class knows the line of its statement."""
+    line = table(cls).get("__firstlineno__")
+    new = lines.get((type.__dict__["__qualname__"].__get__(cls), line))  # type: ignore[arg-type]  # no number is no key
+    if new is not None and new != line:
+        journal.write(ClassAttribute(cls, "__firstlineno__"), new)
+
+
+_MANY: Final = 10_000  # entries of a container that are looked at
+
+
+def _reached(owner: str, namespace: Mapping[str, object]) -> Iterator[Any]:  # functions and classes
+    """The module's functions and classes that its namespace leads to, through containers and what wraps them."""
+    queue = [value for name, value in namespace.items() if name != "__builtins__"]
+    seen: set[int] = set()
+    for value in queue:
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if type(value) in (list, tuple, set, frozenset, dict):
+            inside = value.values() if type(value) is dict else value
+            queue.extend(inside if len(value) <= _MANY else ())  # type: ignore[arg-type]  # collections by the lines above
+        elif is_class(value) or type(value) is FunctionType:
+            if is_own(value, owner):
+                yield value
+                queue.extend(part for _, part in parts(value))
+        else:
+            queue.extend(part for _, part in parts(value))

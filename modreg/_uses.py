@@ -1,0 +1,478 @@
+"""What each statement of a module defines, and which names it uses for that, read from the syntax tree."""
+
+from __future__ import annotations
+
+import ast
+import enum
+import functools
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import attrs
+
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+_DEFINITIONS: Final = (*_FUNCTIONS, ast.ClassDef)
+_IMPORTS: Final = (ast.Import, ast.ImportFrom)
+_ANNOTATIONS_WAIT: Final = sys.version_info >= (3, 14)
+
+ANY: Final = "*"
+"""Stands for any name: a star import, a use of names that the code does not spell."""
+
+# Built-ins through which code can use names that it does not spell.
+REACHING_ANY: Final = frozenset({"globals", "eval", "exec"})
+
+
+class Use(enum.IntEnum):
+    """
+    What a statement does with an object while it runs; later ones ask more of it.
+
+    Attributes:
+        LATER: Nothing: a function uses it when it is called.
+        TAKEN: An import statement binds it to a name.
+        STORED: It is put somewhere: under another name, in a display, as a default value.
+        BASE: A class is derived from it.
+        SHAPED: The same, and decorators look at what the class inherits, but call nothing of it.
+        MADE: It is called, and what that gives is put somewhere.
+        USED: Anything else: its contents, its attributes, its truth.
+    """
+
+    LATER = 0
+    TAKEN = 1
+    STORED = 2
+    BASE = 3
+    SHAPED = 4
+    MADE = 5
+    USED = 6
+
+
+@attrs.frozen
+class Taken:
+    """
+    What an import statement binds a name to.
+
+    Attributes:
+        module: The module as written, without leading dots.
+        level: The number of leading dots.
+        name: What is taken from it; ``""`` for the module itself, `ANY` for all.
+    """
+
+    module: str
+    level: int = 0
+    name: str = ""
+
+
+@attrs.frozen
+class Ref:
+    """
+    A name that a statement reads, with the attributes asked of it.
+
+    Attributes:
+        path: ``("shop", "tax", "rate")`` for ``shop.tax.rate``; `ANY` alone where it is not spelled.
+        use: What for.
+        taken: Where the first name comes from, if a function imports it itself.
+    """
+
+    path: tuple[str, ...]
+    use: Use
+    taken: Taken | None = None
+
+
+@attrs.define(eq=False, slots=False)
+class Statement:
+    """
+    One top-level statement.
+
+    A class is one definition for itself (its bases, its values, what its methods are called and take) and one
+    for the body of each method, named ``Class.method``.
+
+    Attributes:
+        node: Its tree.
+        text: Its source as written.
+        is_future: Whether annotations are not evaluated when it runs.
+    """
+
+    node: ast.stmt
+    text: str
+    is_future: bool = False
+
+    @functools.cached_property
+    def names(self) -> frozenset[str]:
+        """The names that it binds, or whose objects it may change (``table["x"] = 1``, ``names.append(x)``)."""
+        return frozenset(_made(self.node))
+
+    @functools.cached_property
+    def texts(self) -> dict[str, str]:
+        """By definition what it says, without positions."""
+        if isinstance(self.node, ast.ClassDef):
+            return _texts_of_class(self.node)
+        return dict.fromkeys(self.names, ast.dump(self.node))
+
+    @functools.cached_property
+    def taken(self) -> tuple[tuple[str, Taken], ...]:
+        """The names that its imports bind when it runs, and what to."""
+        imports = [node for node in _at_once(self.node) if isinstance(node, _IMPORTS)]
+        return tuple(each for node in imports for each in _taken(node))
+
+    @functools.cached_property
+    def refs(self) -> dict[str, tuple[Ref, ...]]:
+        """By definition all that it uses, now or when it is called; ``""`` has what the statement uses now."""
+        reader = _Reader(self.is_future)
+        reader.visit_statement(self.node, "")
+        found: dict[str, dict[Ref, None]] = {"": {}}
+        for owner, ref in reader.found():
+            if ref.use is not Use.LATER:
+                found[""][ref] = None
+            for name in (owner,) if owner else self.names:
+                found.setdefault(name, {})[ref] = None
+        return {name: tuple(refs) for name, refs in found.items()}
+
+    @property
+    def is_definition(self) -> bool:
+        """Whether it defines a function or a class."""
+        return isinstance(self.node, _DEFINITIONS)
+
+
+def is_same(one: tuple[Statement, ...], other: tuple[Statement, ...]) -> bool:
+    """Whether two modules differ in comments, layout and positions at most."""
+    if len(one) != len(other):
+        return False
+    pairs = zip(one, other, strict=True)
+    return all(a.text == b.text or ast.dump(a.node) == ast.dump(b.node) for a, b in pairs)
+
+
+def differing(old: tuple[Statement, ...], new: tuple[Statement, ...]) -> dict[str, tuple[bool, bool]]:
+    """The definitions of which two modules do not say the same, each with whether the one and the other have it."""
+    before, after = _by_name(old), _by_name(new)
+    found: dict[str, tuple[bool, bool]] = {}
+    for name in {**before, **after}:
+        mine, theirs = before.get(name, ()), after.get(name, ())
+        if [each.text for each in mine] != [each.text for each in theirs]:
+            one, other = _said(mine, name), _said(theirs, name)
+            found.update({d: (d in one, d in other) for d in {**one, **other} if one.get(d) != other.get(d)})
+    return found
+
+
+def _by_name(statements: tuple[Statement, ...]) -> dict[str, list[Statement]]:
+    found: dict[str, list[Statement]] = {}
+    for each in statements:
+        for name in each.names:
+            found.setdefault(name, []).append(each)
+    return found
+
+
+def _said(statements: Iterable[Statement], name: str) -> dict[str, str]:
+    """What statements say of a name, and of its methods."""
+    found: dict[str, str] = {}
+    for each in statements:
+        for definition, text in each.texts.items():
+            if definition.partition(".")[0] == name:
+                found[definition] = found.get(definition, "") + text
+    return found
+
+
+def statements(source: bytes) -> tuple[Statement, ...]:
+    """
+    The top-level statements of a module.
+
+    Raises:
+        SyntaxError: It is no Python.
+        ValueError: The same, in early releases of 3.11: null bytes.
+    """
+    tree = ast.parse(source)
+    lines = source.split(b"\n")
+    is_future = _ANNOTATIONS_WAIT or any(map(_is_future, tree.body))
+    return tuple(Statement(node, _text(node, lines), is_future) for node in tree.body)
+
+
+def _is_future(node: ast.stmt) -> bool:
+    is_import = isinstance(node, ast.ImportFrom) and node.module == "__future__"
+    return is_import and any(alias.name == "annotations" for alias in node.names)  # type: ignore[attr-defined]  # as above
+
+
+def _text(node: ast.stmt, lines: list[bytes]) -> str:
+    """
+    The lines of a statement, with where it begins and ends in the first and the last.
+
+    What is not divided by line feeds is one line here, and several in the tree: then it is all of them.
+    """
+    first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
+    found = b"\n".join(lines[first - 1 : node.end_lineno] or lines)
+    return f"{node.col_offset}:{node.end_col_offset}:{found.decode('utf-8', 'replace')}"
+
+
+# Definitions
+
+
+def _made(statement: ast.stmt) -> set[str]:
+    """The names that a top-level statement binds, or whose objects it may change."""
+    if isinstance(statement, _DEFINITIONS):
+        return {statement.name}
+    found: set[str] = set()
+    for node in _at_once(statement):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        elif isinstance(node, _IMPORTS):
+            found.update(name for name, _ in _taken(node))
+        elif isinstance(node, (*_DEFINITIONS, ast.ExceptHandler)) and node.name:
+            found.add(node.name)
+        elif isinstance(node, (ast.Subscript, ast.Attribute)) and not isinstance(node.ctx, ast.Load):
+            found.update(_names(node.value))
+        elif isinstance(node, (ast.Expr, ast.AugAssign)):
+            found.update(_names(node))
+    return found
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _at_once(statement: ast.stmt) -> Iterator[Any]:  # nodes, asked for what their kind has
+    """The nodes of a statement that run when it does, without what only type checkers run."""
+    queue: list[ast.AST] = [statement]
+    for node in queue:
+        yield node
+        if isinstance(node, ast.If) and _is_for_types(node.test):
+            queue.extend(node.orelse)
+        elif not isinstance(node, (*_DEFINITIONS, ast.Lambda)):
+            queue.extend(ast.iter_child_nodes(node))
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
+    return name == "TYPE_CHECKING"
+
+
+def _taken(node: Any) -> Iterator[tuple[str, Taken]]:  # one of _IMPORTS
+    for alias in node.names:
+        if isinstance(node, ast.ImportFrom):
+            yield alias.asname or alias.name, Taken(node.module or "", node.level, alias.name)
+        elif alias.asname:
+            yield alias.asname, Taken(alias.name)
+        else:
+            top = alias.name.partition(".")[0]
+            yield top, Taken(top)
+
+
+def _texts_of_class(node: ast.ClassDef) -> dict[str, str]:
+    """The class without what its methods do, and what they do."""
+    found = {node.name: ""}
+    shell = ast.ClassDef(**{**dict(ast.iter_fields(node)), "body": []})
+    parts = [ast.dump(shell)]
+    for each in node.body:
+        if isinstance(each, _FUNCTIONS):
+            head = type(each)(**{**dict(ast.iter_fields(each)), "body": []})
+            parts.append(ast.dump(head))
+            key = f"{node.name}.{each.name}"
+            found[key] = found.get(key, "") + "".join(map(ast.dump, each.body))
+        else:
+            parts.append(ast.dump(each))
+    found[node.name] = "".join(parts)
+    return found
+
+
+# Uses
+
+
+@attrs.define(eq=False)
+class _Reader:
+    """
+    Collects the names that a statement reads, each with the method it stands in, if any.
+
+    Names of parameters and locals are taken for the module's of the same name, which asks too much at most.
+    """
+
+    is_future: bool
+    read: list[tuple[str, tuple[str, ...], Use]] = attrs.field(factory=list)
+    inner: dict[str, list[Taken]] = attrs.field(factory=dict)
+
+    def found(self) -> Iterator[tuple[str, Ref]]:
+        for owner, path, use in self.read:
+            yield owner, Ref(path, use)
+            yield from ((owner, Ref(path, use, taken)) for taken in self.inner.get(path[0], ()))
+
+    def visit_statement(self, node: ast.AST, owner: str, *, is_top: bool = True) -> None:
+        """Read a statement that runs when the module does."""
+        if isinstance(node, _FUNCTIONS):
+            self._function(node, owner)
+        elif isinstance(node, ast.ClassDef):
+            self._class(node, owner, is_top=is_top)
+        elif isinstance(node, ast.If) and _is_for_types(node.test):
+            for each in node.orelse:
+                self.visit_statement(each, owner, is_top=False)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            self._assignment(node, owner)
+        elif isinstance(node, ast.Expr):
+            self._expression(node.value, Use.STORED, owner)  # and thrown away
+        elif isinstance(node, _IMPORTS):
+            if owner:
+                self._import(node)
+        else:
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, (ast.stmt, ast.ExceptHandler, ast.match_case)):
+                    self.visit_statement(child, owner, is_top=False)
+                else:
+                    self._expression(child, Use.USED, owner)
+
+    def _assignment(self, node: Any, owner: str) -> None:  # an Assign or AnnAssign
+        for target in getattr(node, "targets", None) or [node.target]:
+            self._expression(target, Use.USED, owner)
+        if node.value is not None:
+            self._expression(node.value, Use.STORED, owner)
+        if isinstance(node, ast.AnnAssign) and not self.is_future:
+            self._expression(node.annotation, Use.STORED, owner)
+
+    def _class(self, node: ast.ClassDef, owner: str, *, is_top: bool) -> None:
+        use = _use_of_bases(node)
+        own = node.name if is_top else owner
+        for base in node.bases:
+            self._expression(base, use, own)
+        for each in (*node.keywords, *node.decorator_list):
+            self._expression(each, Use.USED, own)
+        for each in node.body:
+            is_method = is_top and isinstance(each, _FUNCTIONS)
+            if is_method:
+                self._function(each, own, f"{own}.{each.name}")  # type: ignore[attr-defined]  # by the line above
+            else:
+                self.visit_statement(each, own, is_top=False)
+
+    def _function(self, node: Any, owner: str, body_owner: str | None = None) -> None:  # one of _FUNCTIONS
+        for each in node.decorator_list:
+            self._expression(each, Use.USED, owner)
+        self._arguments(node.args, owner)
+        if node.returns is not None and not self.is_future:
+            self._expression(node.returns, Use.STORED, owner)
+        for each in node.body:
+            self._later(each, owner if body_owner is None else body_owner)
+
+    def _arguments(self, args: ast.arguments, owner: str) -> None:
+        for default in (*args.defaults, *args.kw_defaults):
+            if default is not None:
+                self._expression(default, Use.STORED, owner)
+        if not self.is_future:
+            for each in (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg):
+                if each is not None and each.annotation is not None:
+                    self._expression(each.annotation, Use.STORED, owner)
+
+    def _import(self, node: ast.AST) -> None:
+        for name, taken in _taken(node):
+            self.inner.setdefault(name, []).append(taken)
+
+    def _later(self, node: ast.AST, owner: str) -> None:
+        """Read what runs when a function is called."""
+        for each in _walk(node):
+            name = _spelled(each)
+            if name:
+                self._note((name,), Use.LATER, owner)
+            elif isinstance(each, _IMPORTS):
+                self._import(each)
+            elif isinstance(each, (ast.Attribute, ast.Name)):
+                path = _path(each)
+                if path:
+                    self._note(path, Use.LATER, owner)
+
+    def _expression(self, node: ast.AST, use: Use, owner: str) -> None:
+        name = _spelled(node)
+        if name:
+            self._note((name,), Use.USED, owner)
+            for each in _beside_globals(node):
+                self._expression(each, Use.USED, owner)
+        elif isinstance(node, (ast.Attribute, ast.Name)):
+            path = _path(node)
+            if path:
+                self._note(path, use, owner)
+            elif isinstance(node, ast.Attribute):
+                self._expression(node.value, Use.USED, owner)
+        elif isinstance(node, ast.Lambda):
+            self._arguments(node.args, owner)
+            self._later(node.body, owner)
+        elif isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+            for each in node.elts:
+                self._expression(each, use, owner)
+        elif isinstance(node, ast.Dict):
+            for key in node.keys:
+                if key is not None:
+                    self._expression(key, Use.USED, owner)
+            for key, value in zip(node.keys, node.values, strict=True):
+                self._expression(value, use if key is not None else Use.USED, owner)
+        elif isinstance(node, ast.Call):
+            is_kept = use is Use.STORED and _path(node.func)
+            self._expression(node.func, Use.MADE if is_kept else Use.USED, owner)
+            is_storing = use is Use.STORED and _last(node.func) in _STORING
+            for each in (*node.args, *(keyword.value for keyword in node.keywords)):
+                self._expression(each, Use.STORED if is_storing else Use.USED, owner)
+        else:
+            for child in ast.iter_child_nodes(node):
+                self._expression(child, Use.USED, owner)
+
+    def _note(self, path: tuple[str, ...], use: Use, owner: str) -> None:
+        if path[0] in REACHING_ANY:
+            path = (ANY,)
+        self.read.append((owner, path, use))
+
+
+# Class decorators that look at names and annotations, and at which attributes there are.
+_LOOKING: Final = frozenset({"dataclass", "runtime_checkable", "total_ordering", "final", "unique"})
+
+
+# What keeps its arguments and does nothing else with them.
+_STORING: Final = frozenset({"partial", "partialmethod", "staticmethod", "classmethod", "property", "cached_property"})
+
+
+def _use_of_bases(node: ast.ClassDef) -> Use:
+    """What a class statement does with its bases: whoever gets the class may call all that it inherits."""
+    if node.keywords:
+        return Use.USED
+    targets = [each.func if isinstance(each, ast.Call) else each for each in node.decorator_list]
+    if not all(_last(each) in _LOOKING for each in targets):
+        return Use.USED
+    return Use.SHAPED if targets else Use.BASE
+
+
+def _path(node: ast.AST) -> tuple[str, ...]:
+    """The names of a dotted expression that is read; nothing for any other."""
+    names: list[str] = []
+    at: ast.AST = node
+    if not isinstance(getattr(node, "ctx", None), ast.Load):
+        return ()
+    while isinstance(at, ast.Attribute):
+        names.append(at.attr)
+        at = at.value
+    return (at.id, *reversed(names)) if isinstance(at, ast.Name) else ()
+
+
+def _last(node: ast.AST) -> str:
+    """The last name of a dotted expression."""
+    return "".join(_path(node)[-1:])
+
+
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes below, the longest dotted expressions only."""
+    queue = [node]
+    for each in queue:
+        yield each
+        if _spelled(each):
+            queue.extend(_beside_globals(each))
+        elif not _path(each):
+            queue.extend(ast.iter_child_nodes(each))
+
+
+def _spelled(node: Any) -> str:  # any node
+    """The name that ``globals()["name"]``, ``globals().get("name")`` or ``"name" in globals()`` is about."""
+    name: Any = None
+    if isinstance(node, ast.Subscript) and _is_globals(node.value):
+        name = node.slice
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_globals(node.func.value):
+        name = node.args[0] if node.args and node.func.attr in ("get", "setdefault", "pop") else None
+    elif isinstance(node, ast.Compare) and _is_globals(node.comparators[-1]):
+        name = node.left
+    return name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else ""
+
+
+def _is_globals(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and _path(node.func) in (("globals",), ("vars",), ("locals",)) and not node.args
+
+
+def _beside_globals(node: ast.AST) -> list[ast.AST]:
+    """What else an expression about a name of ``globals()`` asks for."""
+    return list(node.args[1:]) if isinstance(node, ast.Call) else []

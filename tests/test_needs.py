@@ -1,0 +1,364 @@
+"""Who is executed for a change elsewhere, who gets a name rebound, and who is left alone."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from modreg import Decision, ReloadError
+
+HEAD = "ran = globals().get('ran', 0) + 1\n"
+LEAF = """
+RATE = 1
+TABLE = {"a": [1]}
+PAIR = (1, "x")
+def rate():
+    return 1
+def other():
+    return rate()
+def deco(f):
+    return lambda: (1, f())
+class Base:
+    kind = "base"
+    def __init__(self):
+        self.x = 1
+    def go(self):
+        return 1
+    def set(self):
+        return self.x
+"""
+RATE, FUNCTION, DECO, METHOD, INIT, KIND = (
+    ("RATE = 1", "RATE = 2"),
+    ("def rate():\n    return 1", "def rate():\n    return 2"),
+    ("(1, f())", "(2, f())"),
+    ("def go(self):\n        return 1", "def go(self):\n        return 2"),
+    ("self.x = 1", "self.x = 2"),
+    ('kind = "base"', 'kind = "other"'),
+)
+# The edit, the dependent's source, whether it is executed, and what its `show` then gives.
+CASES = {
+    "a function that is called later": (FUNCTION, "from leaf import rate\ndef show(): return rate()", False, 2),
+    "a function through its module": (FUNCTION, "import leaf\ndef show(): return leaf.rate()", False, 2),
+    "a function by a star": (FUNCTION, "from leaf import *\ndef show(): return rate()", False, 2),
+    "a function in a table": (FUNCTION, "from leaf import rate\nT = {'k': rate}\ndef show(): return T['k']()", False, 2),
+    "a function as a default": (FUNCTION, "from leaf import rate\ndef show(f=rate): return f()", False, 2),
+    "a function in a partial": (
+        FUNCTION,
+        "import functools\nfrom leaf import rate\nshow = functools.partial(rate)",
+        False,
+        2,
+    ),
+    "a function that is called": (FUNCTION, "from leaf import rate\nX = rate()\ndef show(): return X", True, 2),
+    "a function that another one calls": (FUNCTION, "import leaf\nX = leaf.other()\ndef show(): return X", True, 2),
+    "a function in a comprehension": (
+        FUNCTION,
+        "from leaf import rate\nX = [rate() for _ in 'a']\ndef show(): return X[0]",
+        True,
+        2,
+    ),
+    "a function in a class body": (
+        FUNCTION,
+        "from leaf import rate\nclass C:\n    x = rate()\ndef show(): return C.x",
+        True,
+        2,
+    ),
+    "a function called by an own one": (
+        FUNCTION,
+        "from leaf import rate\ndef mine(): return rate()\nX = mine()\ndef show(): return X",
+        True,
+        2,
+    ),
+    "a function that a function imports": (
+        FUNCTION,
+        "def mine():\n    from leaf import rate\n    return rate()\nX = mine()\ndef show(): return X",
+        True,
+        2,
+    ),
+    "a function by a name in a string": (
+        FUNCTION,
+        "import leaf\nX = getattr(leaf, 'ra' + 'te')()\ndef show(): return X",
+        True,
+        2,
+    ),
+    "a function by globals()": (
+        FUNCTION,
+        "from leaf import rate\nX = globals()['ra' + 'te']()\ndef show(): return X",
+        True,
+        2,
+    ),
+    "a decorator": (DECO, "from leaf import deco\n@deco\ndef f(): return 0\ndef show(): return f()[0]", True, 2),
+    "a constant that is read later": (RATE, "from leaf import RATE\ndef show(): return RATE", False, 2),
+    "a constant through its module": (RATE, "import leaf\ndef show(): return leaf.RATE", False, 2),
+    "a constant by another name, stored": (RATE, "from leaf import RATE as R\nclass C: x = R\ndef show(): return C.x", True, 2),
+    "a function by another name, called": (FUNCTION, "from leaf import rate as r\nX = r()\ndef show(): return X", True, 2),
+    "a function by its module's other name": (FUNCTION, "import leaf as le\nX = le.rate()\ndef show(): return X", True, 2),
+    "a function of a module that is passed on": (
+        FUNCTION,
+        "import leaf as le\nX = (lambda m: getattr(m, 'ra' 'te'))(le)()\ndef show(): return X",
+        True,
+        2,
+    ),
+    "a constant by another name": (RATE, "from leaf import RATE as R\ndef show(): return R", False, 2),
+    "a constant by a star": (RATE, "from leaf import *\ndef show(): return RATE", False, 2),
+    "a constant in a computation": (RATE, "from leaf import RATE\nX = RATE * 10\ndef show(): return X // 10", True, 2),
+    "a constant as a default": (RATE, "from leaf import RATE\ndef show(x=RATE): return x", True, 2),
+    "a constant under another name": (RATE, "from leaf import RATE\nX = RATE\ndef show(): return X", True, 2),
+    "a constant in a condition": (
+        RATE,
+        "import leaf\nif leaf.RATE > 1:\n    X = 2\nelse:\n    X = 1\ndef show(): return X",
+        True,
+        2,
+    ),
+    "a constant beside those that are used": (
+        RATE,
+        "from leaf import PAIR, TABLE\nX = PAIR[0], TABLE['a'][0]\ndef show(): return X",
+        False,
+        (1, 1),
+    ),
+    "a method of a base": (METHOD, "from leaf import Base\nclass S(Base): pass\ndef show(): return S().go()", False, 2),
+    "a value of a base": (KIND, "from leaf import Base\nclass S(Base): pass\ndef show(): return S.kind", False, "other"),
+    "a method of an instance": (METHOD, "from leaf import Base\nO = Base()\ndef show(): return O.go()", False, 2),
+    "a method of an instance that is called": (
+        METHOD,
+        "from leaf import Base\nX = Base().go()\ndef show(): return X",
+        True,
+        2,
+    ),
+    "a method of a kept instance that is called": (
+        METHOD,
+        "from leaf import Base\nO = Base()\nX = O.go()\ndef show(): return X",
+        True,
+        2,
+    ),
+    "the initialiser of an instance": (INIT, "from leaf import Base\nO = Base()\ndef show(): return O.set()", True, 2),
+    "a base that a data class looks at": (
+        ('kind = "base"', "kind: int = 2"),
+        "from dataclasses import dataclass\nfrom leaf import Base\n@dataclass\nclass S(Base): pass\ndef show(): return S.kind",
+        True,
+        2,
+    ),
+    "an annotation under TYPE_CHECKING": (
+        RATE,
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from leaf import RATE\ndef show(x: 'RATE' = 0): return x",
+        False,
+        0,
+    ),
+    "a name that comes": (
+        ("RATE = 1", "RATE = 1\nNEW = 2"),
+        "try:\n    from leaf import NEW\nexcept ImportError:\n    NEW = 1\ndef show(): return NEW",
+        True,
+        2,
+    ),
+    "a name that comes by a star": (
+        ("RATE = 1", "RATE = 1\nNEW = 2"),
+        "from leaf import *\ndef show(): return globals().get('NEW')",
+        False,
+        2,
+    ),
+    "a name that a star gives no more": (
+        ("RATE = 1", "RATE = 1\n__all__ = ['rate']"),
+        "from leaf import *\ndef show(): return 'TABLE' in globals()",
+        False,
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_dependent_is_executed_only_if_it_computed_something_else(project, dropping, case):
+    """
+    A dependent is executed if what its top-level code computed can be different, and shows the change in any case.
+    """
+    (old, new), text, is_executed, shown = CASES[case]
+    project.load("leaf", LEAF)
+    user = project.load("user", HEAD + text + "\n")
+    project.write("leaf.py", LEAF.replace(old, new))
+    planned = [s.module for s in dropping.plan().steps]
+
+    dropping.refresh()
+
+    assert user.ran == 1 + is_executed
+    assert user.show() == shown
+    assert ("user" in planned) == is_executed
+
+
+@pytest.mark.parametrize("edit", [RATE, FUNCTION, METHOD], ids=["constant", "function", "method"])
+def test_what_came_out_equal_disturbs_nobody(project, registry, edit):
+    """
+    A dependent that is executed and computes what it did before is as far as the change goes.
+    """
+    leaf = "class K:\n    @staticmethod\n    def f(): return RATE * 0 + rate() * 0\n"
+    project.load("leaf", LEAF + leaf)
+    project.load("middle", "import leaf\nX = leaf.K.f() + leaf.RATE * 0 + leaf.Base().go() * 0\nT = [X]\n")
+    end = project.load("end", HEAD + "from middle import X, T\nY = X + T[0]\n")
+    project.write("leaf.py", (LEAF + leaf).replace(*edit))
+
+    steps = registry.refresh().steps
+
+    assert [s.module for s in steps if s.decision is Decision.EXECUTE] == ["leaf", "middle"]
+    assert end.ran == 1
+
+
+def test_an_equal_container_is_the_same_container(project, registry):
+    """
+    Containers that an execution made anew with what the old ones held are the old ones: who took them need not change.
+    """
+    project.load("leaf", LEAF)
+    user = project.load("user", HEAD + "from leaf import TABLE, PAIR\nmine = TABLE, PAIR\n")
+    project.write("leaf.py", LEAF.replace(*FUNCTION))
+
+    registry.refresh()
+
+    leaf = sys.modules["leaf"]
+    assert user.ran == 1
+    assert user.mine[0] is user.TABLE is leaf.TABLE
+    assert user.mine[1] is user.PAIR is leaf.PAIR
+
+
+def test_registrations_are_made_again_where_the_registry_is(project, registry):
+    """
+    A registry that is made anew has everybody register again, once; one that stays has nobody do so.
+    """
+    hub = "table = {}\ndef register(f):\n    table[f.__name__] = f\n    return f\ndef count(): return len(table)\n"
+    hub = project.load("hub", hub)
+    user = HEAD + "import hub\n@hub.register\ndef {0}(): return 1\n"
+    users = [project.load(name, user.format(name)) for name in ("one", "two")]
+
+    project.write("one.py", user.format("one").replace("return 1", "return 2"))
+    registry.refresh()
+    after_one = [u.ran for u in users]
+    project.write("hub.py", (project.root / "hub.py").read_text().replace("len(table)", "len(table) + 0"))
+    registry.refresh()
+
+    assert after_one == [2, 1]
+    assert [u.ran for u in users] == [3, 2]
+    assert {name: f() for name, f in hub.table.items()} == {"one": 2, "two": 1}
+
+
+def test_subclasses_register_again_with_a_base_that_is_made_anew(project, registry):
+    """
+    What ``__init_subclass__`` put into a class is lost when that class statement runs again, so it is put in again.
+    """
+    base = "class Base:\n    made = {}\n    def __init_subclass__(cls): Base.made[cls.__name__] = cls\n    def go(self): return 1\n"
+    project.load("base", base)
+    sub = project.load("sub", HEAD + "from base import Base\nclass Sub(Base): pass\n")
+    project.write("base.py", base.replace("return 1", "return 2"))
+
+    registry.refresh()
+
+    assert sys.modules["base"].Base.made == {"Sub": sub.Sub}
+    assert sub.ran == 2
+
+
+def test_rebinding_is_taken_back(project, registry):
+    """
+    What was rebound is bound again to what it was by a rollback, and by an abort.
+    """
+    leaf = project.load("leaf", LEAF)
+    user = project.load("user", HEAD + "from leaf import RATE\n")
+    project.load("late", "import leaf\nX = 1 / (3 - leaf.RATE)\n")
+    project.write("leaf.py", LEAF.replace("RATE = 1", "RATE = 2"))
+    registry.refresh()
+
+    project.write("leaf.py", LEAF.replace("RATE = 1", "RATE = 3"))
+    with pytest.raises(ReloadError):
+        registry.refresh()
+    after_abort = user.RATE
+    registry.rollback(leaf)
+
+    assert after_abort == 2
+    assert (user.RATE, user.ran) == (1, 1)
+
+
+def test_members_of_a_circle_see_each_others_new_values(project, registry):
+    """
+    Where modules import each other, those that compute something from the change are executed within it.
+    """
+
+    project.write("b.py", "import a\nTWICE = a.RATE * 2\n")
+    a = project.load("a", "RATE = 1\nimport b\nTOTAL = b.TWICE + 1\n")
+    project.write("a.py", "RATE = 2\nimport b\nTOTAL = b.TWICE + 1\n")
+
+    registry.refresh()
+
+    assert (sys.modules["b"].TWICE, a.TOTAL) == (4, 5)
+
+
+def test_a_change_behind_a_late_import_is_seen(project, registry):
+    """
+    A module that calls what imports the changed module when it is called is executed, though no import leads there.
+    """
+    project.load("leaf", LEAF)
+    project.load("middle", "def ask():\n    import leaf\n    return leaf.rate()\n")
+    end = project.load("end", "import middle\nX = middle.ask()\n")
+    project.write("leaf.py", LEAF.replace(*FUNCTION))
+
+    registry.refresh()
+
+    assert end.X == 2
+
+
+def test_who_was_told_that_it_goes_is_executed(project, registry):
+    """
+    The dispose hooks come before the first execution; whoever was called is executed, even if it need not have been.
+    """
+    project.load("leaf", LEAF)
+    user = project.load("user", HEAD + "import leaf\nX = leaf.rate() * 0\nlog = []\ndef __dispose__(): log.append(ran)\n")
+    log = user.log
+    project.write("leaf.py", LEAF.replace(*FUNCTION))
+
+    registry.refresh()
+
+    assert (log, user.ran) == ([1], 2)
+
+
+# Comments and layout
+
+
+def test_a_change_of_layout_executes_nothing(project, registry):
+    """
+    Comments, blank lines and line breaks make a version without an execution; functions and classes know their lines.
+    """
+    text = HEAD + "def f(x=(1,\n    2)):\n    return [x for _ in 'a']\nclass C:\n    def m(self):\n        raise OSError\n"
+    m = project.load("m", text)
+    user = project.load("user", HEAD + "from m import f\nX = f()\n")
+    project.write("m.py", "# new\n\n" + text.replace("(1,\n    2)", "(1, 2)"))
+
+    done = registry.refresh()
+
+    assert [(s.module, s.decision) for s in done.steps] == [("m", Decision.PATCH)]
+    assert (m.ran, user.ran, registry.current(m).number) == (1, 1, 2)
+    assert (m.f.__code__.co_firstlineno, m.C.m.__code__.co_firstlineno) == (4, 7)
+    assert getattr(m.C, "__firstlineno__", 6) == 6
+    registry.rollback(m)
+    assert (m.f.__code__.co_firstlineno, m.ran) == (2, 1)
+
+
+@pytest.mark.parametrize("edit", [('"""Old."""', '"""New."""'), ("x = 1", "x = 1.0"), ("x: int", "x: str")])
+def test_what_shows_is_no_layout(project, registry, edit):
+    """
+    Docstrings, the types of constants and annotations show: their change is executed.
+    """
+    text = '"""Old."""\n' + HEAD + "x = 1\nclass C:\n    x: int = 0\n"
+    m = project.load("m", text)
+    project.write("m.py", text.replace(*edit))
+
+    registry.refresh()
+
+    assert m.ran == 2
+
+
+def test_a_layout_edit_of_a_dependent_is_executed_where_it_must(project, registry):
+    """
+    A module of which only the layout changed is executed if something else makes that necessary.
+    """
+    project.load("leaf", LEAF)
+    text = HEAD + "import leaf\nX = leaf.rate()\ndef f(): pass\n"
+    user = project.load("user", text)
+    project.write("leaf.py", LEAF.replace(*FUNCTION))
+    project.write("user.py", "# new\n" + text)
+
+    registry.refresh()
+
+    assert (user.X, user.ran, user.f.__code__.co_firstlineno) == (2, 2, 5)
