@@ -1,17 +1,20 @@
 """
-Times a reload and the rollback that takes it back, beside `importlib.reload` of the same modules.
+Times modreg, and beside it `importlib.reload` of the same modules where it can do the same.
 
-    python benchmarks/run.py [--repeats 25] [--json FILE]
+    python benchmarks/run.py [--repeats 15] [--only reload] [--json FILE] [--svg FILE]
 
-Every case runs in this process on modules in a temporary folder.  Times are medians in
-milliseconds of processor time, so that others on the machine disturb them less; each edit
-changes one function.  ``rollback/reload`` is the figure that has a bound: a tenth.
+Every case runs in this process on modules in a temporary folder.  Times are medians in milliseconds of
+processor time, so that others on the machine disturb them less; before each one the collector runs, as
+it may have at any time.  `importlib.reload` is given the modules in the right order, which it cannot find
+out itself.  Every answer is checked: a fast wrong one would not count.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
+import itertools
 import json
 import os
 import pathlib
@@ -20,6 +23,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 
 import modreg
 
@@ -51,99 +55,256 @@ class Class{n}:
         return self.value / 2
 '''
 
+LEAF = '''"""A module."""
 
-def source(lines: int, edit: int) -> str:
-    """A module of about that many lines; *edit* is what its function ``changed`` returns."""
-    pairs = max(1, (lines - 5) // 26)
-    text = "".join(FUNCTION.format(n=n) + CLASS.format(n=n) for n in range(pairs))
-    return f'"""A module."""\n\n\ndef changed():\n    return {edit}\n{text}'
+RATE = {edit}
 
 
-class Case:
-    """A module and its dependents in a folder, edited and reloaded again and again."""
+def changed():
+    return {edit}
 
-    def __init__(self, root: pathlib.Path, name: str, lines: int, dependents: int) -> None:
-        self.root, self.leaf, self.lines = root, f"{name}_leaf", lines
-        self.dependents = [f"{name}_user{n}" for n in range(dependents)]
-        self.edits = 0
-        self.edit()
-        for user in self.dependents:
-            text = f"from {self.leaf} import changed\n\nVALUE = changed()\n\n\ndef call():\n    return changed()\n"
-            (root / f"{user}.py").write_text(text)
+
+class Thing:
+    def method(self):
+        return {edit}
+
+{rest}
+{last}
+'''
+
+USERS = {
+    "function": "from {leaf} import changed\n\n\ndef call():\n    return changed()\n",
+    "constant": "from {leaf} import RATE\n\n\ndef call():\n    return RATE\n",
+    "derived value": "from {leaf} import RATE\n\nTWICE = RATE * 2\n\n\ndef call():\n    return TWICE // 2\n",
+}
+
+Row = dict[str, object]
+
+
+class Project:
+    """A module and its dependents, edited again and again."""
+
+    serial = itertools.count()
+
+    def __init__(self, root: pathlib.Path, lines: int, users: int = 0, kind: str = "function") -> None:
+        self.root, self.lines, self.edits = root, lines, 0
+        number = next(self.serial)
+        self.leaf = f"leaf_{number}"
+        self.write()
+        self.names = [self.leaf, *(f"user_{number}_{n}" for n in range(users))]
+        for name in self.names[1:]:
+            (root / f"{name}.py").write_text(USERS[kind].format(leaf=self.leaf))
         importlib.invalidate_caches()
-        self.modules = [importlib.import_module(each) for each in (self.leaf, *self.dependents)]
+        self.modules = [importlib.import_module(each) for each in self.names]
 
-    def edit(self) -> None:
+    def write(self, last: str = "") -> None:
         """Write another version; its time moves on, so that importlib sees it too."""
         self.edits += 1
+        pairs = max(0, (self.lines - 12) // 26)
+        rest = "".join(FUNCTION.format(n=n) + CLASS.format(n=n) for n in range(pairs))
         path = self.root / f"{self.leaf}.py"
-        path.write_text(source(self.lines, self.edits))
+        path.write_text(LEAF.format(edit=self.edits, rest=rest, last=last))
         os.utime(path, (1_000_000_000 + 2 * self.edits,) * 2)
 
     def check(self, wanted: int) -> None:
-        """A fast wrong answer does not count."""
-        if self.modules[0].changed() != wanted or any(wanted != m.VALUE for m in self.modules[1:]):
+        if self.modules[0].changed() != wanted or any(user.call() != wanted for user in self.modules[1:]):
             raise AssertionError(f"{self.leaf} does not show edit {wanted}")
 
+    def reload_plainly(self) -> None:
+        for module in self.modules:
+            importlib.reload(module)
 
-def timed(call) -> float:
+    def reload(self) -> None:
+        modreg.reload(self.leaf)
+
+
+def timed(call: Callable[[], object]) -> float:
     """Milliseconds of processor time that a call takes."""
+    gc.collect()
     start = time.process_time()
     call()
     return (time.process_time() - start) * 1000
 
 
-def with_importlib(case: Case) -> None:
-    for module in case.modules:
-        importlib.reload(module)
+def measured(repeats: int, *calls: Callable[[], float]) -> list[float]:
+    """
+    The median of each call, which times itself; the calls take turns.
+
+    The first round is for what is only done once: adoption, the first compilation.
+    """
+    rounds = [[call() for call in calls] for _ in range(repeats + 1)][1:]
+    return [statistics.median(column) for column in zip(*rounds, strict=True)]
 
 
-def run(root: pathlib.Path, name: str, lines: int, dependents: int, repeats: int) -> dict[str, object]:
-    """All figures of one case."""
-    case = Case(root, name, lines, dependents)
-    plain, reload, rollback = [], [], []
-    for repeat in range(repeats + 1):
-        case.edit()
-        plain.append(timed(lambda: with_importlib(case)))
-        case.check(case.edits)
-        modreg.reload(case.leaf)
-        before = case.edits
-        case.edit()
-        reload.append(timed(lambda: modreg.reload(case.leaf)))
-        case.check(case.edits)
-        rollback.append(timed(lambda: modreg.rollback(case.leaf)))
-        case.check(before)
-        if repeat == 0:  # what is only done once (adoption, first compilation) is not the matter here
-            plain.clear(), reload.clear(), rollback.clear()
-    middle = {k: statistics.median(v) for k, v in (("importlib", plain), ("reload", reload), ("rollback", rollback))}
-    return {
-        "case": f"{lines} lines, {dependents} dependents",
-        **{f"{k} ms": round(v, 3) for k, v in middle.items()},
-        "reload/importlib": round(middle["reload"] / middle["importlib"], 2),
-        "rollback/reload": round(middle["rollback"] / middle["reload"], 3),
-    }
+def row(work: str, size: str, base: str, plain: float, ours: float) -> Row:
+    figures = {"ms beside": round(plain, 3), "ms": round(ours, 3), "ratio": round(ours / plain, 3)}
+    return {"work": work, "size": size, "beside": base, **figures}
+
+
+def reload(root: pathlib.Path, repeats: int, lines: int, users: int = 0, kind: str = "function") -> Iterator[Row]:
+    """A reload after the edit of one function or constant, and the rollback that takes it back."""
+    project = Project(root, lines, users, kind)
+
+    def plainly() -> float:
+        project.write()
+        spent = timed(project.reload_plainly)
+        project.check(project.edits)
+        project.reload()  # so that modreg starts from what is there
+        return spent
+
+    def ours() -> float:
+        project.write()
+        spent = timed(project.reload)
+        project.check(project.edits)
+        return spent
+
+    def back() -> float:
+        spent = timed(lambda: modreg.rollback(project.leaf))
+        project.check(project.edits - 1)
+        return spent
+
+    plain, reloaded, taken_back = measured(repeats, plainly, ours, back)
+    size = f"{lines} lines" if not users else f"{kind}, {users} dependents"
+    yield row("reload", size, "importlib.reload", plain, reloaded)
+    yield row("rollback", size, "its reload", reloaded, taken_back)
+
+
+def failing(root: pathlib.Path, repeats: int, users: int) -> Iterator[Row]:
+    """A reload of a source that raises in its last line, beside a good one."""
+    project = Project(root, 60, users, "derived value")
+
+    def bad() -> float:
+        good = project.edits
+        project.write("raise OSError('disk')")
+
+        def call() -> None:
+            try:
+                project.reload()
+            except modreg.ReloadError:
+                return
+            raise AssertionError("the failure was not told")
+
+        spent = timed(call)
+        project.check(good)
+        project.edits = good
+        return spent
+
+    def plainly() -> float:
+        project.write()
+        spent = timed(project.reload_plainly)
+        project.reload()
+        return spent
+
+    plain, ours = measured(repeats, plainly, bad)
+    yield row("failing reload", f"{users} dependents", "a good importlib.reload", plain, ours)
+
+
+def check(root: pathlib.Path, repeats: int, count: int) -> Iterator[Row]:
+    """A refresh that finds nothing, beside one stat of each file."""
+    names = [f"still_{count}_{n}" for n in range(count)]
+    for name in names:
+        (root / f"{name}.py").write_text("X = 1\n")
+        os.utime(root / f"{name}.py", (1_000_000_000,) * 2)
+    importlib.invalidate_caches()
+    paths = [importlib.import_module(name).__file__ for name in names]
+
+    def stats() -> float:
+        return timed(lambda: [os.stat(path).st_mtime_ns for path in paths])
+
+    def ours() -> float:
+        return timed(modreg.refresh)
+
+    plain, found = measured(repeats, stats, ours)
+    yield row("refresh, nothing changed", f"{count} modules", "a stat of each", plain, found)
+    for name in names:
+        del sys.modules[name]
+
+
+def instances(root: pathlib.Path, repeats: int, count: int) -> Iterator[Row]:
+    """A changed method, with that many instances alive."""
+    project = Project(root, 30)
+    things = [project.modules[0].Thing() for _ in range(count)]
+
+    def plainly() -> float:
+        project.write()
+        spent = timed(lambda: importlib.reload(project.modules[0]))
+        project.reload()
+        return spent
+
+    def ours() -> float:
+        project.write()
+        spent = timed(project.reload)
+        if things[0].method() != project.edits or things[-1].method() != project.edits:
+            raise AssertionError("an instance shows an earlier method")
+        return spent
+
+    plain, reloaded = measured(repeats, plainly, ours)
+    yield row("reload, changed method", f"{count} instances", "importlib.reload (instances stay old)", plain, reloaded)
+
+
+CASES: list[tuple[str, Callable[..., Iterator[Row]], tuple[object, ...]]] = [
+    ("reload", reload, (60,)),
+    ("reload", reload, (2000,)),
+    *(("dependents", reload, (60, users, kind)) for kind in USERS for users in (100, 1000)),
+    ("failing", failing, (10,)),
+    ("instances", instances, (1,)),
+    ("instances", instances, (100_000,)),
+    ("check", check, (1000,)),
+    ("check", check, (10_000,)),
+]
+
+
+def printed(rows: list[Row]) -> str:
+    table = [{key: key for key in rows[0]}, *rows]
+    widths = [max(len(str(each[key])) for each in table) for key in rows[0]]
+    lines = ("  ".join(str(v).ljust(w) for v, w in zip(each.values(), widths, strict=True)) for each in table)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+HEIGHT, LEFT, UNIT = 22, 330, 300  # of a row; where bars begin; the length of a bar that stands for 1
+
+
+def drawn(rows: list[Row], about: str) -> str:
+    """The ratios as bars; a line marks what is compared with."""
+    parts = [f'<text x="4" y="16" font-weight="bold">modreg, time relative to what is named ({about})</text>']
+    for number, each in enumerate(rows):
+        top = 30 + number * HEIGHT
+        length = min(float(str(each["ratio"])), 2) * UNIT
+        parts += [
+            f'<text x="{LEFT - 8}" y="{top + 14}" text-anchor="end">{each["work"]}, {each["size"]}</text>',
+            f'<rect x="{LEFT}" y="{top + 3}" width="{length:.0f}" height="14" fill="#4c78a8"/>',
+            f'<text x="{LEFT + length + 6:.0f}" y="{top + 14}">{each["ratio"]} of {each["beside"]}</text>',
+        ]
+    bottom = 30 + len(rows) * HEIGHT
+    one = LEFT + UNIT
+    parts.append(f'<line x1="{one}" x2="{one}" y1="26" y2="{bottom}" stroke="#888" stroke-dasharray="3"/>')
+    head = f'width="1180" height="{bottom + 10}" font-family="sans-serif" font-size="12"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {head}>\n{chr(10).join(parts)}\n</svg>\n'
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=25)
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--only", default="", help="reload, dependents, failing, instances or check")
     parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--svg", type=pathlib.Path)
     args = parser.parse_args()
-    sys.dont_write_bytecode = True
     modreg.install(removed="drop")
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
-        root = pathlib.Path(folder)
         sys.path.insert(0, folder)
-        cases = (("small", 60, 0), ("large", 2000, 0), ("star", 60, 100))
-        rows = [run(root, *case, args.repeats) for case in cases]
-    table = [{key: key for key in rows[0]}, *rows]
-    widths = [max(len(str(row[key])) for row in table) for key in rows[0]]
-    for row in table:
-        print("  ".join(str(value).rjust(width) for value, width in zip(row.values(), widths, strict=True)))
-    about = {"python": platform.python_version(), "machine": platform.machine(), "load": os.getloadavg()}
-    print(f"\nPython {about['python']} on {about['machine']}, load {about['load'][0]:.1f}")
+        for name, case, sizes in CASES:
+            if args.only in name:
+                rows.extend(case(pathlib.Path(folder), args.repeats, *sizes))
+    print(printed(rows))
+    about = f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}"
+    load = os.getloadavg()[0]
+    print(f"\n{about}, load {load:.1f}")
     if args.json:
-        args.json.write_text(json.dumps({**about, "rows": rows}, indent=2))
+        told = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
+        args.json.write_text(json.dumps({**told, "load": load, "repeats": args.repeats, "rows": rows}, indent=2) + "\n")
+    if args.svg:
+        args.svg.write_text(drawn(rows, about))
 
 
 if __name__ == "__main__":
