@@ -19,6 +19,7 @@ from modreg._scan import Import
 from modreg._snapshot import Snapshot
 from modreg._source import Source
 from modreg._statements import Body
+from modreg._uses import Statement
 from modreg.errors import NotTrackedError, UnknownVersionError
 
 GONE: Final = ""
@@ -41,6 +42,7 @@ class Record:
         body: What was executed, once it was compiled; only while the version is current.
         near: The body of another version, much of which may be in this one.
         imports: What the code imports, once it was read.
+        uses: What its statements define and use, once they were read; only while the version is current.
         snapshot: The namespace as it last lived, once the version was superseded.
         declared: What the source declares as ``__version__``.
         is_settled: Whether the source's signature is old enough to tell every later edit.
@@ -61,6 +63,7 @@ class Record:
     source: Source | None = None
     body: Body | None = None
     near: Body | None = None
+    uses: tuple[Statement, ...] | None = None
     imports: tuple[Import, ...] | None = None
     snapshot: Snapshot | None = None
     declared: str | None = None

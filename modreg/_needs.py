@@ -93,7 +93,7 @@ class View:
         made: set[str] = set()
         for each in statements:
             imported = {name for name, _ in each.taken}
-            if each.is_definition or not imported or len(each.names) > len(imported) or _is_compound(each):
+            if each.is_definition or not imported or len(each.names) > len(imported) or each.is_compound:
                 made |= each.names
             for name, taken in each.taken:
                 (self.stars if taken.name == ANY else self.taken.setdefault(name, [])).append(taken)
@@ -181,10 +181,6 @@ class View:
         namespace = namespace_of(sys.modules.get(module)) or {}
         if rest and rest[0] not in namespace and "__getattr__" in namespace:
             yield module, "__getattr__", rest
-
-
-def _is_compound(statement: Statement) -> bool:
-    return hasattr(statement.node, "body")
 
 
 def _is_submodule(package: str, name: str) -> bool:

@@ -70,7 +70,14 @@ class Part:
     @functools.cached_property
     def view(self) -> View:
         """What the source defines and uses."""
-        return _viewed(self.name, self.spec.parent or "", self.source)
+        return View(self.name, self.spec.parent or "", self.uses)
+
+    @property
+    def uses(self) -> tuple[_uses.Statement, ...] | None:
+        """What its statements define and use; `None` where they cannot be read."""
+        if self.is_unchanged and self.record.uses is not None:
+            return self.record.uses
+        return _used(self.source, self.body)
 
     @property
     def is_unchanged(self) -> bool:
@@ -422,7 +429,10 @@ class Planner:
     def _view(self, name: str) -> View:
         """What the present source of a module defines and uses."""
         record = self.history.current(name)
-        return _viewed(name, record.package, record.source)
+        if record.uses is None:
+            body = record.body if record.near is None else record.compiled()
+            record.uses = _used(record.source, body)
+        return View(name, record.package, record.uses)
 
     def _seed(self, name: str, cause: Cause, reason: str, source: Source | None) -> Part:
         """A module that takes part for its own sake: its spec is found anew."""
@@ -447,7 +457,10 @@ class Planner:
     def _part(self, record: Record, cause: Cause, reason: str, spec: ModuleSpec, source: Source) -> Part:
         same = record.source is not None and record.source.hash == source.hash
         old = record.compiled(is_edited=not same)
-        if same and record.body is not None:
+        if _is_plain(spec):
+            record.body = old  # kept for as long as the version is current: the next attempt needs it too
+        is_same_file = same and record.source is not None and record.source.path == source.path
+        if is_same_file and record.body is not None:
             body: Body | None = record.body
         else:
             body = _compile(spec, source, old)
@@ -558,11 +571,15 @@ def _unread(name: str) -> View:
     return View(name, "", ())
 
 
-def _viewed(name: str, package: str, source: Source | None) -> View:
+def _used(source: Source | None, body: Body | None) -> tuple[_uses.Statement, ...] | None:
+    """What the statements of a source define and use; of a body that has them read what was not read before."""
+    if source is None:
+        return ()
     try:
-        return View(name, package, _uses.statements(source.data) if source is not None else ())
+        found = body.uses() if body is not None else None
+        return _uses.statements(_source.decode(source.data)) if found is None else found
     except (SyntaxError, ValueError):
-        return View(name, package, None)  # what a loader that transforms takes
+        return None  # what a loader that transforms takes
 
 
 def _is_settled(source: Source) -> bool:
@@ -637,6 +654,11 @@ def _read_quietly(spec: ModuleSpec | None, origin: str | None) -> Source | None:
         return None
 
 
+def _is_plain(spec: ModuleSpec) -> bool:
+    """Whether a loader compiles just what it reads; zipimport's have archives."""
+    return type(spec.loader) is SourceFileLoader or hasattr(spec.loader, "archive")
+
+
 def _compile(spec: ModuleSpec, source: Source, before: Body | None) -> Body | None:
     """
     Compile exactly these bytes; a ``.pyc`` is never asked, for it may be of an edit in the same second.
@@ -644,7 +666,7 @@ def _compile(spec: ModuleSpec, source: Source, before: Body | None) -> Body | No
     A loader that transforms sources does so; one that only executes gives no body.
     """
     loader: Any = spec.loader  # any loader
-    if type(loader) is SourceFileLoader or hasattr(loader, "archive"):  # zipimport has archives
+    if _is_plain(spec):
         return Body.of(source, before)
     if hasattr(loader, "source_to_code"):
         return Body.of_code(loader.source_to_code(source.data, source.path))

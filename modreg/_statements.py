@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import attrs
 
-from modreg import _scan, _source
+from modreg import _scan, _source, _uses
 from modreg._scan import Import
 from modreg._source import Source
 
@@ -79,6 +79,13 @@ class Statement:
     _bound: frozenset[str] | None = None
     _imported: frozenset[str] | None = None
     _imports: tuple[Import, ...] | None = None
+    _used: tuple[_uses.Statement, ...] | None = None
+
+    def uses(self, *, is_future: bool) -> tuple[_uses.Statement, ...]:
+        """As :func:`modreg._uses.statements`."""
+        if self._used is None:
+            self._used = _uses.statements(self.text, is_future=is_future)
+        return self._used
 
     @property
     def bound(self) -> frozenset[str]:
@@ -161,6 +168,13 @@ class Body:
         if self._bound is None:
             self._bound = frozenset().union(*[each.bound for each in self.statements])
         return self._bound
+
+    def uses(self) -> tuple[_uses.Statement, ...] | None:
+        """What the statements define and use; `None` of a body that was not taken apart."""
+        if not self.path:
+            return None
+        is_future = bool(self.flags & __future__.annotations.compiler_flag)
+        return tuple([used for each in self.statements for used in each.uses(is_future=is_future)])
 
     @property
     def codes(self) -> list[CodeType]:
@@ -260,7 +274,8 @@ class _Splitter:
         """A statement that is new, or that stood on another line; `None` for what is none."""
         if done is None or (_IS_LINE_IN_CLASS and "class" in text):
             return self._made(text, line)
-        return Statement(text, line, _moved(done.code, line - done.line), done.asked, done.foreign)
+        code = _moved(done.code, line - done.line)
+        return Statement(text, line, code, done.asked, done.foreign, used=done._used)
 
     def _made(self, text: str, line: int) -> Statement | None:
         """Compile a statement; `None` for what is none."""

@@ -262,7 +262,7 @@ class Work:
             if self.before.get(name):
                 record = self.history.record(name, self.before[name])
                 record.snapshot = snapshot
-                record.body = record.near = None
+                record.body = record.near = record.uses = None
         for record in commit.records:
             if record.restores and record.source:
                 _lines.show(record.source)
@@ -790,6 +790,7 @@ class Execution(Work):
             declined=self.declined(part.name, self.restores[part.name]) if part.name in self.restores else frozenset(),
             source=part.source,
             body=part.body,
+            uses=part.record.uses if part.is_unchanged else part.view.statements,
         )
 
     # What is held

@@ -87,32 +87,43 @@ class Statement:
     for the body of each method, named ``Class.method``.
 
     Attributes:
-        node: Its tree.
-        text: Its source as written.
+        text: The lines that it stands on, which it may share with others.
+        place: Which of these it is.
         is_future: Whether annotations are not evaluated when it runs.
+        names: The names that it binds, or whose objects it may change (``table["x"] = 1``, ``names.append(x)``).
+        taken: The names that its imports bind when it runs, and what to.
+        is_definition: Whether it defines a function or a class.
+        is_compound: Whether there are statements in it.
     """
 
-    node: ast.stmt
     text: str
-    is_future: bool = False
+    place: int
+    is_future: bool
+    names: frozenset[str]
+    taken: tuple[tuple[str, Taken], ...]
+    is_definition: bool
+    is_compound: bool
 
-    @functools.cached_property
-    def names(self) -> frozenset[str]:
-        """The names that it binds, or whose objects it may change (``table["x"] = 1``, ``names.append(x)``)."""
-        return frozenset(_made(self.node))
+    @classmethod
+    def of(cls, node: ast.stmt, text: str, place: int, *, is_future: bool) -> Statement:
+        """Read what is always asked; the tree itself is large, and made again for the rest."""
+        imports = [each for each in _at_once(node) if isinstance(each, _IMPORTS)]
+        taken = tuple(each for found in imports for each in _taken(found))
+        is_definition = isinstance(node, _DEFINITIONS)
+        return cls(text, place, is_future, frozenset(_made(node)), taken, is_definition, hasattr(node, "body"))
+
+    @property
+    def node(self) -> ast.stmt:
+        """Its tree."""
+        return ast.parse(self.text).body[self.place]
 
     @functools.cached_property
     def texts(self) -> dict[str, str]:
         """By definition what it says, without positions."""
-        if isinstance(self.node, ast.ClassDef):
-            return _texts_of_class(self.node)
-        return dict.fromkeys(self.names, ast.dump(self.node))
-
-    @functools.cached_property
-    def taken(self) -> tuple[tuple[str, Taken], ...]:
-        """The names that its imports bind when it runs, and what to."""
-        imports = [node for node in _at_once(self.node) if isinstance(node, _IMPORTS)]
-        return tuple(each for node in imports for each in _taken(node))
+        node = self.node
+        if isinstance(node, ast.ClassDef):
+            return _texts_of_class(node)
+        return dict.fromkeys(self.names, ast.dump(node))
 
     @functools.cached_property
     def refs(self) -> dict[str, tuple[Ref, ...]]:
@@ -127,36 +138,49 @@ class Statement:
                 found.setdefault(name, {})[ref] = None
         return {name: tuple(refs) for name, refs in found.items()}
 
-    @property
-    def is_definition(self) -> bool:
-        """Whether it defines a function or a class."""
-        return isinstance(self.node, _DEFINITIONS)
-
 
 def is_same(one: tuple[Statement, ...], other: tuple[Statement, ...]) -> bool:
     """Whether two modules differ in comments, layout and positions at most."""
-    if len(one) != len(other):
-        return False
-    pairs = zip(one, other, strict=True)
-    return all(a.text == b.text or ast.dump(a.node) == ast.dump(b.node) for a, b in pairs)
+    return len(one) == len(other) and all(map(_is_alike, one, other))
+
+
+def _is_alike(one: Statement, other: Statement) -> bool:
+    return _is_written_alike(one, other) or ast.dump(one.node) == ast.dump(other.node)
+
+
+def _is_written_alike(one: Statement, other: Statement) -> bool:
+    return one is other or (one.text == other.text and one.place == other.place)
 
 
 def differing(old: tuple[Statement, ...], new: tuple[Statement, ...]) -> dict[str, tuple[bool, bool]]:
     """The definitions of which two modules do not say the same, each with whether the one and the other have it."""
-    before, after = _by_name(old), _by_name(new)
     found: dict[str, tuple[bool, bool]] = {}
+    touched = _touched(old, new)
+    before, after = _by_name(old, touched), _by_name(new, touched)
     for name in {**before, **after}:
         mine, theirs = before.get(name, ()), after.get(name, ())
-        if [each.text for each in mine] != [each.text for each in theirs]:
+        if len(mine) != len(theirs) or not all(map(_is_written_alike, mine, theirs)):
             one, other = _said(mine, name), _said(theirs, name)
             found.update({d: (d in one, d in other) for d in {**one, **other} if one.get(d) != other.get(d)})
     return found
 
 
-def _by_name(statements: tuple[Statement, ...]) -> dict[str, list[Statement]]:
+def _touched(old: tuple[Statement, ...], new: tuple[Statement, ...]) -> frozenset[str]:
+    """The names that a statement binds between the first and the last that are not written alike."""
+    start = next((n for n, pair in enumerate(zip(old, new, strict=False)) if not _is_written_alike(*pair)), None)
+    if start is None:
+        start = min(len(old), len(new))
+    rest = zip(reversed(old[start:]), reversed(new[start:]), strict=False)
+    shorter = min(len(old), len(new)) - start
+    same = next((n for n, pair in enumerate(rest) if not _is_written_alike(*pair)), shorter)
+    between = (*old[start : len(old) - same], *new[start : len(new) - same])
+    return frozenset().union(*[each.names for each in between])
+
+
+def _by_name(statements: tuple[Statement, ...], names: frozenset[str]) -> dict[str, list[Statement]]:
     found: dict[str, list[Statement]] = {}
-    for each in statements:
-        for name in each.names:
+    for each in statements if names else ():
+        for name in each.names & names:
             found.setdefault(name, []).append(each)
     return found
 
@@ -171,34 +195,46 @@ def _said(statements: Iterable[Statement], name: str) -> dict[str, str]:
     return found
 
 
-def statements(source: bytes) -> tuple[Statement, ...]:
+def statements(text: str, *, is_future: bool | None = None) -> tuple[Statement, ...]:
     """
-    The top-level statements of a module.
+    The top-level statements of a module, or of a part of one.
+
+    Args:
+        text: The source, with line feeds for all line ends.
+        is_future: Whether annotations are not evaluated when it runs; `None` if the text tells.
 
     Raises:
         SyntaxError: It is no Python.
         ValueError: The same, in early releases of 3.11: null bytes.
     """
-    tree = ast.parse(source)
-    lines = source.split(b"\n")
-    is_future = _ANNOTATIONS_WAIT or any(map(_is_future, tree.body))
-    return tuple(Statement(node, _text(node, lines), is_future) for node in tree.body)
+    tree = ast.parse(text)
+    lines = text.split("\n")
+    if is_future is None:
+        is_future = any(map(_is_future, tree.body))
+    found: list[Statement] = []
+    for first, last, nodes in _on_lines(tree.body):
+        part = "\n".join(lines[first - 1 : last])
+        is_late = is_future or _ANNOTATIONS_WAIT
+        found.extend(Statement.of(node, part, place, is_future=is_late) for place, node in enumerate(nodes))
+    return tuple(found)
+
+
+def _on_lines(nodes: Iterable[ast.stmt]) -> list[tuple[int, int, list[ast.stmt]]]:
+    """First and last line of statements, together for those that share a line."""
+    found: list[tuple[int, int, list[ast.stmt]]] = []
+    for node in nodes:
+        first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
+        last = node.end_lineno or first
+        if found and first <= found[-1][1]:
+            found[-1] = found[-1][0], max(last, found[-1][1]), [*found[-1][2], node]
+        else:
+            found.append((first, last, [node]))
+    return found
 
 
 def _is_future(node: ast.stmt) -> bool:
     is_import = isinstance(node, ast.ImportFrom) and node.module == "__future__"
     return is_import and any(alias.name == "annotations" for alias in node.names)  # type: ignore[attr-defined]  # as above
-
-
-def _text(node: ast.stmt, lines: list[bytes]) -> str:
-    """
-    The lines of a statement, with where it begins and ends in the first and the last.
-
-    What is not divided by line feeds is one line here, and several in the tree: then it is all of them.
-    """
-    first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
-    found = b"\n".join(lines[first - 1 : node.end_lineno] or lines)
-    return f"{node.col_offset}:{node.end_col_offset}:{found.decode('utf-8', 'replace')}"
 
 
 # Definitions

@@ -54,7 +54,7 @@ FLOORS = [
 FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in modules}
 # Within a floor a module may import only from those before it in one of these rows.
 ROWS = [
-    ["_scan", "_source", "_statements"],
+    ["_scan", "_source", "_uses", "_statements"],
     [
         "_journal",
         "_snapshot",
