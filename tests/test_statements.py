@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modreg import _source
+from modreg import _source, _uses
 from modreg._statements import Body
 
 PIECES = [
@@ -134,6 +134,30 @@ def check(body, text):
     assert (left, lines, raised) == (expected_left, expected_lines, expected_raised)
 
 
+def used(body, text):
+    """What the statements of a body define and use, as told by it and by its whole text."""
+    whole = _uses.statements(text)
+    return [
+        [(s.names, s.taken, s.texts, s.refs, s.is_definition, s.is_compound, s.is_future) for s in statements]
+        for statements in (body.uses() if body.uses() is not None else whole, whole)
+    ]
+
+
+def differing(old, new):
+    """Of which definitions two sources say something else, without any short cut."""
+    found = {}
+    for name in {name for each in (*old, *new) for name in each.names}:
+        said = [{}, {}]
+        for side, statements in zip(said, (old, new), strict=True):
+            for each in statements:
+                for key, text in each.texts.items():
+                    if name in each.names and key.partition(".")[0] == name:
+                        side[key] = side.get(key, "") + text
+        one, other = said
+        found.update({key: (key in one, key in other) for key in {**one, **other} if one.get(key) != other.get(key)})
+    return found
+
+
 def compiled(text, before=None):
     """The body, or the error of the whole; both must agree on whether it compiles."""
     try:
@@ -168,6 +192,10 @@ def test_an_edited_source_does_what_the_whole_does(head, pieces, other_head, dat
 
         if edited is not None:
             check(edited, text)
+            told, expected = used(edited, text)
+            assert told == expected
+            if body is not None and body.uses() is not None and edited.uses() is not None:
+                assert _uses.differing(body.uses(), edited.uses()) == differing(body.uses(), edited.uses())
             body = edited
 
 
