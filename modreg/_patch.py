@@ -60,6 +60,10 @@ class Twins:
     def update(self, others: Twins) -> None:
         self._pairs.update(others._pairs)
 
+    def drop(self, others: Twins) -> None:
+        for key in others._pairs:
+            self._pairs.pop(key, None)
+
     def __contains__(self, value: object) -> bool:
         return id(value) in self._pairs
 

@@ -421,6 +421,7 @@ class Execution(Work):
         self.window.close()
         self.pending.stop()
         super()._clean()
+        self.twins.update(self.held)
         if not self.is_committed and self.twins:
             replace(self.twins, self.window)  # what the failed code put where no journal reaches
 
@@ -821,8 +822,11 @@ class Execution(Work):
     def _replace(self, twins: Twins) -> Twins:
         """Point all else that the execution made to the kept objects; answer what stands for what."""
         self.twins.update(twins)
-        if not is_held(twins.pairs):
-            return twins
+        instead = self._pointed(twins) if is_held(twins.pairs) else twins
+        self.twins.drop(twins)
+        return instead
+
+    def _pointed(self, twins: Twins) -> Twins:
         done = replace(twins, self.window)
         self.findings.extend(_stuck(holder, self.executing[-1]) for holder in done.stuck)
         for each in held(twins.pairs):
