@@ -55,9 +55,10 @@ def read(path: str) -> bytes | None:
         os.close(file)
 
 
-def _read(file: int) -> bytes:
-    data = os.read(file, _ENOUGH)
-    if len(data) < _ENOUGH:
+def _read(file: int, expected: int = _ENOUGH) -> bytes:
+    """Read to the end, at one go if there is no more than *expected*."""
+    data = os.read(file, expected + 1)
+    if len(data) <= expected:
         return data
     return data + b"".join(iter(lambda: os.read(file, _ENOUGH), b""))
 
@@ -167,7 +168,7 @@ def _look(finder: Any, origin: str) -> tuple[os.stat_result, bytes] | None:
         return None
     try:
         status = os.fstat(file)
-        return (status, _read(file)) if stat.S_ISREG(status.st_mode) else None
+        return (status, _read(file, status.st_size)) if stat.S_ISREG(status.st_mode) else None
     except OSError:
         return None
     finally:

@@ -358,7 +358,7 @@ def test_the_text_of_an_import_is_the_one_that_ran(project, registry):
 
 @pytest.mark.parametrize(
     "flags",
-    [("-W", "error"), ("-O",), ("-OO",), ("-I",), ("-X", "dev"), ("-B",), ("-E", "-s"), ("-X", "frozen_modules=off")],
+    [("-W", "error"), ("-OO", "-B"), ("-I",), ("-X", "dev"), ("-X", "frozen_modules=off")],
     ids=" ".join,
 )
 def test_the_interpreters_options(says, flags):

@@ -72,7 +72,7 @@ def test_a_program_sees_what_it_sees_without(programs, both, arguments):
     assert ours == plain
 
 
-@pytest.mark.parametrize("flags", [("-P",), ("-O",), ("-W", "error"), ("-X", "dev")], ids=" ".join)
+@pytest.mark.parametrize("flags", [("-P",), ("-O", "-W", "error", "-X", "dev")], ids=" ".join)
 def test_the_interpreters_options_count_as_without(programs, both, flags):
     """
     Options of the interpreter stand before ``-m modreg`` and mean what they always mean.

@@ -7,6 +7,7 @@ import importlib.util
 import itertools
 import os
 import pickle
+import re
 import runpy
 import subprocess
 import sys
@@ -1194,6 +1195,13 @@ def test_install_puts_the_finder_first_and_once(project, recorder):
     assert sys.meta_path == [later, finder, *before, later]
     assert recorder.events == []
     assert not [name for name in sys.modules if name.startswith("_modreg_trial")]
+
+
+def test_the_finder_is_printed_without_what_it_knows(finder):
+    """
+    Whoever prints `sys.meta_path` is not shown the history.
+    """
+    assert re.fullmatch(r"<modreg._importer.Finder object at 0x\w+>", repr(finder))
 
 
 def test_uninstall_leaves_everything_as_it_was(project, recorder):
