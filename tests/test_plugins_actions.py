@@ -315,6 +315,31 @@ def test_import_of_modreg_is_light():
     assert subprocess.check_output([sys.executable, "-c", code], text=True, cwd=place).strip() == "[]"
 
 
+def test_rollback_leaves_what_others_have_become(bench, host):
+    """
+    A plugin that a transaction executed only for another's sake keeps its own later version when that one goes back.
+    """
+    taking = "from acme_plugins.geo import WORD as GEO\nclass Route: word = GEO\n"
+    bench.load("geo", "1")
+    bench.load("route", "1", taking)
+    bench.plugin("geo", "2")
+    assert host.reload("geo").others == ("route",)
+    assert host.rollback("geo").others == ("route",)
+    assert [version.restores for version in host.history("route")] == [None, None, 1]
+    bench.plugin("geo", "3")
+    host.reload("geo")
+    bench.plugin("route", "2", taking)
+    host.reload("route")
+
+    outcome = host.rollback("geo")
+
+    assert outcome.kind is Kind.ROLLED_BACK
+    assert bench.offers == {"geo": "1", "route": "2"}
+    assert host["route"].Route.word == "1"
+    last = host.history("route")[-1]
+    assert (last.restores, last.source_hash) == (None, host.history("route")[-2].source_hash)
+
+
 def test_unfinished_edit_of_a_dependent_stays_where_it_is(bench, host):
     """
     A plugin that is executed for another's sake runs on its own sources: an edit of it is for its own reload.

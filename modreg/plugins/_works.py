@@ -22,7 +22,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from modreg import BusyError, ModregError, NestedTransactionError, Registry, ReloadError, Transaction
+from modreg import BusyError, Decision, ModregError, NestedTransactionError, Registry, ReloadError, Transaction
 from modreg.plugins import _requirements
 from modreg.plugins._calls import Caller, running_loop
 from modreg.plugins._effects import Effects
@@ -649,11 +649,12 @@ class Works:
         return unit.versions[to - 1]
 
     def _back(self, unit: Unit, target: PluginVersion, action: Action) -> Outcome:
-        back: dict[str, PluginVersion] = {unit.name: target}
+        def former(each: Unit) -> PluginVersion:
+            return target if each is unit else each.at(target.revision) or each.versions[-1]
 
         def look_at(each: Unit) -> Look:
-            version = back.setdefault(each.name, each.at(target.revision) or each.versions[-1])
-            return each.looks[version.number]
+            restored = any(s.decision is Decision.RESTORE and each.has(s.module) for s in turnover.steps)
+            return each.looks[former(each).number] if restored or each is unit else _known(each)
 
         turnover = Turnover(self, action.caller, look_at, lambda _: None, is_asking=True)
 
@@ -666,10 +667,18 @@ class Works:
         if not turnover.units:
             return self.outcome(Kind.UNCHANGED, unit, action, problem=f"its modules are those of {target}")
         for each in turnover.units:
-            self._record(each, turnover.looks[each.name], action, restores=back[each.name].number)
-            self._settle(each, None, None)  # what came back was good before
+            if each is unit or self._went_back(each):
+                self._record(each, each.looks[former(each).number], action, restores=former(each).number)
+                self._settle(each, None, None)  # what came back was good before
+            else:
+                self._record(each, turnover.looks[each.name], action)
         self._unmark(*turnover.units)
         return self._turned(Kind.ROLLED_BACK, unit, (unit,), action, turnover, None)
+
+    def _went_back(self, unit: Unit) -> bool:
+        """Whether the last transaction brought earlier versions of a plugin's modules back."""
+        versions = [self.registry.current(name) for name, _ in unit.modules()]
+        return any(each.restores is not None and each.revision == self.registry.revision for each in versions)
 
     # Disable, enable, unload
 
