@@ -38,6 +38,9 @@ _DECIDING = {
 _frozen: Any = sys.modules["_frozen_importlib"]  # private, but there since 3.3
 _IMPORTING: types.CodeType = _frozen._find_and_load_unlocked.__code__
 
+# Touched here, or under -X lazy_imports=all it would be imported by the finder that needs it to answer.
+_USUAL = _quick.FINDERS
+
 # How 3.11, the last to do so, asks a finder that only has find_module(). Later there is no such name.
 _ask_old_finder = getattr(_frozen, "_find_spec_legacy", None)
 
@@ -197,13 +200,13 @@ class Finder:
         back, and importlib holds the import lock.
         """
         finders = sys.meta_path
-        if finders[0] is not self or finders[1:4] != _quick.FINDERS:
+        if finders[0] is not self or finders[1:4] != _USUAL:
             return None
         spec: ModuleSpec | None = None
         if path is not None and self._quick is not None:
             spec = self._quick(fullname, path)
         if spec is None:
-            for finder in _quick.FINDERS:
+            for finder in _USUAL:
                 spec = finder.find_spec(fullname, path)
                 if spec is not None:
                     break

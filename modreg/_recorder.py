@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from importlib.machinery import ModuleSpec
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
 
@@ -15,6 +15,9 @@ from modreg._importer import is_unloaded_lazy, namespace_of
 from modreg._journal import Journal, Namespace
 from modreg._model import Cause
 from modreg._scope import Scope
+
+# Touched, or under -X lazy_imports=all an import would import them.
+_TOUCHED: Final = (time, Commit, Record, is_unloaded_lazy, namespace_of, Journal, Namespace, Cause, _quick)
 
 
 class Taker(Protocol):

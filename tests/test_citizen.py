@@ -356,26 +356,30 @@ def test_the_text_of_an_import_is_the_one_that_ran(project, registry):
 # Other tools
 
 
-@pytest.mark.parametrize(
-    "flags",
-    [("-W", "error"), ("-OO", "-B"), ("-I",), ("-X", "dev"), ("-X", "frozen_modules=off")],
-    ids=" ".join,
-)
-def test_the_interpreters_options(says, flags):
+OPTIONS = [("-W", "error"), ("-OO", "-B"), ("-I",), ("-X", "dev"), ("-X", "frozen_modules=off")]
+if sys.version_info >= (3, 15):
+    OPTIONS.append(("-X", "lazy_imports=all"))
+
+
+@pytest.mark.parametrize("flags", OPTIONS, ids=" ".join)
+def test_the_interpreters_options(says, tmp_path, flags):
     """
     modreg works under each option of the interpreter, and nothing is said on standard error.
     """
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").write_text("")
+    (tmp_path / "shop" / "tax.py").write_text("A = 1\ndef f():\n    'text'\n    assert A\n    return 1\n")
+
     output = says(
         """
         import os, sys
-        from pathlib import Path
         sys.path[:0] = [os.getcwd(), *sys.argv[1:]]
         import modreg
         modreg.install(removed="drop")
-        Path("tax.py").write_text("A = 1\\ndef f():\\n    'text'\\n    assert A\\n    return 1\\n")
-        import tax
+        from shop import tax
         f = tax.f
-        Path("tax.py").write_text("def f():\\n    'text'\\n    return 22\\n")
+        with open("shop/tax.py", "w") as file:
+            _ = file.write("def f():\\n    'text'\\n    return 22\\n")
         modreg.refresh()
         print(f(), hasattr(tax, "A"))
         modreg.rollback(tax)
