@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from types import FunctionType, MappingProxyType
+from typing import Final
 
+from modreg._journal import Contents, Journal
 from modreg._loop import on_the_loop
+from modreg._pairs import is_class, is_own, mro, table
 from modreg._snapshot import Snapshot
 
 
@@ -32,3 +36,28 @@ def migrate(namespace: dict[str, object], former: Snapshot) -> None:
     hook = namespace.get("__migrate__")
     if type(hook) is FunctionType:
         on_the_loop(hook, MappingProxyType(former.bindings))
+
+
+def migrate_instances(owner: str, namespace: dict[str, object], old_version: int, journal: Journal) -> None:
+    """
+    Call the ``__migrate_instance__(self, old_version)`` of a module's classes for each of their live instances.
+
+    What it does to their attributes is undone with the transaction; what it raises aborts.
+
+    Args:
+        owner: Absolute name of the module.
+        namespace: Its namespace.
+        old_version: The number of the version that has gone.
+        journal: Where the attributes are noted.
+    """
+    hooked = {cls for cls in namespace.values() if is_class(cls) and is_own(cls, owner) and _HOOK in table(cls)}  # type: ignore[arg-type]  # classes
+    if not hooked:
+        return
+    for value in [each for each in gc.get_objects() if not hooked.isdisjoint(mro(each))]:
+        attributes = getattr(value, "__dict__", None)
+        if type(attributes) is dict:
+            journal.keep(Contents(attributes))
+        on_the_loop(value.__migrate_instance__, old_version)
+
+
+_HOOK: Final = "__migrate_instance__"

@@ -207,6 +207,7 @@ class Needs:
             another one now, with that module and its name there; ``""`` for one that is to leave.
         former: The objects that names stood for before.
         stars: For each executed module the names that only now, or no more, go to star imports.
+        is_blind: Whether nobody is to be executed for another's sake.
     """
 
     look: Callable[[str], View]
@@ -218,6 +219,7 @@ class Needs:
     rebinds: dict[str, dict[str, tuple[str, str]]] = attrs.field(factory=dict)
     former: dict[tuple[str, str], object] = attrs.field(factory=dict)
     stars: dict[str, set[str]] = attrs.field(factory=dict)
+    is_blind: bool = False
 
     def view(self, name: str) -> View:
         if name not in self.views:
@@ -237,6 +239,10 @@ class Needs:
     def _spread(self, user: str, module: str, name: str, level: Level) -> Iterator[tuple[str, Level]]:
         """What changes in *user* by a change of a definition; whether *user* must be executed is noted."""
         top, _, member = name.partition(".")
+        if module in declared(user, "__accepts__"):
+            return
+        if module in declared(user, "__depends__"):
+            self._affect(user, f"it says that it depends on {module}, in which {name} changed")
         for place in self.view(user).uses(module, top):
             if place.use is Use.TAKEN:
                 yield from self._take(user, module, name, level, place)
@@ -278,18 +284,22 @@ class Needs:
             yield (each if name == ANY else name), level
 
     def _affect(self, user: str, reason: str) -> None:
-        if user not in self.executed:
+        if user not in self.executed and not self.is_blind:
             self.affected.setdefault(user, reason)
 
     # What is to be expected
 
-    def predict(self, seeds: Mapping[str, View], order: Iterable[str]) -> dict[str, str]:
+    def predict(self, seeds: Mapping[str, View], order: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
         """
-        The modules that an execution of *seeds* will make necessary to execute, each with the reason.
+        What an execution of *seeds* will make necessary.
 
         Args:
             seeds: The modules that are going to be executed, with their new sources.
             order: All that may have to be executed, dependencies first.
+
+        Returns:
+            The modules that will have to be executed, each with the reason; and of the others the names that will
+            have to be rebound.
         """
         other = attrs.evolve(
             self,
@@ -304,30 +314,37 @@ class Needs:
         while ready := [name for name in waiting if name not in told and (name in seeds or name in other.affected)]:
             for name in ready:
                 told.add(name)
-                other.change(name, other._expected(name, self.view(name)))
-        return {name: why for name, why in other.affected.items() if name not in self.affected and name not in seeds}
+                other.change(name, other._differing_sources(name, self.view(name)))
+                while more := other._computed(name):
+                    other.change(name, more)
+        affected = {name: why for name, why in other.affected.items() if name not in seeds}
+        left = other.rebinds.keys() - other.affected.keys() - seeds.keys()
+        return affected, {name: sorted(other.rebinds[name]) for name in left}
 
-    def _expected(self, name: str, old: View) -> Changes:
-        """What an execution is going to change in a module, by its source and by what its namespace holds."""
+    def _differing_sources(self, name: str, old: View) -> Changes:
+        """What an execution is going to change in a module by what its source says."""
+        new = self.view(name)
+        namespace = namespace_of(sys.modules.get(name)) or {}
+        differing = {} if new is old else _uses.differing(old.statements or (), new.statements or ())
+        return {each: _expected_level(each, sides, namespace) for each, sides in differing.items()}
+
+    def _computed(self, name: str) -> Changes:
+        """What an execution is going to change beyond that: it computes anew, and makes new objects."""
         new = self.view(name)
         namespace = namespace_of(sys.modules.get(name)) or {}
         found: Changes = {}
-        if new is not old:
-            for each, sides in _uses.differing(old.statements or (), new.statements or ()).items():
-                found[each] = _expected_level(each, sides, namespace)
         for each, every in new.taken.items():
             targets = [(new.absolute(taken), taken.name) for taken in every]
             if any(self.levels.get(target) is Level.PRESENCE for target in targets):
-                found.setdefault(each, Level.OBJECT)
-        for each in new.made - found.keys():
+                found[each] = Level.OBJECT
+        for each in new.made:
             value = namespace.get(each)
-            is_input_changed = (name, each) in self.levels or self._has_changed_input(new, each)
             if is_value(value):
-                if is_input_changed:
+                if self._has_changed_input(new, each):
                     found[each] = Level.OBJECT
             elif type(value) is not FunctionType and not is_class(value) and not any(parts(value)):
                 found[each] = Level.OBJECT
-        return found
+        return {each: level for each, level in found.items() if self.levels.get((name, each), 0) < level}
 
     def _has_changed_input(self, view: View, name: str) -> bool:
         changed = (every for target, every in view.places.items() if target in self.levels)
@@ -444,6 +461,12 @@ def _expected_level(name: str, sides: tuple[bool, bool], namespace: Mapping[str,
         return Level.PRESENCE
     value = namespace.get(name)
     return Level.SHAPE if type(value) is FunctionType or is_class(value) else Level.OBJECT
+
+
+def declared(module: str, name: str) -> tuple[str, ...]:
+    """The names that a module lists under one of modreg's own, as ``__accepts__``."""
+    found: Any = (namespace_of(sys.modules.get(module)) or {}).get(name)  # whatever the module put there
+    return tuple(each for each in found if isinstance(each, str)) if type(found) in (tuple, list, set) else ()
 
 
 def is_value(value: object, depth: int = 6) -> bool:

@@ -26,7 +26,7 @@ from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, History, Record
 from modreg._importer import is_unloaded_lazy, namespace_of
 from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step
-from modreg._needs import Needs, View
+from modreg._needs import Needs, View, declared
 from modreg._roll import Roll
 from modreg._scan import Import
 from modreg._scope import OWN, Scope, is_under
@@ -122,14 +122,29 @@ class Draft:
     def steps(self) -> tuple[Step, ...]:
         """What is going to be done, by all that can be known without running code."""
         gone = [Step(module=name, decision=Decision.UNLOAD, reason=self.gone) for name in self.unload]
-        foreseen = self.foreseen(self.order)
-        found = {name: part.step for name, part in self.parts.items()}
-        found.update({name: _executing(name, why) for name, why in foreseen.items()})
+        affected, rebound = self._predicted(self.order)
+        found = {name: rebinding(name, names) for name, names in rebound.items()}
+        found.update((name, part.step) for name, part in self.parts.items())
+        found.update((name, _executing(name, why)) for name, why in affected.items())
         return (*gone, *(found[name] for name in self.order if name in found))
 
     @property
     def is_empty(self) -> bool:
         return not (self.parts or self.unload)
+
+    def limit(self, dependents: str) -> None:
+        """Take all dependents instead of those that need it, or none."""
+        self.needs.is_blind = dependents == "none"
+        if self.needs.is_blind:
+            self.needs.affected.clear()
+        if dependents != "all":
+            return
+        queue = [*(name for name, part in self.parts.items() if not part.is_layout), *self.unload]
+        for name in queue:
+            for user in self.order:
+                if name in self.imports(user) and user not in queue:
+                    self.needs.affected.setdefault(user, f"it imports {name}")
+                    queue.append(user)
 
     def dependent(self, name: str, reason: str) -> Part:
         """The part of one that has to be executed for another's sake."""
@@ -138,6 +153,9 @@ class Draft:
 
     def foreseen(self, names: Iterable[str]) -> dict[str, str]:
         """Those of the names that will have to be executed for others, each with the reason."""
+        return self._predicted(names)[0]
+
+    def _predicted(self, names: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
         seeds = {name: self.parts[name].view for name in names if name in self.parts and not self.parts[name].is_layout}
         return self.needs.predict(seeds, names)
 
@@ -154,6 +172,12 @@ class Draft:
     @functools.cached_property
     def _names(self) -> frozenset[str]:
         return frozenset(self.order)
+
+
+def rebinding(name: str, names: Iterable[str]) -> Step:
+    """The step of a module of which only names are rebound."""
+    said = f"what it imported as {', '.join(sorted(names))} is another object now"
+    return Step(module=name, decision=Decision.REBIND, reason=said)
 
 
 def _executing(name: str, reason: str) -> Step:
@@ -345,7 +369,7 @@ class Planner:
     def graph(self) -> dict[str, dict[str, Edge]]:
         """For each tracked module its edges by dependency."""
         records = self.history.records
-        return {name: self._known_edges(records[name][-1]) for name in self.tracked()}
+        return {name: _with_declared(name, self._known_edges(records[name][-1])) for name in self.tracked()}
 
     def _graph_with(self, parts: Mapping[str, Part], graph: dict[str, dict[str, Edge]]) -> dict[str, dict[str, Edge]]:
         """A graph in which the parts of a plan have the edges of their new code."""
@@ -768,6 +792,13 @@ def _strongest(edges: Iterable[Edge]) -> dict[str, Edge]:
             names = edge.names if had is None else tuple(sorted({*had.names, *edge.names}))
             found[edge.dependency] = attrs.evolve(edge, names=names)
     return found
+
+
+def _with_declared(name: str, edges: dict[str, Edge]) -> dict[str, Edge]:
+    """The edges of a module, and those that it declares by ``__depends__``."""
+    more = [each for each in declared(name, "__depends__") if each in sys.modules and each != name]
+    kind = EdgeKind.REFERENCE
+    return {**{each: Edge(dependent=name, dependency=each, kind=kind) for each in more}, **edges} if more else edges
 
 
 def _at_import(edges: Mapping[str, Edge]) -> tuple[str, ...]:

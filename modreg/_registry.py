@@ -131,6 +131,7 @@ class Registry:
         self._removed: Literal["keep", "drop"] = "keep"
         self._live = True
         self._state: Literal["reset", "keep"] = "reset"
+        self._dependents: Literal["needed", "all", "none"] = "needed"
         self._requests: dict[str | None, Request] = {}
         self._gates = Gates(Gate(self._requests, self._apply_at_rest))
 
@@ -144,6 +145,7 @@ class Registry:
         keep_snapshots: int = 10,
         live: bool = True,
         state: Literal["reset", "keep"] = "reset",
+        dependents: Literal["needed", "all", "none"] = "needed",
     ) -> Registry:
         """
         Record every import from here on.
@@ -164,19 +166,21 @@ class Registry:
             state: ``"reset"`` assigns what the source assigns, as `importlib.reload` does.  With ``"keep"`` a name
                 keeps its object where the statements that make it are unchanged, and so is all that they
                 read; a plain container also takes the definitions that the execution put in.
+            dependents: Who is executed for a change elsewhere: those that computed something from it while they were
+                executed, all that import it at top level, or none.
 
         Returns:
             This registry.
 
         Raises:
             TypeError: *roots* is a string, or holds something that is none; or *keep_snapshots* is no number.
-            ValueError: *removed* or *state* is another word, *keep_snapshots* is negative, or a root is no dotted name.
+            ValueError: *removed*, *state* or *dependents* is another word, *keep_snapshots* is negative, or a root
+                is no dotted name.
 
         .. versionadded:: 0.1.0
         """
         checked = _checked_roots(roots)
-        if state not in ("reset", "keep"):
-            raise ValueError(f"state must be 'reset' or 'keep', not {state!r}")
+        _check_words(state, dependents)
         if removed not in ("keep", "drop"):
             raise ValueError(f"removed must be 'keep' or 'drop', not {removed!r}")
         if type(keep_snapshots) is not int:
@@ -185,6 +189,7 @@ class Registry:
             raise ValueError(f"keep_snapshots must not be negative, not {keep_snapshots}")
         self._planner.limit(checked)
         self._removed, self._history.keep, self._live, self._state = removed, keep_snapshots, live, state
+        self._dependents = dependents
         if self._finder is None:
             self._planner.adopt()
             recorder = Recorder(self._history, self._scope, self._turn.mine)
@@ -247,6 +252,8 @@ class Registry:
         *,
         live: bool | None = None,
         removed: Literal["keep", "drop"] | None = None,
+        state: Literal["reset", "keep"] | None = None,
+        dependents: Literal["needed", "all", "none"] | None = None,
         within: Participant | None = None,
         timeout: float | None = None,
     ) -> ModuleType:
@@ -259,6 +266,8 @@ class Registry:
                 held stays as it was, an error is the module's own and leaves what was done until then.
                 `None` takes what :meth:`install` was given.
             removed: As for :meth:`install`; `None` takes what that was given.
+            state: Likewise.
+            dependents: Likewise.
             within: Who takes part, from the tear-down of the outgoing version to the set-up of the new one.
                 With ``live=False`` there is no transaction to take part in.
             timeout: Seconds to wait for a transaction in progress; `None` waits for ever.
@@ -285,7 +294,8 @@ class Registry:
         name = _loaded_name(module)
         if not (self._live if live is None else live):
             return self._reload_plainly(name, timeout)
-        self._execute(f"reload({name!r})", timeout, lambda: self._planner.reload(name), removed=removed, within=within)
+        how: dict[str, Any] = {"removed": removed, "state": state, "dependents": dependents, "within": within}
+        self._execute(f"reload({name!r})", timeout, lambda: self._planner.reload(name), **how)
         return sys.modules[name]
 
     def _reload_plainly(self, name: str, timeout: float | None) -> ModuleType:
@@ -302,6 +312,8 @@ class Registry:
         only: Iterable[str] | None = None,
         live: bool | None = None,
         removed: Literal["keep", "drop"] | None = None,
+        state: Literal["reset", "keep"] | None = None,
+        dependents: Literal["needed", "all", "none"] | None = None,
         within: Participant | None = None,
         timeout: float | None = None,
     ) -> Transaction:
@@ -316,6 +328,8 @@ class Registry:
             live: `False` leaves what was held as it was; the transaction is all or nothing all the same.
                 `None` takes what :meth:`install` was given.
             removed: As for :meth:`reload`.
+            state: As for :meth:`reload`.
+            dependents: As for :meth:`reload`.
             within: As for :meth:`reload`.  Nobody is called if no source changed.
             timeout: As for :meth:`reload`.
 
@@ -331,9 +345,8 @@ class Registry:
         .. versionadded:: 0.1.0
         """
         roots = _checked_roots(only)
-        return self._transaction(
-            "refresh()", timeout, lambda: self._planner.refresh(roots), live=live, removed=removed, within=within
-        )
+        how: dict[str, Any] = {"removed": removed, "state": state, "dependents": dependents, "within": within}
+        return self._transaction("refresh()", timeout, lambda: self._planner.refresh(roots), live=live, **how)
 
     def unload(self, *modules: Module, within: Participant | None = None, timeout: float | None = None) -> Transaction:
         """
@@ -451,6 +464,7 @@ class Registry:
         if module is None:
             roots = _checked_roots(only)
             draft = self._planner.refresh(roots)
+            draft.limit(self._dependents)
             return Plan(
                 cause=draft.cause,
                 steps=draft.steps,
@@ -459,6 +473,7 @@ class Registry:
             )
         name = _loaded_name(module)
         draft = self._planner.reload(name)
+        draft.limit(self._dependents)
 
         def apply() -> Transaction:
             return self._transaction(f"reload({name!r})", None, lambda: self._planner.reload(name))
@@ -771,23 +786,26 @@ class Registry:
         draft: Callable[[], Draft],
         *,
         live: bool | None = None,
-        removed: Literal["keep", "drop"] | None = None,
-        within: Participant | None = None,
+        dependents: str | None = None,
+        **how: Any,  # further options of the transaction
     ) -> Commit | Transaction:
         """Draft under the lock, and carry it out; a draft without steps is an empty transaction."""
+        _check_words(how.get("state") or "reset", dependents or "needed")
         with self._turn.taken(wanted, timeout):
             found = self._told(draft)
             if found.is_empty:
                 return Transaction(revision=self._history.revision, cause=found.cause, findings=found.findings)
+            found.limit(dependents or self._dependents)
             is_live = self._live if live is None else live
-            return self._run(self._execution(found, is_live=is_live, removed=removed, within=within))
+            return self._run(self._execution(found, is_live=is_live, **how))
 
     def _execution(
         self,
         draft: Draft,
         *,
         is_live: bool = True,
-        removed: Literal["keep", "drop"] | None = None,
+        removed: str | None = None,
+        state: str | None = None,
         **more: Any,  # further fields of it
     ) -> Execution:
         return Execution(
@@ -796,7 +814,7 @@ class Registry:
             draft=draft,
             is_dropping=(removed or self._removed) == "drop",
             is_live=is_live,
-            is_keeping=self._state == "keep",
+            is_keeping=(state or self._state) == "keep",
             **more,
         )
 
@@ -954,6 +972,13 @@ class Registry:
         if full is None or snapshot is None:
             return Manifest.of(full) if full is not None else None
         return Manifest.of(attrs.evolve(snapshot, images=full.images))
+
+
+def _check_words(state: str, dependents: str) -> None:
+    if state not in ("reset", "keep"):
+        raise ValueError(f"state must be 'reset' or 'keep', not {state!r}")
+    if dependents not in ("needed", "all", "none"):
+        raise ValueError(f"dependents must be 'needed', 'all' or 'none', not {dependents!r}")
 
 
 def _modules(commit: Commit) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from modreg import _graph, _lines, _positions, _source
 from modreg._alike import settle
 from modreg._closures import renew
 from modreg._history import GONE, Commit, History, Record
-from modreg._hooks import dispose, has_dispose, migrate
+from modreg._hooks import dispose, has_dispose, migrate, migrate_instances
 from modreg._importer import namespace_of
 from modreg._journal import (
     MISSING,
@@ -33,11 +33,11 @@ from modreg._journal import (
     Namespace,
 )
 from modreg._model import Cause, Decision, Finding, Participant, Phase, Step
-from modreg._needs import Held, Level, holding
+from modreg._needs import Held, Level, declared, holding
 from modreg._pairs import Pair, is_class, table
 from modreg._patch import Twins, forget_checks, forward, patch
 from modreg._pending import Pending
-from modreg._planner import Draft, Part, all_star_names
+from modreg._planner import Draft, Part, all_star_names, rebinding
 from modreg._removed import retire
 from modreg._snapshot import Snapshot
 from modreg._source import Source
@@ -190,6 +190,7 @@ class Work:
             if name in self.snapshots:
                 self.executing.append(name)
                 migrate(namespace, self.snapshots[name])
+                migrate_instances(name, namespace, self.before[name], self.journal)
                 self.executing.pop()
 
     def _namespaces(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, object]]]:
@@ -407,9 +408,7 @@ class Execution(Work):
         self.phase = Phase.PATCH
         for name in self.draft.needs.rebinds:
             self._rebind(name)
-        for name, names in self.rebound.items():
-            said = f"what it imported as {', '.join(sorted(names))} is another object now"
-            self.steps.append(Step(module=name, decision=Decision.REBIND, reason=said))
+        self.steps.extend(rebinding(name, names) for name, names in self.rebound.items())
         if self.held:
             replace(self.held, self.window)
         for name, each in self.replaced:
@@ -609,6 +608,7 @@ class Execution(Work):
             self._patch(part.name, former, namespace, since, self.finished[finished:])
         if self.is_keeping:
             self._keep_state(part, former, namespace)
+        namespace.update({name: former[name] for name in declared(part.name, "__keep__") if name in former})
         if self.is_dropping:
             self._forget_gone(part.name, former, namespace)
         number = part.record.number + 1
@@ -703,7 +703,7 @@ class Execution(Work):
         if part.body is None:
             return
         namespace.pop("__annotations__", None)  # made anew by the execution, where there are any
-        for name in part.bound - part.body.bound - _IMPORT_SYSTEM:
+        for name in part.bound - part.body.bound - _IMPORT_SYSTEM - {*declared(part.name, "__keep__")}:
             if name == "__doc__":
                 namespace[name] = None
             elif not _is_submodule(part.name, name, namespace):

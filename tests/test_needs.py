@@ -174,7 +174,7 @@ def test_a_dependent_is_executed_only_if_it_computed_something_else(project, dro
     project.load("leaf", LEAF)
     user = project.load("user", HEAD + text + "\n")
     project.write("leaf.py", LEAF.replace(old, new))
-    planned = [s.module for s in dropping.plan().steps]
+    planned = [s.module for s in dropping.plan().steps if s.decision is Decision.EXECUTE]
 
     dropping.refresh()
 
@@ -362,3 +362,123 @@ def test_a_layout_edit_of_a_dependent_is_executed_where_it_must(project, registr
     registry.refresh()
 
     assert (user.X, user.ran, user.f.__code__.co_firstlineno) == (2, 2, 5)
+
+
+# What a module and a caller can say
+
+
+@pytest.mark.parametrize(("dependents", "ran"), [("needed", (1, 2)), ("all", (2, 2)), ("none", (1, 1))])
+def test_dependents_by_option(project, registry, dependents, ran):
+    """
+    A caller, or the installation, can have all dependents executed, or none; from-imports are rebound in any case.
+    """
+    project.load("leaf", LEAF)
+    users = project.load("one", HEAD + "from leaf import RATE\n"), project.load("two", HEAD + "import leaf\nX = leaf.RATE\n")
+    project.write("leaf.py", LEAF.replace(*RATE))
+
+    registry.refresh(dependents=dependents)
+    after_call = tuple(user.ran for user in users)
+    registry.install(dependents=dependents)
+    project.write("leaf.py", LEAF)
+    planned = {step.module for step in registry.plan().steps if step.decision is Decision.EXECUTE}
+    registry.reload("leaf")
+
+    assert after_call == ran
+    assert tuple(user.ran for user in users) == tuple(2 * n - 1 for n in ran)
+    assert planned == {"leaf", *(user.__name__ for user, n in zip(users, ran, strict=True) if n == 2)}
+    assert users[0].RATE == 1
+
+
+@pytest.mark.parametrize("option", ["state", "dependents"])
+def test_unknown_words_are_refused(registry, option):
+    """
+    An option that is no known word is an error before anything is done.
+    """
+    with pytest.raises(ValueError, match=option):
+        registry.install(**{option: "some"})
+    with pytest.raises(ValueError, match=option):
+        registry.refresh(**{option: "some"})
+
+
+def test_state_for_one_call(project, registry):
+    """
+    `state="keep"` can be asked of one call.
+    """
+    m = project.load("m", "cache = {}\ndef f(): return 1\n")
+    m.cache["x"] = 1
+    project.write("m.py", "cache = {}\ndef f(): return 2\n")
+
+    registry.refresh(state="keep")
+    kept = dict(m.cache)
+    registry.reload(m)
+
+    assert (kept, m.cache) == ({"x": 1}, {})
+
+
+def test_kept_names_keep_their_objects(project, dropping):
+    """
+    `__keep__` lists names whose objects outlive executions, whatever the source assigns or no longer has.
+    """
+    m = project.load("m", "__keep__ = ('cache', 'old')\ncache = {}\nold = [1]\nother = {}\n")
+    cache, old = m.cache, m.old
+    cache["x"] = m.other["x"] = 1
+    project.write("m.py", "__keep__ = ('cache', 'old')\ncache = {}\nother = {}\nnew = 1\n")
+
+    dropping.refresh()
+
+    assert m.cache is cache
+    assert m.old is old
+    assert (m.cache, m.other) == ({"x": 1}, {})
+
+
+def test_who_accepts_changes_is_not_executed(project, registry):
+    """
+    `__accepts__` says that a module takes the changes of another by itself: they stop there.
+    """
+    project.load("leaf", LEAF)
+    user = project.load("user", HEAD + "__accepts__ = ('leaf',)\nimport leaf\nX = leaf.rate()\n")
+    end = project.load("end", HEAD + "import user\nY = user.X\n")
+    project.write("leaf.py", LEAF.replace(*FUNCTION))
+
+    steps = registry.refresh().steps
+
+    assert [step.module for step in steps] == ["leaf"]
+    assert (user.ran, end.ran) == (1, 1)
+
+
+def test_declared_dependencies_count_as_used(project, registry):
+    """
+    `__depends__` says that a module depends on another in a way that no import shows; it is an edge like others.
+    """
+    project.load("leaf", LEAF)
+    text = HEAD + "import sys\n__depends__ = ['leaf']\nX = sys.modules['le' + 'af'].rate()\n"
+    user = project.load("user", text)
+    project.write("leaf.py", LEAF.replace(*FUNCTION))
+
+    edges = registry.dependencies(user)
+    registry.refresh()
+
+    assert [edge.dependency for edge in edges if edge.dependency == "leaf"] == ["leaf"]
+    assert (user.X, user.ran) == (2, 2)
+
+
+def test_instances_migrate(project, registry):
+    """
+    `__migrate_instance__` is called for each live instance, subclasses included, with the version that has gone.
+    """
+    text = "class C:\n    def __init__(self): self.x = 1\n"
+    m = project.load("m", text)
+    one, other = m.C(), type("D", (m.C,), {})()
+    hook = "    def __migrate_instance__(self, old): self.y = self.x + old\n"
+    project.write("m.py", text + hook)
+
+    registry.refresh()
+    migrated = one.y, other.y
+    project.write("m.py", text + hook.replace("self.y = self.x + old", "self.z = 1; raise OSError"))
+    with pytest.raises(ReloadError):
+        registry.refresh()
+
+    assert migrated == (2, 2)
+    assert not hasattr(one, "z")
+    registry.rollback(m)
+    assert not hasattr(one, "y")
