@@ -71,6 +71,32 @@ def test_set_up_that_fails_on_the_loop(bench, host):
     assert bench.offers == {"weather": "1"}
 
 
+def test_action_goes_on_when_its_wait_is_cancelled(bench, host):
+    """
+    Who cancels the wait does not end the action; the next one queues behind it.
+    """
+
+    async def go():
+        async def setup(plugin):
+            started.set()
+            await go_on.wait()
+            plugin.setup(bench.offers)
+
+        started, go_on = asyncio.Event(), asyncio.Event()
+        host.bind(setup=setup)
+        task = asyncio.create_task(host.aload("weather", bench.plugin("weather")))
+        await started.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        following = asyncio.create_task(host.acheck("weather"))
+        go_on.set()
+        return await following
+
+    assert run(go()).kind is Kind.UNCHANGED
+    assert bench.offers == {"weather": "1"}
+
+
 def test_coroutines_need_a_loop(bench, host):
     """
     A call without a loop says that what it was given has to be awaited.
