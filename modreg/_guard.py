@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
 from typing import Any, Final, TypeVar, cast
 
@@ -63,6 +64,11 @@ class _Closing:
         """Have the owner look again who is inside."""
         with contextlib.suppress(RuntimeError):  # it has been told already
             self.left.release()
+
+
+# The gates closed by the transaction that this code runs for: a participant's own calls are made by other threads,
+# those of an event loop, with the context of the transaction's.
+_BEHALF: ContextVar[tuple[_Closing, ...]] = ContextVar("modreg.behalf", default=())
 
 
 class Gate:
@@ -172,10 +178,10 @@ class Gate:
                 raise
 
     def _step_back(self, key: object, wake: Callable[[], object] | None) -> _Closing | None:
-        """Go out again and line up; `None` if the gate is open by now, or closed by this very thread."""
+        """Go out again and line up; `None` if the gate is open by now, or closed by this thread or for its sake."""
         with self._lock:
             closing = self._closing
-            if closing is None or closing.owner == _get_ident():
+            if closing is None or closing.owner == _get_ident() or closing in _BEHALF.get():
                 return None
             del self._inside[key]
             closing.waiting.append(key)
@@ -193,10 +199,11 @@ class Gate:
 
     # For transactions
 
-    def _close(self) -> None:
+    def _close(self) -> _Closing:
         """Let nobody in who is not inside."""
         with self._lock:
-            self._closing = _Closing(_get_ident())
+            self._closing = closing = _Closing(_get_ident())
+        return closing
 
     def _open(self) -> None:
         """Let in all who wait: they are inside before anybody can close the gate again, so none waits for ever."""
@@ -271,8 +278,16 @@ class Gates:
             InsideGuardError: So it is.
         """
         key = _task()
-        if any(key in gate._inside for gate in self._concerned(None)):
+        if self.has(key):
             raise InsideGuardError(wanted, _who(key))
+
+    def is_inside(self) -> bool:
+        """Whether the thread or task that asks is inside one of the gates."""
+        return self.has(_get_ident()) or self.has(_task())
+
+    def has(self, key: object) -> bool:
+        """Whether a thread or task is inside one of the gates."""
+        return any(key in gate._inside for gate in self._concerned(None))
 
     @contextmanager
     def closed(self, wanted: str, names: Iterable[str], timeout: float | None) -> Iterator[None]:
@@ -295,10 +310,11 @@ class Gates:
                 raise InsideGuardError(wanted, who)
         deadline = None if timeout is None else time.monotonic() + timeout
         closed: list[Gate] = []
+        behalf = _BEHALF.get()
         try:
             for gate in gates:
                 closed.append(gate)
-                gate._close()
+                _BEHALF.set((*_BEHALF.get(), gate._close()))
             for gate in gates:
                 inside = gate._empty(deadline)
                 if inside:
@@ -307,6 +323,7 @@ class Gates:
         finally:
             for gate in closed:
                 gate._open()
+            _BEHALF.set(behalf)
 
     def _concerned(self, names: Iterable[str] | None) -> list[Gate]:
         if names is None:

@@ -45,6 +45,7 @@ rollback = _DEFAULT.rollback
 unload = _DEFAULT.unload
 forget = _DEFAULT.forget
 guard = _DEFAULT.guard
+is_guarded = _DEFAULT.is_guarded
 request_reload = _DEFAULT.request_reload
 request_refresh = _DEFAULT.request_refresh
 apply_requests = _DEFAULT.apply_requests
@@ -114,6 +115,7 @@ __all__ = [
     "holders",
     "include",
     "install",
+    "is_guarded",
     "plan",
     "refresh",
     "reload",

@@ -502,6 +502,14 @@ class Registry:
         """
         return self._gates.everything if unit is None else self._gates.of(_name(unit))
 
+    def is_guarded(self) -> bool:
+        """
+        Whether the thread or task that asks is inside a guard; a transaction that it waited for would wait for it.
+
+        .. versionadded:: 0.1.0
+        """
+        return self._gates.is_inside()
+
     def request_reload(self, module: Module) -> Request:
         """
         Ask for a reload at the next safe point, and return at once.

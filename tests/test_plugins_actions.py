@@ -97,6 +97,54 @@ def test_action_goes_on_when_its_wait_is_cancelled(bench, host):
     assert bench.offers == {"weather": "1"}
 
 
+@pytest.mark.parametrize("unit", [None, "acme_plugins.weather"])
+def test_action_inside_a_guard_is_refused(bench, host, unit):
+    """
+    A guarded call that asks for an action, as a command of an administrator does, would be waited for by it.
+    """
+    path = bench.plugin("weather")
+
+    async def inside():
+        async with bench.registry.guard(unit):
+            return await host.aload("weather", path), await host.acheck("rain")
+
+    async def later():
+        async with bench.registry.guard(unit):
+            task = asyncio.create_task(host.aload("weather", path))
+        return await task
+
+    with bench.registry.guard(unit):
+        assert "guarded" in host.load("weather", path).problem
+    refused, checked = run(inside())
+    assert "guarded" in refused.problem
+    assert "no plugin" in checked.problem
+    assert run(later()).kind is Kind.LOADED
+
+
+@pytest.mark.parametrize("kind", ["with", "async with"])
+def test_set_up_on_a_loop_may_make_guarded_calls(bench, host, kind):
+    """
+    What a transaction has called on a loop is let through the guard that the transaction keeps closed.
+    """
+
+    async def setup(plugin):
+        if kind == "with":
+            with bench.registry.guard():
+                plugin.setup(bench.offers)
+        else:
+            async with bench.registry.guard():
+                plugin.setup(bench.offers)
+
+    async def go():
+        host.bind(setup=setup)
+        await host.aload("weather", bench.plugin("weather"))
+        bench.plugin("weather", "2")
+        return await host.areload("weather")
+
+    assert run(go()).kind is Kind.RELOADED
+    assert bench.offers == {"weather": "2"}
+
+
 def test_coroutines_need_a_loop(bench, host):
     """
     A call without a loop says that what it was given has to be awaited.

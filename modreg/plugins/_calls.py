@@ -15,21 +15,30 @@ from modreg.plugins._effects import Effects
 
 T = TypeVar("T")
 
-# The loop that an action was asked for on; read once, at the action's beginning.
+# The loop that an action was asked for on, and whether from inside a guard; read once, at the action's beginning.
 _ASKED: ContextVar[Any] = ContextVar("modreg.plugins.asked", default=None)  # an asyncio loop
 
 
-async def off_the_loop(call: Callable[[], T], executor: Any = None) -> T:  # a concurrent.futures executor
+async def off_the_loop(
+    call: Callable[[], T],
+    executor: Any,  # a concurrent.futures executor, or None
+    is_inside: Callable[[], bool],
+) -> T:
     """
     Make a call in a thread of the executor, while this loop runs on and makes the calls that are meant for it.
 
     Who cancels the wait does not end the call.
+
+    Args:
+        call: The call.
+        executor: The executor; `None` for the loop's own.
+        is_inside: Whether who awaits is inside a guard, which only this thread can tell.
     """
     import asyncio  # noqa: PLC0415  # whoever awaits has it; a host without a loop need not
 
     loop = asyncio.get_running_loop()
     context = copy_context()
-    context.run(_ASKED.set, loop)
+    context.run(_ASKED.set, (loop, is_inside()))
     return await asyncio.shield(loop.run_in_executor(executor, context.run, call))
 
 
@@ -40,15 +49,19 @@ class Caller:
 
     Attributes:
         loop: The loop to make them on; `None` for here.
+        is_inside: Whether who asked is inside a guard.
     """
 
     loop: Any = None  # an asyncio loop
+    is_inside: bool = False
 
     @classmethod
-    def asked(cls) -> Caller:
+    def asked(cls, is_inside: Callable[[], bool]) -> Caller:
         """The caller for the action that begins."""
-        loop = _ASKED.get()
-        return cls(None if loop is None or loop is running_loop() else loop)
+        loop, was_inside = _ASKED.get() or (None, False)
+        if loop is None or loop is running_loop():
+            return cls(None, is_inside())
+        return cls(loop, was_inside)
 
     def call(self, function: Callable[..., object], *args: object, effects: Effects | None = None) -> object:
         """

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from packaging.utils import canonicalize_name
@@ -28,6 +28,7 @@ from modreg.plugins._unit import Binding, State, Unit
 from modreg.plugins._works import Action, Check, Request, Source, Works
 
 _LOG = logging.getLogger("modreg.plugins")
+T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
@@ -603,57 +604,60 @@ class Host:
 
     # On an event loop
 
+    async def _off(self, call: Callable[[], T]) -> T:
+        return await off_the_loop(call, self._executor, self._works.is_inside)
+
     async def aload(self, name: str, source: Source | None = None, **how: Any) -> Outcome:  # as for load()
         """As :meth:`load`, on the running loop."""
-        return await off_the_loop(partial(self.load, name, source, **how), self._executor)
+        return await self._off(partial(self.load, name, source, **how))
 
     async def areload(self, name: str, **how: Any) -> Outcome:  # as for reload()
         """As :meth:`reload`, on the running loop."""
-        return await off_the_loop(partial(self.reload, name, **how), self._executor)
+        return await self._off(partial(self.reload, name, **how))
 
     async def arollback(self, name: str, to: int | None = None, **how: Any) -> Outcome:  # as for rollback()
         """As :meth:`rollback`, on the running loop."""
-        return await off_the_loop(partial(self.rollback, name, to, **how), self._executor)
+        return await self._off(partial(self.rollback, name, to, **how))
 
     async def adisable(self, name: str, **how: Any) -> Outcome:  # as for disable()
         """As :meth:`disable`, on the running loop."""
-        return await off_the_loop(partial(self.disable, name, **how), self._executor)
+        return await self._off(partial(self.disable, name, **how))
 
     async def aenable(self, name: str, **how: Any) -> Outcome:  # as for enable()
         """As :meth:`enable`, on the running loop."""
-        return await off_the_loop(partial(self.enable, name, **how), self._executor)
+        return await self._off(partial(self.enable, name, **how))
 
     async def aunload(self, name: str, **how: Any) -> Outcome:  # as for unload()
         """As :meth:`unload`, on the running loop."""
-        return await off_the_loop(partial(self.unload, name, **how), self._executor)
+        return await self._off(partial(self.unload, name, **how))
 
     async def acheck(self, name: str) -> Outcome:
         """As :meth:`check`, on the running loop."""
-        return await off_the_loop(partial(self.check, name), self._executor)
+        return await self._off(partial(self.check, name))
 
     async def aconfirm(self, name: str, **how: Any) -> Outcome:  # as for confirm()
         """As :meth:`confirm`, on the running loop."""
-        return await off_the_loop(partial(self.confirm, name, **how), self._executor)
+        return await self._off(partial(self.confirm, name, **how))
 
     async def atick(self) -> tuple[Outcome, ...]:
         """As :meth:`tick`, on the running loop."""
-        return await off_the_loop(self.tick, self._executor)
+        return await self._off(self.tick)
 
     async def aload_all(self, names: Iterable[str] | None = None, **how: Any) -> tuple[Outcome, ...]:  # as there
         """As :meth:`load_all`, on the running loop."""
-        return await off_the_loop(partial(self.load_all, names, **how), self._executor)
+        return await self._off(partial(self.load_all, names, **how))
 
     async def areload_all(self, names: Iterable[str] | None = None, **how: Any) -> tuple[Outcome, ...]:  # as there
         """As :meth:`reload_all`, on the running loop."""
-        return await off_the_loop(partial(self.reload_all, names, **how), self._executor)
+        return await self._off(partial(self.reload_all, names, **how))
 
     async def aunload_all(self, **how: Any) -> tuple[Outcome, ...]:  # as for unload_all()
         """As :meth:`unload_all`, on the running loop."""
-        return await off_the_loop(partial(self.unload_all, **how), self._executor)
+        return await self._off(partial(self.unload_all, **how))
 
     async def aclose(self) -> tuple[Outcome, ...]:
         """As :meth:`close`, on the running loop."""
-        return await off_the_loop(self.close, self._executor)
+        return await self._off(self.close)
 
 
 def _refused(why: str, _: Action) -> Outcome:

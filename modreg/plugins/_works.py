@@ -43,6 +43,9 @@ Source = Path | str | EntryPoint
 Check = Callable[[Any], object]
 """Says of a plugin, a module or what an entry point names, whether it is well."""
 
+# The actions that no transaction belongs to.
+_HARMLESS: Final = frozenset({"check", "confirm", "pin", "unpin", "release"})
+
 # What a plugin can never be: executing these again would change the tools at work.
 _NEVER: Final = frozenset({"__main__", "modreg", "attr", "attrs", "packaging"})
 
@@ -116,7 +119,7 @@ class Works:
         self, name: str, plugin: str, do: Callable[[Action], Outcome], by: str = "", reason: str = ""
     ) -> Outcome:
         """Take the turn, do it, and keep an account; whatever is raised becomes an outcome, save what ends programs."""
-        action = Action(name, by, reason, Caller.asked())
+        action = Action(name, by, reason, Caller.asked(self.is_inside))
         busy = self._busy(action)
         if busy:
             return Outcome(kind=Kind.REFUSED, action=name, plugin=plugin, phase="rule", problem=busy)
@@ -134,11 +137,17 @@ class Works:
         """Why an action cannot even wait for its turn; ``""`` if it can."""
         if any(host is self and not outer.is_over for host, outer in _INSIDE.get()):
             return "it was asked for inside another action of the same host; ask for it when that is over"
+        if action.caller.is_inside and action.name not in _HARMLESS:
+            return "it was asked for inside a guarded call, which it would have to wait for; ask when that has returned"
         other = self._action
         loop = running_loop() if action.caller.loop is None else None
         if loop is not None and other is not None and other.caller.loop is loop:
             return "an action that needs this very loop is under way; await the method that begins with an a"
         return ""
+
+    def is_inside(self) -> bool:
+        """Whether who asks is inside a guard, which a transaction would wait for."""
+        return self.registry.is_guarded()
 
     def _accounted(self, action: Action, plugin: str, do: Callable[[Action], Outcome]) -> Outcome:
         unit = self.units.get(plugin)
