@@ -169,10 +169,14 @@ class Finder:
         frame = sys._getframe(1)
         nearest = frame.f_back
         is_import = nearest is not None and nearest.f_code is _IMPORTING
-        if is_import and self._is_flag_set and self._is_open:
+        finders = sys.meta_path
+        if is_import and finders[1:4] == _USUAL and finders[0] is self and self._is_flag_set and self._is_open:
             spec = self._find_usual(fullname, path)
             if spec is not None:
                 return spec
+            if len(finders) == 1 + len(_USUAL):
+                self.missed.add(fullname)
+                return None
         key = (_thread.get_ident(), fullname)
         if not self._is_open or key in self._asking:
             return None
@@ -193,15 +197,12 @@ class Finder:
     @_named_as_importlib
     def _find_usual(self, fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
         """
-        Find and prepare what the interpreter's own finders answer, if they are the next to be asked.
+        Find and prepare what the interpreter's own finders answer, which are the next to be asked.
 
         Nearly every import comes through here, so that it is one function and does no more than it must;
         the rest of :meth:`find_spec` does the same for any finders and any specs. These finders do not ask
         back, and importlib holds the import lock.
         """
-        finders = sys.meta_path
-        if finders[0] is not self or finders[1:4] != _USUAL:
-            return None
         spec: ModuleSpec | None = None
         if path is not None and self._quick is not None:
             spec = self._quick(fullname, path)

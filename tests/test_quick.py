@@ -7,12 +7,19 @@ import py_compile
 import struct
 import sys
 import time
-from importlib.machinery import EXTENSION_SUFFIXES, FileFinder, PathFinder, SourceFileLoader
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    BuiltinImporter,
+    FileFinder,
+    FrozenImporter,
+    PathFinder,
+    SourceFileLoader,
+)
 from pathlib import Path
 
 import pytest
 
-from modreg import RefusedError, _quick
+from modreg import RefusedError, Registry, _quick
 
 FIELDS = ["name", "origin", "cached", "has_location", "parent", "submodule_search_locations", "loader_state"]
 
@@ -159,6 +166,35 @@ def test_byte_code_is_written_and_used_as_ever(project, registry, monkeypatch, i
 
     assert header == (importlib.util.MAGIC_NUMBER, 0, int(before.st_mtime), before.st_size)
     assert module.RATE == 1
+
+
+class Listening:
+    """A finder, of a folder or of all, that has nothing and tells what it was asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    def find_spec(self, name, *_):
+        self.asked.append(name)
+
+
+@pytest.mark.parametrize("others", [[], [Listening()]], ids=["alone", "with a finder after"])
+def test_what_is_not_there_is_asked_for_by_us_and_by_importlib(project, monkeypatch, others):
+    """
+    A name in vain is noted; who is alone with the interpreter's finders asks them once, as importlib does after it.
+    """
+    monkeypatch.setattr(sys, "meta_path", [BuiltinImporter, FrozenImporter, PathFinder, *others])
+    entry = Listening()
+    monkeypatch.setitem(sys.path_importer_cache, str(project.root), entry)
+    registry = Registry()
+    registry.install()
+
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("nothing_of_the_kind")
+
+    assert len(entry.asked) <= 2 + len(others)
+    assert "nothing_of_the_kind" in registry._missed
+    registry.uninstall()
 
 
 def test_a_module_out_of_scope_is_not_read(project, registry, monkeypatch):
