@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, MutableMapping
@@ -179,7 +180,8 @@ class Namespace:
     All bindings of a namespace at once, as a pair of names and objects.
 
     Publishing is one ``dict.update``, a single step under the GIL, and only then do surplus names
-    leave: another thread never finds a name missing that both sides have.
+    leave: another thread never finds a name missing that both sides have.  Submodules that are loaded stay:
+    the import system binds a submodule in its package once, and would not again.
     """
 
     namespace: dict[str, object]
@@ -192,10 +194,19 @@ class Namespace:
         wanted = dict(zip(*value, strict=True))
         self.namespace.update(wanted)
         for name in self.namespace.copy().keys() - wanted.keys():
-            self.namespace.pop(name, None)
+            if not is_submodule(self.namespace.get("__name__"), name, self.namespace):
+                self.namespace.pop(name, None)
 
     def merged(self, before: Any, after: Any) -> Any:  # a pair, as in get()
         return before
+
+
+def is_submodule(package: object, name: str, namespace: dict[str, object]) -> bool:
+    """Whether a name in the namespace of a package is bound to a loaded submodule, as the import system does it."""
+    if type(package) is not str:  # a module may call itself anything
+        return False
+    module = sys.modules.get(f"{package}.{name}")
+    return module is not None and namespace.get(name) is module
 
 
 PLAIN: Final = frozenset({dict, list, set, deque, defaultdict, OrderedDict})
@@ -348,10 +359,12 @@ class Journal:
         """
         troubles: list[BaseException] = []
         refused = 0
+        first = self._first_of_caches()
         while self.entries:
             entry = self.entries[-1]
             try:
-                if entry.place.get() is not entry.before:  # CPython refuses some writings of the very same
+                # CPython refuses some writings of the very same.
+                if _is_turn(entry, first) and entry.place.get() is not entry.before:
                     entry.place.put(entry.before)
                 refused = 0
             except BaseException as trouble:  # see the docstring: raised again below
@@ -366,11 +379,24 @@ class Journal:
 
     def reversed_into(self, journal: Journal) -> None:
         """Take every change back as changes of *journal*, leaving what others have changed since."""
+        first = self._first_of_caches()
         for entry in reversed(self.entries):
-            journal.write(entry.place, entry.place.merged(entry.before, entry.after))
+            if _is_turn(entry, first):
+                journal.write(entry.place, entry.place.merged(entry.before, entry.after))
+            else:
+                journal.entries.append(Entry(entry.place, None, None))  # for when this is taken back in its turn
+
+    def _first_of_caches(self) -> dict[Callable[[], object], Entry]:
+        """For each cache the entry that is the last to be taken back, when it has to be emptied: once is enough."""
+        return {entry.place.clear: entry for entry in reversed(self.entries) if isinstance(entry.place, Cache)}
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
+
+
+def _is_turn(entry: Entry, first: dict[Callable[[], object], Entry]) -> bool:
+    """Whether an entry is to be taken back now; a cache waits until all else that concerns it has been."""
+    return not isinstance(entry.place, Cache) or first[entry.place.clear] is entry
 
 
 def _is_still_wanted(entry: Entry) -> bool:

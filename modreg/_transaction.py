@@ -31,6 +31,7 @@ from modreg._journal import (
     Item,
     Journal,
     Namespace,
+    is_submodule,
 )
 from modreg._model import Cause, Decision, Finding, Participant, Phase, Step
 from modreg._needs import Held, Level, declared, holding
@@ -420,8 +421,12 @@ class Execution(Work):
         self.window.close()
         self.pending.stop()
         super()._clean()
+        if self.is_committed:
+            return
+        for part in self.parts.values():  # a spec that is kept must not pass for one under execution
+            part.spec.__dict__["_initializing"] = False
         self.twins.update(self.held)
-        if not self.is_committed and self.twins:
+        if self.twins:
             replace(self.twins, self.window)  # what the failed code put where no journal reaches
 
     # Before
@@ -706,7 +711,7 @@ class Execution(Work):
         for name in part.bound - part.body.bound - _IMPORT_SYSTEM - {*declared(part.name, "__keep__")}:
             if name == "__doc__":
                 namespace[name] = None
-            elif not _is_submodule(part.name, name, namespace):
+            elif not is_submodule(part.name, name, namespace):
                 namespace.pop(name, None)
 
     def _drop_stars(self, part: Part, namespace: dict[str, object]) -> None:
@@ -716,7 +721,7 @@ class Execution(Work):
         stays = part.body.bound | _IMPORT_SYSTEM
         stays |= all_star_names(part.name, part.spec.parent or "", part.body.imports)
         for name in part.starred - stays:
-            if not _is_submodule(part.name, name, namespace):
+            if not is_submodule(part.name, name, namespace):
                 namespace.pop(name, None)
 
     def _run(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # as above
@@ -746,7 +751,7 @@ class Execution(Work):
         former = dict(mine or {})
         if mine is not None and theirs is not None:
             # The import system put these there when it imported them, and will not again.
-            submodules = {n: value for n, value in mine.copy().items() if _is_submodule(part.name, n, mine)}
+            submodules = {n: value for n, value in mine.copy().items() if is_submodule(part.name, n, mine)}
             theirs.update({n: value for n, value in submodules.items() if n not in theirs})
         if mine is not None and theirs is not None and type(sys.modules[part.name]) is type(current):
             self.phase = Phase.PATCH
@@ -855,12 +860,6 @@ def _changes_shape(entry: Entry) -> bool:
     if isinstance(place, ClassAttribute):
         return entry.before is MISSING or entry.after is MISSING
     return isinstance(place, ClassField)
-
-
-def _is_submodule(package: str, name: str, namespace: dict[str, object]) -> bool:
-    """Whether a name is bound to a submodule, which the import system put there."""
-    module = sys.modules.get(f"{package}.{name}")
-    return module is not None and namespace.get(name) is module
 
 
 def _containers(names: Iterable[str], findings: list[Finding]) -> Iterator[Any]:  # plain containers of anything

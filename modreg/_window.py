@@ -42,8 +42,8 @@ class Window:
 
     def open(self) -> None:
         if not self.is_narrow and gc.get_freeze_count() <= _OF_INTERPRETER:
+            self.is_narrow = True  # before it is: a signal may come between any two lines, and close() must see it
             gc.freeze()
-            self.is_narrow = True
 
     def move(self) -> None:
         """Begin anew: what was made up to now is outside."""
@@ -52,8 +52,8 @@ class Window:
 
     def close(self) -> None:
         if self.is_narrow:
-            self.is_narrow = False
             gc.unfreeze()
+            self.is_narrow = False  # after it is, as above: to unfreeze twice does no harm
 
     def holders(self, targets: list[object]) -> list[object]:
         """

@@ -161,5 +161,3 @@ def pytest_collection_modifyitems(items):
         for words, what in NOT_YET.items():
             if words in item.nodeid and "test_live.py" in item.nodeid:
                 item.add_marker(pytest.mark.xfail(reason=f"not yet: {what}", strict=False))
-        if "leaves_all_or_nothing" in item.nodeid and sys.version_info >= (3, 12):
-            item.add_marker(pytest.mark.xfail(reason="not yet: every line of the sweep from 3.12 on", strict=False))

@@ -374,6 +374,10 @@ class Fault(Exception):  # noqa: N818  # it is a fault, not an error of anybody
     """What no code but this file raises."""
 
 
+KINDS = (Fault, MemoryError, KeyboardInterrupt)
+"""What fails, as another error, for want of memory or by a signal; they share the lines of a sample."""
+
+
 # What a process holds
 
 
@@ -670,9 +674,9 @@ def chosen_visits(visits, kind, known=()):
         return [(site, number) for site in sites for number in _spread(visits[site], int(SWEEP))]
     sample = [site for number, site in enumerate(sites) if number % _step(site, known) == 0]
     return [
-        (site, 1 if number % 4 < 2 else visits[site])
+        (site, visits[site] if number // len(KINDS) % 2 else 1)
         for number, site in enumerate(sample)
-        if number % 2 == (kind is Fault)
+        if number % len(KINDS) == KINDS.index(kind)
     ]
 
 
@@ -780,7 +784,7 @@ def wrong_next(scene, operation, wanted):
     return [f"again, {each}" for each in wrong_end(scene, wanted)]
 
 
-@pytest.mark.parametrize("kind", [Fault, KeyboardInterrupt])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("prepare", [refreshing, rolling_back])
 def test_a_fault_at_any_step_leaves_all_or_nothing(scene, prepare, kind):
     """
@@ -791,7 +795,7 @@ def test_a_fault_at_any_step_leaves_all_or_nothing(scene, prepare, kind):
     assert not wrong, "\n".join([f"{len(wrong)} in all", *wrong])
 
 
-@pytest.mark.parametrize("kind", [Fault, KeyboardInterrupt])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_fault_in_a_rollback_that_executes_leaves_all_or_nothing(scene, kind):
     """
     That goes for a rollback which executes an earlier source, too.

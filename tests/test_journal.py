@@ -634,6 +634,25 @@ def test_cache_is_emptied_by_every_writing():
     assert len(calls) == 4
 
 
+def test_a_cache_that_is_written_often_is_emptied_once_when_that_is_taken_back():
+    """
+    Emptying may take long; what counts is that it comes after all else, when undone and when reversed.
+    """
+    namespace, seen, journal, other = {"a": 0}, [], Journal(), Journal()
+    cache = Cache(lambda: seen.append(namespace["a"]))
+    for number in (1, 2, 3):
+        journal.write(cache, None)
+        journal.write(Item(namespace, "a"), number)
+        journal.write(cache, None)
+    seen.clear()
+
+    journal.reversed_into(other)
+    other.undo()
+    journal.undo()
+
+    assert seen == [0, 3, 0]
+
+
 def test_missing_says_what_it_is():
     """
     The sentinel shows as its name in errors and debuggers.

@@ -497,6 +497,51 @@ def test_rollback_returns_to_the_namespace_as_it_last_lived(project, registry):
     assert (tax.RATE, tax.MODE) == (1, "fast")
 
 
+def test_a_submodule_that_was_imported_since_stays_in_its_package(project, registry):
+    """
+    The import system binds a submodule once: were it gone from its package, no import would bring it back.
+    """
+    shop = project.load("shop.__init__", "RATE = 1")
+    project.write("shop/extra.py", "")
+    project.write("shop/__init__.py", "RATE = 2")
+    registry.refresh()
+    importlib.import_module("shop.extra")
+
+    registry.rollback(shop)
+
+    assert shop.RATE == 1
+    assert shop.extra is sys.modules["shop.extra"]
+
+
+def test_a_submodule_that_another_thread_imports_meanwhile_stays_in_its_package(project, registry):
+    """
+    That goes for an abort, too.
+    """
+    project.write("meeting.py", "import threading\nbegun, done = threading.Event(), threading.Event()")
+    project.load("shop.__init__", "RATE = 1")
+    project.load("user", "from shop import RATE")
+    project.write("shop/extra.py", "")
+    project.write("shop/__init__.py", "RATE = 2")
+    project.write("user.py", "from shop import RATE\nfrom meeting import *\nbegun.set()\ndone.wait(30)\nraise OSError")
+    meeting = project.load("meeting")
+    importlib.invalidate_caches()
+
+    def other():
+        meeting.begun.wait(30)
+        importlib.import_module("shop.extra")
+        meeting.done.set()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    with pytest.raises(ReloadError):
+        registry.refresh()
+    thread.join()
+
+    assert meeting.done.is_set()
+    assert sys.modules["shop"].RATE == 1
+    assert sys.modules["shop"].extra is sys.modules["shop.extra"]
+
+
 def test_rollback_restores_classes_and_their_instances(project, registry):
     """
     A class has its former attributes and bases again, and so have its instances.
