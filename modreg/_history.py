@@ -26,6 +26,9 @@ GONE: Final = ""
 """Stands among hashes for a source that is not there."""
 
 
+NONE: Final[frozenset[str]] = frozenset()
+"""No names, no hashes: one object, for every other empty set takes 216 bytes."""
+
 Note: TypeAlias = tuple[str, str | None, bool, float, float, bytes | None]
 """An import as it was noted: name, origin, whether a package, when (epoch), how long, the bytes of its source."""
 
@@ -68,7 +71,7 @@ class Record:
     snapshot: Snapshot | None = None
     declared: str | None = None
     is_settled: bool = False
-    declined: frozenset[str] = frozenset()
+    declined: frozenset[str] = NONE
 
     @classmethod
     def of(cls, note: Note) -> Record:
@@ -169,7 +172,7 @@ class Commit:
     unloaded: tuple[str, ...] = ()
     undoes: tuple[int, ...] = ()
     replaced: tuple[Pair, ...] = ()
-    patched: frozenset[str] = frozenset()
+    patched: frozenset[str] = NONE
     findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
     revision: int = 0
@@ -251,6 +254,9 @@ class History:
         if source is None:
             return None
         kept = self._sources.setdefault((source.path, source.hash), source)
+        if kept.is_packed:  # it came back: for now it is held as all that run are
+            self._sources[source.path, source.hash] = source
+            return source
         return kept if kept.signature == source.signature else attrs.evolve(source, data=kept.data)
 
     def next_number(self, name: str) -> int:
@@ -306,10 +312,18 @@ class History:
 
     def _forget(self, commit: Commit) -> None:
         commit.journal = None
-        commit.replaced = ()
+        commit.replaced, commit.patched = (), NONE
         for name, number in commit.before.items():
             if number:
-                self.records[name][number - 1].snapshot = None
+                record = self.records[name][number - 1]
+                record.snapshot = None
+                self._pack(record)
+
+    def _pack(self, record: Record) -> None:
+        """Hold the source of an old version compressed, and once."""
+        if record.source is not None and record.source.hash != _source.UNKNOWN:
+            key = record.source.path, record.source.hash
+            record.source = self._sources[key] = self._sources.get(key, record.source).packed()
 
     def let_go(self, names: Iterable[str]) -> None:
         """Let go of all snapshots and journals that concern one of the modules."""

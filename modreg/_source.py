@@ -105,12 +105,30 @@ class Source:
         hash: SHA-256 of *data*, in lower-case hex.
         signature: What the file system said of the file with these bytes; `None` if they came from elsewhere
             or the file kept changing. It takes no part in comparisons.
+        is_packed: Whether the bytes are held compressed, as those of versions are that few will ask for.
     """
 
     path: str
-    data: bytes = attrs.field(repr=False)
+    _held: bytes = attrs.field(alias="data", repr=False, eq=False)  # the hash compares them
     hash: str
     signature: Signature | None = attrs.field(default=None, eq=False)
+    is_packed: bool = attrs.field(default=False, repr=False, eq=False)
+
+    @property
+    def data(self) -> bytes:
+        if not self.is_packed:
+            return self._held
+        import zlib  # noqa: PLC0415  # as below
+
+        return zlib.decompress(self._held)
+
+    def packed(self) -> Source:
+        """The same text, held as small as it can be; without the signature of the file, which has gone on."""
+        if self.is_packed:
+            return self
+        import zlib  # noqa: PLC0415  # only a program that reloads often needs it
+
+        return Source(path=self.path, data=zlib.compress(self._held), hash=self.hash, is_packed=True)
 
 
 def sign(path: str) -> Signature | None:

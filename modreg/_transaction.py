@@ -16,7 +16,7 @@ import attrs
 from modreg import _graph, _lines, _positions, _source
 from modreg._alike import settle
 from modreg._closures import renew
-from modreg._history import GONE, Commit, History, Record
+from modreg._history import GONE, NONE, Commit, History, Record
 from modreg._hooks import dispose, has_dispose, migrate, migrate_instances
 from modreg._importer import namespace_of
 from modreg._journal import (
@@ -793,7 +793,7 @@ class Execution(Work):
             created=time.time(),
             seconds=seconds,
             restores=self.restores.get(part.name),
-            declined=self.declined(part.name, self.restores[part.name]) if part.name in self.restores else frozenset(),
+            declined=self.declined(part.name, self.restores[part.name]) if part.name in self.restores else NONE,
             source=part.source,
             body=part.body,
             uses=part.record.uses if part.is_unchanged else part.view.statements,

@@ -1,0 +1,95 @@
+"""What stays of superseded versions: a few plain values and a compressed source, and no object of theirs."""
+
+import gc
+import tracemalloc
+import weakref
+
+SOURCE = """
+import functools
+
+REGISTRY = {{}}
+
+def register(function):
+    REGISTRY[function.__name__] = function
+    return function
+
+@register
+def answer():
+    return {n}
+
+def make():
+    def inner():
+        return answer()
+    return inner
+
+closure = make()
+
+class Base:
+    def own(self):
+        return {n}
+
+class Derived(Base):
+    def own(self):
+        return super().own()
+
+THE_ONE = Derived()
+TABLE = {{"answer": lambda: {n}}}
+"""
+
+
+def reloads(project, registry, numbers):
+    for n in numbers:
+        project.write("worn.py", SOURCE.format(n=n))
+        registry.reload("worn")
+
+
+def test_a_reload_leaves_few_objects_behind(project, registry):
+    """
+    Once as many versions are kept whole as shall be, every reload leaves the same few objects of its record.
+    """
+    project.load("worn", SOURCE.format(n=0))
+    reloads(project, registry, range(1, 60))
+    counts = []
+
+    for begin in (60, 160):
+        gc.collect()
+        counts.append(len(gc.get_objects()))
+        reloads(project, registry, range(begin, begin + 100))
+    gc.collect()
+    counts.append(len(gc.get_objects()))
+
+    assert counts[1] - counts[0] <= 100 * 10
+    assert abs((counts[2] - counts[1]) - (counts[1] - counts[0])) <= 20
+
+
+def test_a_reload_leaves_few_bytes_behind(project, registry):
+    """
+    What is kept of a version beyond the limit is its record and its text, compressed.
+    """
+    project.load("worn", SOURCE.format(n=0) + "# " + "text " * 1000)
+    reloads(project, registry, range(1, 60))
+    tracemalloc.start()
+    try:
+        reloads(project, registry, range(60, 100))
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        reloads(project, registry, range(100, 200))
+        gc.collect()
+        after = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert (after - before) / 100 < 2500
+
+
+def test_objects_of_superseded_versions_die(project, registry):
+    """
+    Beyond the snapshots that are kept nothing holds what an earlier version made.
+    """
+    worn = project.load("worn", SOURCE.format(n=0))
+    references = [weakref.ref(each) for each in (worn.TABLE["answer"], worn.THE_ONE)]
+
+    reloads(project, registry, range(1, 40))
+    gc.collect()
+
+    assert [reference() for reference in references] == [None, None]
