@@ -107,7 +107,12 @@ def _kind(code: Any) -> int:  # a code object
 
 @attrs.frozen(eq=False)
 class ClassAttribute:
-    """An entry of a class's attribute table, written past its metaclass."""
+    """
+    An entry of a class's attribute table, written past its metaclass.
+
+    Two entries cannot be removed so that nobody can tell: ``__type_params__``, and ``__new__``, for which one of ours
+    stands in.
+    """
 
     owner: type
     name: str
@@ -122,9 +127,34 @@ class ClassAttribute:
             type.__setattr__(self.owner, self.name, ())  # CPython lets nobody delete it; this is what its lack reads as
         elif self.get() is not MISSING:
             type.__delattr__(self.owner, self.name)
+            if self.name == "__new__":
+                _restore_new(self.owner)
 
     def merged(self, before: object, after: object) -> object:
         return before
+
+
+def _new(cls: Any, *args: object, **kwargs: object) -> object:  # a class of any metaclass
+    """
+    As ``object.__new__`` does for a class that never had a ``__new__``.
+
+    Once it had one, CPython does not forget it, and ``object.__new__`` refuses all arguments for ever.
+    """
+    if (args or kwargs) and cls.__init__ is object.__init__:
+        raise TypeError(f"{cls.__name__}() takes no arguments")
+    return object.__new__(cls)
+
+
+def _restore_new(owner: type) -> None:
+    """Give a class whose ``__new__`` was deleted one that does what it did before it had any."""
+    mro: tuple[type, ...] = type.__dict__["__mro__"].__get__(owner)
+    if next(vars(cls)["__new__"] for cls in mro if "__new__" in vars(cls)) is vars(object)["__new__"]:
+        type.__setattr__(owner, "__new__", staticmethod(_new))
+
+
+def is_stand_in(value: object) -> bool:
+    """Whether an entry of an attribute table is ours, and stands for none."""
+    return type(value) is staticmethod and value.__func__ is _new
 
 
 _OF_LAYOUT: Final = frozenset({"__dict__", "__weakref__", "__slots__", "_abc_impl", "__module__"})
@@ -132,7 +162,7 @@ _OF_LAYOUT: Final = frozenset({"__dict__", "__weakref__", "__slots__", "_abc_imp
 
 def is_layout(name: str, value: object) -> bool:
     """Whether an entry of a class's attribute table belongs to that very class and to no other."""
-    return name in _OF_LAYOUT or type(value) in (MemberDescriptorType, GetSetDescriptorType)
+    return name in _OF_LAYOUT or type(value) in (MemberDescriptorType, GetSetDescriptorType) or is_stand_in(value)
 
 
 @attrs.frozen(eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _abc  # type: ignore[import-not-found]  # CPython's own, which no stub describes
 import enum
 import functools
+import typing
 from collections.abc import Iterable, Mapping
 from types import CodeType, FunctionType, MethodType
 from typing import Any, Final
@@ -140,11 +141,13 @@ class Patched:
         replaced: The functions and classes that could not become their new definition, each with the
             one in its place.
         values: The values for which an equal one is kept under the module's own names.
+        unmarked: The classes that have another base than their new definition; see :func:`is_unmarked`.
     """
 
     twins: Twins
     replaced: tuple[Pair, ...]
     values: Twins = attrs.field(factory=Twins)
+    unmarked: tuple[type, ...] = ()
 
 
 def patch(old: Mapping[str, object], new: Mapping[str, object], owner: str, journal: Journal) -> Patched:
@@ -169,7 +172,9 @@ def patch(old: Mapping[str, object], new: Mapping[str, object], owner: str, jour
     others = rebound(old, new, owner, pairs)
     for each in (*replaced, *others):
         forward(each.old, each.new, journal)
-    return Patched(twins, (*replaced, *(each for each in others if is_own(each.new, owner))), values)
+    classes: list[tuple[Any, Any]] = [(p.old, p.new) for p in twins.pairs if is_class(p.old)]  # of any metaclass
+    unmarked = tuple(old for old, new in classes if is_unmarked(old, new))
+    return Patched(twins, (*replaced, *(each for each in others if is_own(each.new, owner))), values, unmarked)
 
 
 def _keep_alike(old: Mapping[str, object], new: Mapping[str, object], twins: Twins) -> Twins:
@@ -393,13 +398,39 @@ def _is_patchable_class(old: type, new: type, twins: Twins, journal: Journal) ->
         try:
             journal.write(ClassField(old, "__bases__"), bases)
         except TypeError:
-            return False
+            journal.entries.pop()  # the entry of the change that was refused
+            return _is_marked(bases_of(old)) and _is_marked(bases)
     return True
+
+
+def _is_marked(bases: tuple[type, ...]) -> bool:
+    """
+    Whether a class has no base but `object`, or `typing.Generic` in its place.
+
+    CPython refuses to exchange these two, but the second brings subscription alone: a class can do without.
+    """
+    return len(bases) == 1 and (bases[0] is object or bases[0] is typing.Generic)
+
+
+def is_unmarked(old: type, new: type) -> bool:
+    """Whether a kept class lacks, or still has, the base `typing.Generic` that its new definition has, or lacks."""
+    sides = bases_of(old), bases_of(new)
+    return sides[0] != sides[1] and _is_marked(sides[0]) and _is_marked(sides[1])
+
+
+@classmethod  # type: ignore[misc]  # an entry for the attribute tables of others
+def _subscripted(cls: Any, parameters: Any) -> Any:  # a class that is generic without saying so
+    """What `typing.Generic` gives its subclasses as ``__class_getitem__``, and refuses to all others from 3.12 on."""
+    generic: Any = vars(typing.Generic)["__class_getitem__"]  # as above
+    subscript = getattr(typing, "_generic_class_getitem", None) or generic.__func__
+    return subscript(cls, parameters)
 
 
 def _become_class(old: type, new: type, twins: Twins, journal: Journal) -> None:
     """Only attributes that differ are written: each writing costs one of a class's thousand version tags."""
-    before, after = table(old), table(new)
+    before, after = table(old), dict(table(new))
+    if is_unmarked(old, new) and bases_of(old)[0] is object:
+        after["__class_getitem__"] = _subscripted
     for name, value in after.items():
         wanted = _without_twins(twins.kept(value), twins)
         if not is_layout(name, value) and not is_same(before.get(name, MISSING), wanted):

@@ -24,7 +24,7 @@ from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
 import attrs
 
 from modreg import _source
-from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Code, is_layout
+from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Code, is_layout, is_stand_in
 
 
 class Kind(enum.Enum):
@@ -434,7 +434,7 @@ _SET_BY_CLASS: Final = frozenset(
 
 def _is_told(name: str, value: object, given: frozenset[str]) -> bool:
     """Whether *name* says something of the source: it is not *given* by itself, nor an absent docstring."""
-    return name not in given and not (name == "__doc__" and value is None)
+    return name not in given and not (name == "__doc__" and value is None) and not is_stand_in(value)
 
 
 def _listing(path: str, value: object, home: str, images: dict[int, Image]) -> Iterator[tuple[str, Item]]:

@@ -96,8 +96,24 @@ def _lead(old: Any, new: Any, journal: Journal) -> bool:  # classes of any metac
             journal.write(ClassAttribute(old, name), value)
         for name in [n for n, value in table(old).items() if n not in flat and not is_layout(n, value)]:
             journal.write(ClassAttribute(old, name), MISSING)
-    journal.write(ClassAttribute(old, "__new__"), staticmethod(lambda _, *args, **kwargs: new(*args, **kwargs)))
+        journal.write(ClassAttribute(old, "__init__"), _initializer(new))
+    else:
+        journal.write(ClassAttribute(old, "__new__"), staticmethod(lambda _, *args, **kwargs: new(*args, **kwargs)))
     return False
+
+
+def _initializer(new: Any) -> Any:  # a class of any metaclass, and a function
+    """
+    What makes a new instance of a former class one of the class in its place.
+
+    A ``__new__`` would do as well, but can never be taken back wholly (see :class:`ClassAttribute`).
+    """
+
+    def initialize(self: Any, *args: Any, **kwargs: Any) -> None:  # an instance, and whatever the class takes
+        self.__class__ = new
+        self.__init__(*args, **kwargs)
+
+    return initialize
 
 
 def _flat(cls: type) -> dict[str, object]:

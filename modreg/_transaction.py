@@ -35,7 +35,7 @@ from modreg._journal import (
 )
 from modreg._model import Cause, Decision, Finding, Participant, Phase, Step
 from modreg._needs import Held, Level, declared, holding
-from modreg._pairs import Pair, is_class, table
+from modreg._pairs import Pair, is_class, mro_of, table
 from modreg._patch import Twins, forget_checks, forward, patch
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names, rebinding
@@ -671,6 +671,7 @@ class Execution(Work):
         if len(self.journal.entries) > begun:
             self.patched.add(name)
         self.replaced.extend((name, each) for each in patched.replaced)
+        self.findings.extend(_unmarked(each, name) for each in patched.unmarked)
         self._forget_checks(since)
         if patched.values:
             self._publish(patched.values, namespace)
@@ -845,6 +846,12 @@ def _tree(source: Source | None) -> ast.Module | None:
         return None if source is None else ast.parse(source.data)
     except (SyntaxError, ValueError):
         return None  # what a loader that transforms takes
+
+
+def _unmarked(cls: type, name: str) -> Finding:
+    kept, base = (type.__dict__["__qualname__"].__get__(each) for each in mro_of(cls)[:2])
+    said = f"{kept} keeps {base} for its base: CPython does not exchange it, and typing.Generic can be done without"
+    return Finding(code="base-kept", module=name, message=said)
 
 
 def _stuck(holder: object, name: str) -> Finding:

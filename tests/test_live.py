@@ -411,6 +411,12 @@ CLASSES = [
          "held.x, held().x, held == m.C[int]", (1, 1, True), (2, 2, True), is_kept=False),
     case("type parameters of a class", "class C[T]:\n    x = 1", "class C[T, U]:\n    x = 2", "m.C",
          "held.x, [str(t) for t in held.__type_params__]", (1, ["T"]), (2, ["T", "U"]), marks=PY312),
+    case("class that becomes generic", "class C:\n    x = 1\nclass D(C):\n    pass",
+         "import typing\nT = typing.TypeVar('T')\nclass C(typing.Generic[T]):\n    x = 2\nclass D(C[int]):\n    pass", "(m.C, m.D, m.D())",
+         "[each.x for each in held], isinstance(held[2], m.C), (held[0][int].__args__ if held[0].x == 2 else 0)",
+         ([1, 1, 1], True, 0), ([2, 2, 2], True, (int,)), is_kept=False),
+    case("class that is generic no more", "import typing\nT = typing.TypeVar('T')\nclass C(typing.Generic[T]):\n    x = 1",
+         "class C:\n    x = 2", "(m.C, m.C())", "[each.x for each in held], isinstance(held[1], m.C)", ([1, 1], True), ([2, 2], True), is_kept=False),
     case("type parameters of a class come to a generic",
          "import typing\nT = typing.TypeVar('T')\nclass C(typing.Generic[T]):\n    x = 1", "class C[T]:\n    x = 2", "m.C",
          "held.x, len(held.__type_params__)", (1, 0), (2, 1), marks=PY312),
@@ -1586,3 +1592,62 @@ def test_no_finding_where_nothing_is_stale(project, registry):
     registry.reload(m)
 
     assert registry.transactions()[-1].findings == ()
+
+
+NEW_COMES = "class C:\n    def __new__(cls, *args): return super().__new__(cls)\n    def __init__(self, x): self.x = x\n"
+NEW_IS_NOT = "class C:\n    def __init__(self, x): self.x = x\nclass D:\n    pass\n"
+
+
+def test_a_class_that_had_a_new_is_made_as_if_it_had_not(project, registry):
+    """
+    Classes take their arguments again when a `__new__` leaves, by a rollback or by an edit, and refuse what they did.
+    """
+    m = project.load("m", NEW_IS_NOT)
+    held = m.C
+    project.write("m.py", NEW_COMES + "class D:\n    def __new__(cls): return super().__new__(cls)\n")
+    registry.reload(m)
+    assert held(1).x == 1
+
+    registry.rollback(m)
+
+    assert held is m.C
+    assert (held(1).x, type(m.D())) == (1, m.D)
+    with pytest.raises(TypeError, match="takes no arguments"):
+        m.D(1)
+    assert [change.path for change in registry.diff("m", 1, 3).changes] == []
+
+    registry.refresh()
+    project.write("m.py", NEW_IS_NOT)
+    registry.reload(m)
+    assert held(2).x == 2
+
+
+def test_a_base_that_cpython_does_not_exchange_is_told(project, registry):
+    """
+    A class that becomes generic without the base `typing.Generic` is a finding.
+    """
+    m = project.load("m", "class C: pass\n")
+    held = m.C
+    project.write("m.py", "import typing\nT = typing.TypeVar('T')\nclass C(typing.Generic[T]): pass\n")
+
+    registry.reload(m)
+
+    assert m.C is held
+    assert [finding.code for finding in registry.transactions()[-1].findings] == ["base-kept"]
+
+
+def test_a_class_that_gave_way_to_one_with_a_base_comes_back(project, registry):
+    """
+    After a rollback a class is made as before, though another one stood in its place that CPython keeps apart.
+    """
+    m = project.load("m", NEW_IS_NOT)
+    held = m.C
+    project.write("m.py", "class B: pass\nclass C(B):\n    def __init__(self, x): self.x = -x\nclass D: pass\n")
+    registry.reload(m)
+    assert isinstance(held(1), m.C)
+    assert held(1).x == -1
+
+    registry.rollback(m)
+
+    assert m.C is held
+    assert (held(1).x, type(held(1))) == (1, held)
