@@ -101,6 +101,15 @@ class View:
         for each in statements:
             for name, taken in each.taken:
                 self._note_import(name, taken)
+            for called in _scan.imports_by_call(each.text):
+                self._note_call(called, each)
+
+    def _note_call(self, imported: _scan.Import, statement: Statement) -> None:
+        """What ``import_module`` gives may be used in any way: at once, or by whatever the statement defines."""
+        if imported.is_toplevel and not statement.is_definition:
+            self._add((imported.module, ""), _Place("", Use.USED))
+        for name in statement.names:
+            self._add((imported.module, ""), _Place(name, Use.LATER))
 
     def again(self) -> View:
         """The same source, where what its names lead to may have changed."""

@@ -753,7 +753,9 @@ def _asked(base: str, each: Import) -> Iterator[str]:
 
 
 def _imports(part: Part) -> tuple[Import, ...]:
-    return part.body.imports if part.body is not None else part.record.read()
+    if part.body is None or part.source is None:
+        return part.record.read()
+    return (*part.body.imports, *_scan.imports_by_call(part.source.data.decode("latin-1")))
 
 
 def _edges_of(name: str, each: Import, base: str) -> Iterator[Edge]:

@@ -12,6 +12,7 @@ import dis
 import importlib.util
 import inspect
 import itertools
+import re
 import sys
 from types import CodeType
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,21 @@ def imports(code: CodeType) -> tuple[Import, ...]:
         for each in _own_imports(inner, is_toplevel=is_toplevel)
     }
     return tuple(sorted(found.values(), key=lambda each: each.line or 0))
+
+
+def imports_by_call(text: str) -> tuple[Import, ...]:
+    """
+    The imports that a source asks for by ``import_module("name")``, with a literal.
+
+    They are found by what the text looks like: one too many does no harm.
+    """
+    if "import_module" not in text:
+        return ()
+    found = _IMPORT_CALL.finditer(text)
+    return tuple(Import(module=each["name"], is_toplevel=not each["indent"]) for each in found)
+
+
+_IMPORT_CALL = re.compile(r"""^(?P<indent>[ \t]*)[^#\n]*\bimport_module\(\s*["'](?P<name>[\w.]+)["']""", re.MULTILINE)
 
 
 def is_import_at(code: CodeType, lasti: int) -> bool:

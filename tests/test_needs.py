@@ -81,6 +81,18 @@ CASES = {
         True,
         2,
     ),
+    "a function of a module that is imported by a call": (
+        FUNCTION,
+        "import importlib\nle = importlib.import_module('leaf')\nX = le.rate()\ndef show(): return X",
+        True,
+        2,
+    ),
+    "a function of a module that a function imports by a call": (
+        FUNCTION,
+        "import importlib as il\ndef mine(): return il.import_module('leaf').rate()\nX = mine()\ndef show(): return X",
+        True,
+        2,
+    ),
     "a function by globals()": (
         FUNCTION,
         "from leaf import rate\nX = globals()['ra' + 'te']()\ndef show(): return X",
