@@ -414,6 +414,24 @@ def test_rollback_leaves_what_others_have_become(bench, host):
     assert (last.restores, last.source_hash) == (None, host.history("route")[-2].source_hash)
 
 
+def test_rollback_skips_versions_with_the_same_sources(bench, host):
+    """
+    Versions that a plugin got for another's sake are no step back.
+    """
+    taking = "from acme_plugins.geo import WORD as GEO\nclass Route: word = GEO\n"
+    bench.load("geo", "1")
+    bench.load("route", "1", taking)
+    bench.plugin("route", "2", taking)
+    host.reload("route")
+    bench.plugin("geo", "2")
+    assert host.reload("geo").others == ("route",)
+
+    assert host.rollback("route").kind is Kind.ROLLED_BACK
+
+    assert (bench.offers["route"], host["route"].Route.word) == ("1", "2")
+    assert "no version" in host.rollback("route").problem
+
+
 def test_unfinished_edit_of_a_dependent_stays_where_it_is(bench, host):
     """
     A plugin that is executed for another's sake runs on its own sources: an edit of it is for its own reload.

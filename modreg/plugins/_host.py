@@ -423,7 +423,7 @@ class Host:
 
         Args:
             name: The plugin.
-            to: A version number; by default the version before that is not in quarantine.
+            to: A version number; by default the last one before with other sources that are not in quarantine.
             by: As for :meth:`load`.
             reason: As for :meth:`load`.
 

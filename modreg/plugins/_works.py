@@ -646,10 +646,12 @@ class Works:
         assert current is not None
         quarantine = self.ledger.of(unit.name).quarantine
         if to is None:
+            turned_away = {current.source_hash, *quarantine}  # versions made for others' sake have the former
             earlier = unit.versions[: unit.rooted(current.number) - 1]
-            fit = [v for v in earlier if v.loading == unit.loading and v.source_hash not in quarantine]
+            fit = [v for v in earlier if v.loading == unit.loading and v.source_hash not in turned_away]
             if not fit:
-                raise RefusalError(Kind.REFUSED, "find", f"{unit.name} has no version before {current}")
+                said = f"{unit.name} has no version with other sources before {current}"
+                raise RefusalError(Kind.REFUSED, "find", said)
             return fit[-1]
         if not 1 <= to <= len(unit.versions):
             raise RefusalError(Kind.REFUSED, "find", f"{unit.name} has no version {to}")
