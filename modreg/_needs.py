@@ -152,7 +152,7 @@ class View:
         """Read the statements that mention one of the words, or that may use names which they do not spell."""
         left = []
         for each in self._unread:
-            if any(word in each.text for word in words) or any(word in each.text for word in _uses.REACHING_ANY):
+            if each.is_reaching_any or any(word in each.text for word in words):
                 self._read_one(each)
             else:
                 left.append(each)
@@ -234,6 +234,10 @@ class Needs:
         if name not in self.views:
             self.views[name] = self.look(name)
         return self.views[name]
+
+    def is_used(self, name: str) -> bool:
+        """Whether anybody imports a module: if not, what changed in it is nobody's concern."""
+        return bool(self.users.get(name))
 
     def change(self, module: str, changes: Mapping[str, Level]) -> None:
         """Note what changed in a module, and all that follows from it."""

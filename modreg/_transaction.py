@@ -600,7 +600,8 @@ class Execution(Work):
         """The usual case: the new code in the retained namespace."""
         since, finished = len(self.journal.entries), len(self.finished)
         former = namespace.copy()
-        held_before = holding(part.name, former)
+        is_used = self.draft.needs.is_used(part.name)
+        held_before = holding(part.name, former) if is_used else {}
         self._prepare(part, module, namespace)
         self._run(part, module, namespace)
         place = Item(sys.modules, part.name)
@@ -619,7 +620,9 @@ class Execution(Work):
         number = part.record.number + 1
         if self.is_dropping and self.is_live and retire(former, namespace, part.name, number, self.journal):
             self.patched.add(part.name)
-        self._tell(part, former, namespace, held_before)
+        if is_used:
+            self._tell(part, former, namespace, held_before)
+        self.draft.needs.executed.add(part.name)
         self.phase = Phase.EXECUTE
 
     def _tell(self, part: Part, former: dict[str, object], namespace: dict[str, object], held_before: Held) -> None:
@@ -627,7 +630,6 @@ class Execution(Work):
         needs = self.draft.needs
         old = needs.view(part.name)
         needs.views[part.name] = old.again() if part.is_unchanged else part.view
-        needs.executed.add(part.name)
         needs.change(part.name, needs.compare(part.name, former, namespace, old, held_before))
 
     def _keep_state(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:

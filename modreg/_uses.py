@@ -94,6 +94,7 @@ class Statement:
         taken: The names that its imports bind when it runs, and what to.
         is_definition: Whether it defines a function or a class.
         is_compound: Whether there are statements in it.
+        is_reaching_any: Whether it may use names that it does not spell.
     """
 
     text: str
@@ -103,14 +104,23 @@ class Statement:
     taken: tuple[tuple[str, Taken], ...]
     is_definition: bool
     is_compound: bool
+    is_reaching_any: bool
 
     @classmethod
     def of(cls, node: ast.stmt, text: str, place: int, *, is_future: bool) -> Statement:
         """Read what is always asked; the tree itself is large, and made again for the rest."""
         imports = [each for each in _at_once(node) if isinstance(each, _IMPORTS)]
         taken = tuple(each for found in imports for each in _taken(found))
-        is_definition = isinstance(node, _DEFINITIONS)
-        return cls(text, place, is_future, frozenset(_made(node)), taken, is_definition, hasattr(node, "body"))
+        return cls(
+            text=text,
+            place=place,
+            is_future=is_future,
+            names=frozenset(_made(node)),
+            taken=taken,
+            is_definition=isinstance(node, _DEFINITIONS),
+            is_compound=hasattr(node, "body"),
+            is_reaching_any=any(word in text for word in REACHING_ANY),
+        )
 
     @property
     def node(self) -> ast.stmt:
@@ -120,10 +130,14 @@ class Statement:
     @functools.cached_property
     def texts(self) -> dict[str, str]:
         """By definition what it says, without positions."""
-        node = self.node
-        if isinstance(node, ast.ClassDef):
+        if self.is_definition and isinstance(node := self.node, ast.ClassDef):
             return _texts_of_class(node)
-        return dict.fromkeys(self.names, ast.dump(node))
+        return dict.fromkeys(self.names, self.said)
+
+    @functools.cached_property
+    def said(self) -> str:
+        """All that it says, without positions."""
+        return ast.dump(self.node)
 
     @functools.cached_property
     def refs(self) -> dict[str, tuple[Ref, ...]]:
@@ -145,7 +159,7 @@ def is_same(one: tuple[Statement, ...], other: tuple[Statement, ...]) -> bool:
 
 
 def _is_alike(one: Statement, other: Statement) -> bool:
-    return _is_written_alike(one, other) or ast.dump(one.node) == ast.dump(other.node)
+    return _is_written_alike(one, other) or one.said == other.said
 
 
 def _is_written_alike(one: Statement, other: Statement) -> bool:
