@@ -228,6 +228,7 @@ class Planner:
     _strangers: dict[str, int] = attrs.field(factory=dict)
     _folders: Folders = attrs.field(factory=Folders)
     _roll: Roll = attrs.field(factory=Roll)
+    _users: _Users = attrs.field(factory=lambda: _Users())  # noqa: PLW0108  # the class stands below
     # The edges of current versions: to work them out takes longer than to see whether they still hold.
     _rows: dict[str, _Row] = attrs.field(factory=dict)
 
@@ -407,7 +408,7 @@ class Planner:
         for name, part in parts.items():
             part.is_layout = cause is not Cause.ROLLBACK and self._is_layout(part, needs.view(name))
         old = self.graph()
-        users = _graph.reverse({name: tuple(edges) for name, edges in old.items()})
+        users = self._users.of(old)
         names = dict.fromkeys((*(name for name, part in parts.items() if not part.is_layout), *gone))
         queue = list(names)
         for name in queue:
@@ -586,6 +587,24 @@ class Planner:
             asked = {full for each in record.read() if each.is_toplevel for full in _asked(record.resolved(each), each)}
             found.update((name, f"it imports {missing}, which is there now") for missing in names if missing in asked)
         return found
+
+
+@attrs.define(eq=False)
+class _Users:
+    """Who imports whom, turned round again only when an edge came or went."""
+
+    _names: list[str] = attrs.field(factory=list)
+    _edges: list[dict[str, Edge]] = attrs.field(factory=list)
+    _users: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+
+    def of(self, graph: Mapping[str, dict[str, Edge]]) -> dict[str, tuple[str, ...]]:
+        """For each module those that import it in any way."""
+        names, edges = [*graph], [*graph.values()]
+        # Most are the very same objects, which a comparison of lists sees at once.
+        if names != self._names or edges != self._edges:
+            self._users = _graph.reverse({name: tuple(found) for name, found in graph.items()})
+        self._names, self._edges = names, edges
+        return self._users
 
 
 # Reading
