@@ -161,7 +161,7 @@ def _run_file(path: str, main: ModuleType) -> None:
         raise SystemExit(2) from None
     main.__file__ = path
     loader = SourcelessFileLoader if data.startswith(MAGIC_NUMBER) else SourceFileLoader
-    main.__loader__ = loader("__main__", path)
+    vars(main)["__loader__"] = loader("__main__", path)
     if sys.version_info < (3, 15):
         vars(main)["__cached__"] = None
     exec(_code_of(data, path), vars(main))  # noqa: S102  # That is what was asked for.

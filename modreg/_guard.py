@@ -241,6 +241,9 @@ class Gate:
 
     def _present(self) -> list[object]:
         """Who is inside; what is no more leaves."""
+        if not self._inside:
+            return []
+        # It makes frames for the threads of all interpreters, which is not safe: only where there is need of it.
         threads = sys._current_frames()
         for key in list(self._inside):
             if (type(key) is int and key not in threads) or _is_done(key):

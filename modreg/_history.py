@@ -258,7 +258,7 @@ class History:
         if kept.is_packed:  # it came back: for now it is held as all that run are
             self._sources[source.path, source.hash] = source
             return source
-        return kept if kept.signature == source.signature else attrs.evolve(source, data=kept.data)
+        return kept if kept.signature == source.signature else attrs.evolve(source, data=kept.data, is_packed=False)
 
     def next_number(self, name: str) -> int:
         return len(self.records.get(name, ())) + 1

@@ -142,7 +142,7 @@ def find(name: str, folder: object, origin: str) -> ModuleSpec | None:
     seen = _look(finder, origin)
     if seen is None:
         return None
-    loader = SourceFileLoader(name, origin)
+    loader: Any = SourceFileLoader(name, origin)  # Any: it lost load_module() in 3.15, which typeshed still asks for
     spec = spec_from_file_location(name, origin, loader=loader, submodule_search_locations=None)
     loader.__dict__["path_stats"] = Look(loader, *seen)
     return spec

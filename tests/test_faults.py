@@ -24,6 +24,7 @@ from types import CellType, FunctionType, MappingProxyType, ModuleType
 import pytest
 
 from modreg import Cause, NoEarlierVersionError, Registry, ReloadError
+from modreg._journal import is_stand_in
 
 # Frozen objects that are nobody's: 3.12 freezes immortal ones, some hundreds, at a collection of its choice.
 OF_INTERPRETER = 1000
@@ -423,9 +424,11 @@ def _parts(value):
     elif kind is CellType:
         yield ".content", value.cell_contents
     elif isinstance(value, type) and value.__module__ in ALL:
-        yield from ((f".{name}", part) for name, part in vars(value).items())
+        # A `__new__` that came and went cannot be forgotten: what stands in for its lack counts as its lack.
+        table = {name: part for name, part in vars(value).items() if not is_stand_in(part)}
+        yield from ((f".{name}", part) for name, part in table.items())
         yield from ((f".__bases__[{number}]", base) for number, base in enumerate(value.__bases__))
-        yield " names", " ".join(sorted(vars(value)))
+        yield " names", " ".join(sorted(table))
     elif kind in (list, tuple, deque):
         yield from ((f"[{number}]", part) for number, part in enumerate(value))
         yield " length", len(value)

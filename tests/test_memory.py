@@ -93,3 +93,18 @@ def test_objects_of_superseded_versions_die(project, registry):
     gc.collect()
 
     assert [reference() for reference in references] == [None, None]
+
+
+def test_a_text_that_is_kept_compressed_can_come_back(project, registry):
+    """
+    A rollback to a version whose text is compressed meanwhile, while a later version with the same text is not.
+    """
+    registry.uninstall()
+    registry.install(keep_snapshots=1)
+    worn = project.load("worn", SOURCE.format(n=0))
+    reloads(project, registry, (1, 2, 0, 3))
+
+    registry.rollback("worn", 1)
+
+    assert worn.answer() == 0
+    assert registry.current("worn").source_hash == registry.history("worn")[0].source_hash
