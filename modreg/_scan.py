@@ -42,13 +42,6 @@ _RETURNS = [dis.opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST") if name
 _LOAD_SMALL_INT = dis.opmap.get("LOAD_SMALL_INT", -1)
 _LOAD_COMMON_CONSTANT = dis.opmap.get("LOAD_COMMON_CONSTANT", -1)
 
-# What looks up a name in the module's namespace, and how many flags stand below the name's index.
-_LOOKUPS = {
-    operation: flags
-    for name, flags in {"LOAD_NAME": 0, "LOAD_GLOBAL": 1, "LOAD_FROM_DICT_OR_GLOBALS": 0}.items()
-    if (operation := dis.opmap.get(name)) is not None  # The last is new in 3.12.
-}
-
 # PEP 810 put two flags below the name's index: must be lazy, and must not.
 _IMPORT_SHIFT = 2 if sys.version_info >= (3, 15) else 0
 _LAZY_FLAG = 1 if sys.version_info >= (3, 15) else 0
@@ -156,28 +149,6 @@ def bound_names(code: CodeType) -> frozenset[str]:
     if _SETUP_ANNOTATIONS in code.co_code[::2]:
         names.add("__annotations__")
     return frozenset(names)
-
-
-def read_names(code: CodeType) -> frozenset[str]:
-    """
-    Collect the names that a module's code can look up in its namespace while the module is executed.
-
-    The bodies of the module, of its classes, and of the comprehensions in them are read; functions that they
-    call are not. A name that a class body has bound itself is included, for the code does not tell. What the
-    import system looks up for an import statement (``__package__``, ``__lazy_modules__``) is not.
-    """
-    return frozenset(
-        inner.co_names[each >> shift]
-        for inner, is_toplevel in _walk(code)
-        if is_toplevel
-        for operation, shift in _LOOKUPS.items()
-        for each in _arguments(inner.co_code, operation)
-    )
-
-
-def has_star_import(code: CodeType) -> bool:
-    """Tell whether *code* is a module's with a ``from ... import *``."""
-    return any(each.names == ("*",) for each in _own_imports(code, is_toplevel=True))
 
 
 def string_constant(code: CodeType, name: str) -> str | None:

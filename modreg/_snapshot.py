@@ -14,7 +14,7 @@ import functools
 import hashlib
 import inspect
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from itertools import repeat
 from operator import is_
@@ -377,21 +377,6 @@ class Manifest(Mapping[str, Item]):
 
     def __len__(self) -> int:
         return len(self._items)
-
-    def to_dict(self) -> dict[str, list[str]]:
-        """The manifest as JSON can hold it, for :meth:`of_dict` to read."""
-        return {path: [item.kind.value, item.text, item.digest] for path, item in self.items()}
-
-    @classmethod
-    def of_dict(cls, stored: Mapping[str, Sequence[str]]) -> Manifest:
-        """
-        The manifest of which :meth:`to_dict` made *stored*.
-
-        Raises:
-            ValueError: It did not make this.
-        """
-        return cls({path: Item(Kind(kind), text, digest) for path, (kind, text, digest) in stored.items()})
-
 
 _SET_BY_IMPORT: Final = frozenset(
     {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType
 from typing import Any, Final
 
 import attrs
 
+from modreg import _uses
 from modreg._journal import PLAIN, Contents, Journal
 from modreg._pairs import is_class
 
@@ -39,7 +40,7 @@ class Statements:
         values: set[str] = set()
         for statement in tree.body:
             text = ast.dump(statement)
-            for name in _made(statement):
+            for name in _uses.made(statement):
                 makers.setdefault(name, []).append(text)
                 inputs.setdefault(name, set()).update(_read(statement))
                 if not isinstance(statement, (*_DEFINITIONS, *_IMPORTS)):
@@ -47,40 +48,6 @@ class Statements:
         texts = {name: tuple(found) for name, found in makers.items()}
         read = {name: frozenset(found - {name}) for name, found in inputs.items()}
         return cls(texts, read, frozenset(makers) - values)
-
-
-def _made(statement: ast.stmt) -> set[str]:
-    """The names that a top-level statement binds, or whose objects it may change."""
-    if isinstance(statement, _DEFINITIONS):
-        return {statement.name}
-    found = {node.id for node in _outside_functions(statement) if _binds(node)}
-    for node in _outside_functions(statement):
-        if isinstance(node, _IMPORTS):
-            found.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
-        elif isinstance(node, _DEFINITIONS):
-            found.add(node.name)
-        elif isinstance(node, (ast.Subscript, ast.Attribute)) and not isinstance(node.ctx, ast.Load):
-            found.update(_names(node.value))
-        elif isinstance(node, (ast.Expr, ast.AugAssign)):
-            found.update(_names(node))
-    return found
-
-
-def _binds(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-
-
-def _outside_functions(statement: ast.stmt) -> Iterator[Any]:  # nodes, asked for what their kind has
-    """The nodes of a statement that run when it does."""
-    queue: list[ast.AST] = [statement]
-    for node in queue:
-        yield node
-        if not isinstance(node, (*_DEFINITIONS, ast.Lambda)):
-            queue.extend(ast.iter_child_nodes(node))
-
-
-def _names(node: ast.AST) -> set[str]:
-    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
 
 
 def _read(statement: ast.stmt) -> set[str]:

@@ -115,7 +115,7 @@ class Statement:
             text=text,
             place=place,
             is_future=is_future,
-            names=frozenset(_made(node)),
+            names=frozenset(made(node)),
             taken=taken,
             is_definition=isinstance(node, _DEFINITIONS),
             is_compound=hasattr(node, "body"),
@@ -254,7 +254,7 @@ def _is_future(node: ast.stmt) -> bool:
 # Definitions
 
 
-def _made(statement: ast.stmt) -> set[str]:
+def made(statement: ast.stmt) -> set[str]:
     """The names that a top-level statement binds, or whose objects it may change."""
     if isinstance(statement, _DEFINITIONS):
         return {statement.name}

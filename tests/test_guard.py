@@ -485,6 +485,8 @@ def test_a_reload_inside_a_hook_is_refused_and_a_request_stands(project, registr
 # Faults
 
 
+# CPython warns of what is tested here: that a process with threads forks.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_child_is_not_held_back_by_what_its_parent_was_doing(registry, pair):
     """

@@ -1,7 +1,6 @@
 """What bytecode tells of imports and names, checked against the syntax tree and against executing it."""
 
 import ast
-import builtins
 import importlib
 import importlib.util
 import itertools
@@ -500,86 +499,6 @@ def test_bound_names_are_those_of_the_symbol_table(file):
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("x", {"x"}),
-        ("x = 1", set()),
-        ("f(x)", {"f", "x"}),
-        ("x.y.z", {"x"}),
-        ("x += 1", {"x"}),
-        ("class C(Base, metaclass=Meta):\n y = x", {"Base", "Meta", "x", "__name__"}),
-        ("@decorated\ndef f(a=default): return late", {"decorated", "default"}),
-        ("f = lambda: late", set()),
-        ("def f():\n class C:\n  y = late", set()),
-        ("[x for y in z]", {"x", "z"}),
-        ("{x: w for y in z if v}", {"x", "w", "z", "v"}),
-        ("(x for y in z)", {"x", "z"}),
-        ("class C:\n y = [x for i in z]", {"x", "z", "__name__"}),
-        ("class C:\n class D:\n  y = x", {"x", "__name__"}),
-        ("def f():\n return [late for y in z]", set()),
-        (f"{MANY}\nlater", {"later"}),
-        (f"{MANY}\n[later for y in z]", {"later", "z"}),
-        pytest.param("class C[T](Base):\n y = x", {"x", "Base", "__name__"}, marks=SINCE_312),
-        pytest.param("class C[T]:\n y = [x for i in z]", {"x", "z", "__name__"}, marks=SINCE_312),
-        pytest.param("def f[T](a=default): return late", {"default"}, marks=SINCE_312),
-        pytest.param("type X = late", set(), marks=SINCE_312),
-    ],
-)
-def test_read_names_are_those_that_execution_can_look_up(source, expected):
-    """
-    Names read while the module is executed count, those that functions read when called do not.
-    """
-    found = _scan.read_names(compiled(source))
-
-    # What a class with type parameters reads for the compiler's own purposes.
-    assert found - {".type_params", ".generic_base", "__classdict__"} == expected
-
-
-class Recording(dict):
-    """A namespace that notes which names are looked up in it and are not its own."""
-
-    def __init__(self):
-        super().__init__(__name__="scanned", __builtins__=vars(builtins))
-        self.missed = set()
-
-    def __missing__(self, name):
-        self.missed.add(name)
-        raise KeyError(name)
-
-
-@pytest.mark.parametrize(("source", "_"), BINDINGS)
-def test_execution_looks_up_no_other_names(source, _):
-    """
-    Executing a module asks its namespace for no name that was not to be expected.
-    """
-    code = compiled(source)
-    namespace = Recording()
-
-    exec(code, namespace)
-
-    # The import system asks for this one, from 3.15 on.
-    assert namespace.missed - {"__lazy_modules__"} <= _scan.read_names(code)
-
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("from tax import *", True),
-        (f"{MANY}\nfrom . import *", True),
-        ("try:\n from tax import *\nexcept ImportError:\n pass", True),
-        ("from tax import rate", False),
-        ("import tax", False),
-        ("def f():\n from tax import rate", False),
-    ],
-)
-def test_star_imports_are_told(source, expected):
-    """
-    A module is said to have a star import if it has one, and only then.
-    """
-    assert _scan.has_star_import(compiled(source)) is expected
-
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
         ("__version__ = '1.2'", "1.2"),
         ("__version__ = ''", ""),
         ("__version__: str = '1.2'", "1.2"),
@@ -655,7 +574,7 @@ def test_nothing_is_executed():
     """
     code = compiled("import sys\nsys.scanned = True\nfrom . import *\n__version__ = '1'\n")
 
-    for scanning in (_scan.imports, _scan.bound_names, _scan.read_names, _scan.has_star_import):
+    for scanning in (_scan.imports, _scan.bound_names):
         scanning(code)
     _scan.string_constant(code, "__version__")
 

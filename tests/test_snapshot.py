@@ -1,5 +1,4 @@
 import functools
-import json
 import os
 import sys
 import textwrap
@@ -9,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modreg._snapshot import Item, Kind, Manifest, Snapshot
+from modreg._snapshot import Kind, Manifest, Snapshot
 
 
 def execute(source, name="tax"):
@@ -652,27 +651,6 @@ def test_function_that_never_got_its_closure():
     assert found["rate"] == "function ()"
 
 
-def test_stored_manifest_comes_back():
-    """
-    JSON gives the manifest back as it was.
-    """
-    before = manifest("'Taxes.'\nRATE = '\\ud800'\ndef rate(a=1): pass\nclass Invoice:\n    x = 1\n")
-
-    after = Manifest.of_dict(json.loads(json.dumps(before.to_dict())))
-
-    assert after == before
-    assert list(after) == list(before)
-
-
-@pytest.mark.parametrize("stored", [{"rate": ["no kind", "", ""]}, {"rate": ["function", ""]}])
-def test_wrong_store_is_refused(stored):
-    """
-    What no manifest was made into is refused.
-    """
-    with pytest.raises(ValueError):
-        Manifest.of_dict(stored)
-
-
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.complex_numbers() | st.text() | st.binary(),
     lambda parts: st.lists(parts, max_size=4).map(tuple) | st.frozensets(parts, max_size=4),
@@ -696,19 +674,3 @@ def test_plain_values_are_told_apart(one, two):
 
     assert item(one).kind is Kind.VALUE
     assert (item(one) == item(two)) == (spelled(one) == spelled(two))
-
-
-@given(
-    st.dictionaries(
-        st.text(), st.builds(Item, kind=st.sampled_from(Kind), text=st.text(), digest=st.text()), max_size=5
-    )
-)
-def test_every_manifest_can_be_stored(items):
-    """
-    Storing and reading is the identity.
-    """
-    before = Manifest(items)
-
-    after = Manifest.of_dict(json.loads(json.dumps(before.to_dict())))
-
-    assert after == before
