@@ -55,7 +55,8 @@ def succeed(pair: Pair, journal: Journal) -> Succession:
             left += 1
             example = f"{subclass.__module__}.{subclass.__qualname__}, a subclass"
     for instance in _instances(old):
-        if _try(journal, Attribute(instance, "__class__"), new):
+        place = ClassField(instance, "__class__") if is_class(instance) else Attribute(instance, "__class__")
+        if _try(journal, place, new):
             moved += 1
         else:
             left += 1
@@ -63,7 +64,7 @@ def succeed(pair: Pair, journal: Journal) -> Succession:
     return Succession(moved=moved, left=left, example=example, is_led=_lead(old, new, journal))
 
 
-def _instances(cls: type) -> Iterator[object]:
+def _instances(cls: type) -> Iterator[Any]:  # of whatever the class is
     """The live direct instances of a class, as far as the collector knows them."""
     return (x for x in gc.get_referrers(cls) if type(x) is cls)
 

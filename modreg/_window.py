@@ -293,7 +293,8 @@ def _in_function(function: FunctionType, kept: Kept) -> None:
 
 
 def _in_class(cls: type, kept: Kept) -> None:
-    _write(ClassField(cls, "__bases__"), kept)
+    for name in ("__class__", "__bases__"):
+        _write(ClassField(cls, name), kept)
     for name in list(table(cls)):
         _write(ClassAttribute(cls, name), kept)
 

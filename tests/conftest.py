@@ -138,7 +138,6 @@ def python(tmp_path):
 # people.  Of each some tests pass, so that one of them does is no failure.
 NOT_YET = {
     "metaclass that hides attributes": "a metaclass whose __getattribute__ raises",
-    "metaclass comes": "a class that gets a metaclass of its own module",
     "combined flag": "combined members of a flag that were held",
     "[weak ": "weak references that a module's own execution made",
     "without_a_collector[weak": "weak references that a module's own execution made",
