@@ -145,11 +145,16 @@ def _run_script(path: str, arguments: Sequence[str]) -> None:
     sys.argv[:] = [path, *arguments]
     main = _new_main()
     if pkgutil.get_importer(path) is not None:  # a folder or an archive
-        _replace_first_path(os.path.abspath(path))
+        _replace_first_path(_absolute(path))
         _call(_run_as_main, "__main__", False)  # as the interpreter itself calls it
     else:
         _replace_first_path(os.path.dirname(os.path.realpath(path)))
-        _call(_run_file, os.path.abspath(path), main)
+        _call(_run_file, _absolute(path), main)
+
+
+def _absolute(path: str) -> str:
+    """As the interpreter does it: ``./program.py`` keeps its dot."""
+    return os.path.join(os.getcwd(), path)
 
 
 def _run_file(path: str, main: ModuleType) -> None:
@@ -157,7 +162,7 @@ def _run_file(path: str, main: ModuleType) -> None:
         with io.open_code(path) as file:
             data = file.read()
     except OSError as error:
-        print(f"{sys.executable}: can't open file {path!r}: [Errno {error.errno}] {error.strerror}", file=sys.stderr)
+        print(f"{sys.orig_argv[0]}: can't open file {path!r}: [Errno {error.errno}] {error.strerror}", file=sys.stderr)
         raise SystemExit(2) from None
     main.__file__ = path
     loader = SourcelessFileLoader if data.startswith(MAGIC_NUMBER) else SourceFileLoader
@@ -197,15 +202,20 @@ def _call(function: Callable[..., object], *arguments: object) -> None:
     failed = None
     try:
         function(*arguments)
-    except Exception as error:
+    except SystemExit:
+        raise
+    except BaseException as error:
         failed = error
     # Outside of the handler, or SystemExit would have the error for its context.
     if failed is not None:
         _show(failed)
+        if isinstance(failed, KeyboardInterrupt):
+            sys.excepthook = lambda *_: None  # The interpreter ends the process as by the signal; it has been shown.
+            raise failed
         raise SystemExit(1)
 
 
-def _show(error: Exception) -> None:
+def _show(error: BaseException) -> None:
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == _call.__code__.co_filename:
         trace = trace.tb_next

@@ -56,6 +56,9 @@ def programs(tmp_path):
         ("compiled.pyc", "a"),
         ("package", "-v"),
         ("program.pyz", "a", "b"),
+        ("./script.py",),
+        ("elsewhere/../package/",),
+        ("./program.pyz",),
         ("-m", "script", "--removed", "drop"),
         ("-m", "package", "-m"),
         ("-m", "package.part"),
@@ -95,6 +98,9 @@ def test_the_interpreters_options_count_as_without(programs, both, flags):
         "import sys\nsys.excepthook = lambda *error: print(error[0], error[2].tb_lineno)\n1 / 0",
         "import atexit; atexit.register(print, 'over')",
         "import os; os._exit(5)",
+        "raise KeyboardInterrupt",
+        "import atexit, os, signal; atexit.register(print, 'over'); os.kill(os.getpid(), signal.SIGINT); signal.pause()",
+        "class Stop(BaseException): pass\nraise Stop",
     ],
 )
 def test_a_program_ends_as_without(tmp_path, both, text):
@@ -108,7 +114,7 @@ def test_a_program_ends_as_without(tmp_path, both, text):
     assert ours == plain
 
 
-@pytest.mark.parametrize("arguments", [("nothing.py",), ("-m", "not_there_at_all"), ("-m", "package.nothing")], ids=" ".join)
+@pytest.mark.parametrize("arguments", [("nothing.py",), ("./nothing.py",), ("-m", "not_there_at_all"), ("-m", "package.nothing")], ids=" ".join)
 def test_a_program_that_is_not_there(programs, both, arguments):
     """
     What cannot be started is told in Python's own words.
