@@ -133,6 +133,15 @@ class View:
         except ImportError:
             return ""
 
+    def is_covered(self, name: str, module: str) -> bool:
+        """Whether a star import of *module* may come after another statement that binds *name*."""
+        is_bound = False
+        for each in self.statements or ():
+            is_bound = is_bound or name in each.names or any(taken == name for taken, _ in each.taken)
+            if is_bound and any(t.name == ANY and self.absolute(t) == module for _, t in each.taken):
+                return True
+        return False
+
     def uses(self, module: str, name: str) -> list[_Place]:
         """Where a definition of *module* is used, or the module as a whole."""
         self._read({name, *self._aliases(module, name)})
@@ -287,9 +296,12 @@ class Needs:
         top = name.partition(".")[0]
         view = self.view(user)
         for each in self.stars.get(module, ()) if name == ANY else (top,):
-            if each in view.made or each in view.taken or not (name == ANY or _is_public(module, each)):
+            is_own = each in view.made or each in view.taken
+            if (is_own and not view.is_covered(each, module)) or not (name == ANY or _is_public(module, each)):
                 continue
-            if level >= Level.OBJECT:
+            if is_own and level >= Level.OBJECT:  # which of them the name then stands for shows when it is executed
+                self._affect(user, f"its own {each} is covered by that of {module}, which changed")
+            elif level >= Level.OBJECT:
                 is_lost = name == ANY and not _is_public(module, each)
                 self.rebinds.setdefault(user, {})[each] = (module, "" if is_lost else each)
             if name == ANY and any(not p.owner and p.use is not Use.TAKEN for p in view.uses(module, each)):
@@ -530,7 +542,8 @@ def _matters(module: str, name: str, member: str, level: Level, place: _Place) -
     return place.use is Use.USED
 
 
-_MAKING: Final = frozenset({"__init__", "__new__", "__post_init__"})
+# An instance that is made in the body of a class is told its name there.
+_MAKING: Final = frozenset({"__init__", "__new__", "__post_init__", "__set_name__"})
 _DERIVING: Final = frozenset({"__init_subclass__", "__set_name__", "__new__", "__init__", "_generate_next_value_"})
 
 

@@ -52,7 +52,6 @@ class Part:
         source: The bytes to execute.
         body: What they compile to; `None` where a loader of its own kind must execute the module.
         bound: The names that the current source can bind.
-        starred: The names that its star imports have bound.
         is_layout: Whether it differs from the current one in comments, layout and positions alone.
     """
 
@@ -64,7 +63,6 @@ class Part:
     source: Source | None
     body: Body | None
     bound: frozenset[str]
-    starred: frozenset[str]
     is_layout: bool = False
 
     @functools.cached_property
@@ -224,6 +222,8 @@ class Planner:
     scope: Scope
     # Names that imports asked for in vain; the finder fills it.
     missed: set[str] = attrs.field(factory=set)
+    # What modules were whose import failed; the recorder fills it.
+    failed: dict[str, Record] = attrs.field(factory=dict)
     # Modules out of scope, by identity, so that each is looked at once.
     _strangers: dict[str, int] = attrs.field(factory=dict)
     _folders: Folders = attrs.field(factory=Folders)
@@ -490,8 +490,7 @@ class Planner:
         else:
             body = _compile(spec, source, old)
         bound = old.bound if old is not None else frozenset()
-        starred = all_star_names(record.name, record.package, record.read(old))
-        return Part(record.name, record, cause, reason, spec, source, body, bound, starred)
+        return Part(record.name, record, cause, reason, spec, source, body, bound)
 
     def _by_start(self, names: Iterable[str]) -> tuple[str, ...]:
         """
@@ -578,15 +577,35 @@ class Planner:
         """
         Modules that count as changed though their sources did not, with why.
 
-        They import by name what an import once asked for in vain, and what is there now.
+        They import by name what an import once asked for in vain, and what is there now; or what could not be
+        imported then, and may be now.
         """
-        names = [name for name in list(self.missed) if name not in sys.modules and self._find_quietly(name) is not None]
+        names = [name for name in _absent(self.missed) if self._find_quietly(name) is not None]
+        why = dict.fromkeys(self._mended(names), "which failed before")
+        why |= dict.fromkeys(names, "which is there now")
         found: dict[str, str] = {}
-        for name in self.tracked() if names else ():
-            record = self.history.current(name)
-            asked = {full for each in record.read() if each.is_toplevel for full in _asked(record.resolved(each), each)}
-            found.update((name, f"it imports {missing}, which is there now") for missing in names if missing in asked)
+        for name in self.tracked() if why else ():
+            for each in _asked_by(self.history.current(name)) & why.keys():
+                found[name] = f"it imports {each}, {why[each]}"
         return found
+
+    def _mended(self, arrived: Iterable[str]) -> set[str]:
+        """The modules whose import failed that have other sources now, or import what was missing or had failed."""
+        waiting = [self.failed[name] for name in _absent(self.failed)]
+        mended: set[str] = set()
+        grown = True
+        while grown:
+            come = mended.union(arrived)
+            more = {r.name for r in waiting if self._is_edited(r) or not come.isdisjoint(_asked_by(r))} - mended
+            mended |= more
+            grown = bool(more)
+        return mended
+
+    def _is_edited(self, record: Record) -> bool:
+        """Whether a module that could not be imported has another source now."""
+        spec = self._find_quietly(record.name)
+        source = _read_quietly(spec, spec.origin) if spec is not None else None
+        return source is not None and record.source is not None and source.hash != record.source.hash
 
 
 @attrs.define(eq=False)
@@ -761,6 +780,15 @@ def _star_names(module: str, dependency: str) -> tuple[str, ...]:
     public = theirs.get("__all__")
     names = public if isinstance(public, (list, tuple)) else [n for n in theirs.copy() if not n.startswith("_")]
     return tuple(n for n in names if n in mine and n in theirs and mine[n] is theirs[n])
+
+
+def _absent(names: Iterable[str]) -> list[str]:
+    return [name for name in list(names) if name not in sys.modules]
+
+
+def _asked_by(record: Record) -> set[str]:
+    """The names of all modules that an execution of a version may ask for."""
+    return {full for each in record.read() if each.is_toplevel for full in _asked(record.resolved(each), each)}
 
 
 def _asked(base: str, each: Import) -> Iterator[str]:

@@ -45,11 +45,13 @@ class Recorder:
 
     Attributes:
         taker: Answers the transaction that this thread has open, if any.
+        failed: Takes for each module whose import failed what it was.
     """
 
     history: History
     scope: Scope
     taker: Any  # a callable without arguments giving a Taker or None
+    failed: dict[str, Record] = attrs.field(factory=dict)
 
     def find(self, name: str, path: object) -> ModuleSpec | None:
         """Find a module whose source is to be read, and read it in passing; nothing where there is any doubt."""
@@ -81,7 +83,7 @@ class Recorder:
 
     def finished(self, spec: ModuleSpec, module: object | None, token: Any) -> None:  # what started() gave
         # A module that is to be loaded at its first use has not run: it is adopted once it has.
-        if module is None or is_unloaded_lazy(module):
+        if is_unloaded_lazy(module):
             return
         data, begun, journal = token
         note = (
@@ -92,6 +94,10 @@ class Recorder:
             time.perf_counter() - begun,
             data,
         )
+        if module is None:
+            if data is not None:
+                self.failed[spec.name] = Record.of(note)
+            return
         taker: Taker | None = self.taker()
         if taker is None and journal is None:
             self.history.note(note)

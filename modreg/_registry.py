@@ -192,7 +192,7 @@ class Registry:
         self._dependents = dependents
         if self._finder is None:
             self._planner.adopt()
-            recorder = Recorder(self._history, self._scope, self._turn.mine)
+            recorder = Recorder(self._history, self._scope, self._turn.mine, self._planner.failed)
             finder = Finder(recorder, self._missed, recorder.find)
             _importer.install(finder)
             self._finder = finder

@@ -27,32 +27,43 @@ class Statements:
             to (``table["x"] = 1``, ``names.append(x)``), in order, without positions.
         inputs: For each name the names that those statements read, with what functions and classes read inside.
         definitions: The names that are bound by nothing but definitions and imports.
+        imported: The names that an import may bind, wherever in a statement it is.
     """
 
     makers: dict[str, tuple[str, ...]]
     inputs: dict[str, frozenset[str]]
     definitions: frozenset[str]
+    imported: frozenset[str]
 
     @classmethod
     def of(cls, tree: ast.Module) -> Statements:
         makers: dict[str, list[str]] = {}
         inputs: dict[str, set[str]] = {}
         values: set[str] = set()
+        imported: set[str] = set()
         for statement in tree.body:
             text = ast.dump(statement)
+            taken = _imported(statement)
+            imported |= taken
             for name in _uses.made(statement):
                 makers.setdefault(name, []).append(text)
-                inputs.setdefault(name, set()).update(_read(statement))
+                inputs.setdefault(name, set()).update(_read(statement) | taken)
                 if not isinstance(statement, (*_DEFINITIONS, *_IMPORTS)):
                     values.add(name)
         texts = {name: tuple(found) for name, found in makers.items()}
         read = {name: frozenset(found - {name}) for name, found in inputs.items()}
-        return cls(texts, read, frozenset(makers) - values)
+        return cls(texts, read, frozenset(makers) - values, frozenset(imported))
 
 
 def _read(statement: ast.stmt) -> set[str]:
     """The names that a statement reads, at once or when what it defines is called."""
     return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+def _imported(statement: ast.stmt) -> set[str]:
+    """The names that imports in a statement bind."""
+    imports = [node for node in ast.walk(statement) if isinstance(node, _IMPORTS)]
+    return {each.asname or each.name.partition(".")[0] for node in imports for each in node.names}
 
 
 def unchanged(old: Statements, new: Statements, is_stable: Callable[[str], bool]) -> frozenset[str]:
@@ -66,17 +77,13 @@ def unchanged(old: Statements, new: Statements, is_stable: Callable[[str], bool]
     """
     changed = {name for name in {*old.makers, *new.makers} if old.makers.get(name) != new.makers.get(name)}
     changed |= {name for read in new.inputs.values() for name in read if name not in new.makers and not is_stable(name)}
-    changed |= {name for name, texts in new.makers.items() if _is_import(texts) and not is_stable(name)}
+    changed |= {name for name in new.imported if not is_stable(name)}
     grown = True
     while grown:
         more = {name for name, read in new.inputs.items() if name not in changed and not changed.isdisjoint(read)}
         changed |= more
         grown = bool(more)
     return frozenset(new.makers) - changed
-
-
-def _is_import(texts: Iterable[str]) -> bool:
-    return any(text.startswith(("Import(", "ImportFrom(")) for text in texts)
 
 
 def keep(former: Mapping[str, object], namespace: dict[str, object], names: Iterable[str], journal: Journal) -> None:

@@ -356,6 +356,7 @@ class Execution(Work):
         is_live: Whether old objects become the new definitions.
         is_keeping: Whether names keep their objects where nothing that made them changed.
         restores: For each module that is brought back by executing it, the version brought back.
+        starred: For each module that may take part the names that its star imports had bound.
     """
 
     draft: Draft = attrs.field(kw_only=True)
@@ -375,6 +376,7 @@ class Execution(Work):
     disposed: set[str] = attrs.field(factory=set)
     kept: set[str] = attrs.field(factory=set)
     rebound: dict[str, list[str]] = attrs.field(factory=dict)
+    starred: dict[str, frozenset[str]] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self.parts = dict(self.draft.parts)
@@ -390,6 +392,8 @@ class Execution(Work):
         return (*self.parts, *self.draft.unload)
 
     def do(self) -> None:
+        current = map(self.history.current, self.draft.order)
+        self.starred.update((each.name, all_star_names(each.name, each.package, each.read())) for each in current)
         self._keep([name for name in self.draft.order if name in self.parts])
         for part in self.parts.values():
             _lines.forget(part.spec.origin)
@@ -638,14 +642,19 @@ class Execution(Work):
         if trees[0] is None or trees[1] is None:
             return
         old, new = Statements.of(trees[0]), Statements.of(trees[1])
+        levels = self.draft.needs.levels
+        others = {*self.finished, *self.executing, *self.unloaded}
 
         def is_stable(name: str) -> bool:
             value = namespace.get(name)
             module = value.__name__ if type(value) is ModuleType else getattr(type(value), "__module__", "")
             if type(value) is FunctionType or is_class(value):
                 module = getattr(value, "__module__", "")
-            return former.get(name) is value and (module == part.name or module not in self.finished)
+            is_other = module != part.name and module in others
+            return former.get(name) is value and not is_other and (part.name, name) not in levels
 
+        taken = {name for module, name in levels if module == part.name}
+        new = attrs.evolve(new, imported=new.imported | self.starred[part.name] | _starred(part) | taken)
         names = unchanged(old, new, is_stable) - new.definitions
         keep(former, namespace, names, self.journal)
 
@@ -721,9 +730,7 @@ class Execution(Work):
         """Names of former star imports that the present ones do not bring leave once these are known."""
         if part.body is None:
             return
-        stays = part.body.bound | _IMPORT_SYSTEM
-        stays |= all_star_names(part.name, part.spec.parent or "", part.body.imports)
-        for name in part.starred - stays:
+        for name in self.starred[part.name] - part.body.bound - _IMPORT_SYSTEM - _starred(part):
             if not is_submodule(part.name, name, namespace):
                 namespace.pop(name, None)
 
@@ -848,6 +855,12 @@ def _tree(source: Source | None) -> ast.Module | None:
         return None if source is None else ast.parse(source.data)
     except (SyntaxError, ValueError):
         return None  # what a loader that transforms takes
+
+
+def _starred(part: Part) -> frozenset[str]:
+    """The names that the star imports of a source have bound."""
+    imports = part.body.imports if part.body is not None else ()
+    return all_star_names(part.name, part.spec.parent or "", imports)
 
 
 def _unmarked(cls: type, name: str) -> Finding:

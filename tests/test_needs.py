@@ -102,9 +102,24 @@ CASES = {
     "a decorator": (DECO, "from leaf import deco\n@deco\ndef f(): return 0\ndef show(): return f()[0]", True, 2),
     "a constant that is read later": (RATE, "from leaf import RATE\ndef show(): return RATE", False, 2),
     "a constant through its module": (RATE, "import leaf\ndef show(): return leaf.RATE", False, 2),
-    "a constant by another name, stored": (RATE, "from leaf import RATE as R\nclass C: x = R\ndef show(): return C.x", True, 2),
-    "a function by another name, called": (FUNCTION, "from leaf import rate as r\nX = r()\ndef show(): return X", True, 2),
-    "a function by its module's other name": (FUNCTION, "import leaf as le\nX = le.rate()\ndef show(): return X", True, 2),
+    "a constant by another name, stored": (
+        RATE,
+        "from leaf import RATE as R\nclass C: x = R\ndef show(): return C.x",
+        True,
+        2,
+    ),
+    "a function by another name, called": (
+        FUNCTION,
+        "from leaf import rate as r\nX = r()\ndef show(): return X",
+        True,
+        2,
+    ),
+    "a function by its module's other name": (
+        FUNCTION,
+        "import leaf as le\nX = le.rate()\ndef show(): return X",
+        True,
+        2,
+    ),
     "a function of a module that is passed on": (
         FUNCTION,
         "import leaf as le\nX = (lambda m: getattr(m, 'ra' 'te'))(le)()\ndef show(): return X",
@@ -261,6 +276,52 @@ def test_subclasses_register_again_with_a_base_that_is_made_anew(project, regist
 
     assert sys.modules["base"].Base.made == {"Sub": sub.Sub}
     assert sub.ran == 2
+
+
+def test_what_is_told_its_name_is_told_again(project, registry):
+    """
+    ``__set_name__`` runs where a class is made that has the instance in its body: who has such a class is executed.
+    """
+    base = "class Named:\n    def __set_name__(self, owner, name): self.told = name + '1'\n"
+    project.load("base", base)
+    project.load("leaf", "from base import Named\nclass Field(Named): pass\n")
+    user = project.load("user", "from leaf import Field\nclass C:\n    x = Field()\n")
+    project.write("base.py", base.replace("'1'", "'2'"))
+
+    registry.refresh()
+
+    assert user.C.x.told == "x2"
+
+
+def test_a_name_that_a_star_import_covers(project, dropping):
+    """
+    Whose own name a star import may take is executed when that name comes there, changes or leaves.
+    """
+    project.load("leaf", "X = 1\n")
+    user = project.load("user", "X = 0\nfrom leaf import *\nY = X\n")
+    seen = []
+    for text in ("OTHER = 1\n", "X = 2\n", "X = 3\n"):
+        project.write("leaf.py", text)
+        dropping.refresh()
+        seen.append((user.X, user.Y))
+
+    assert seen == [(0, 0), (2, 2), (3, 3)]
+
+
+def test_a_name_that_leaves_through_two_star_imports(project, dropping):
+    """
+    Names that a module has by a star import of what itself took them with a star leave with them.
+    """
+    project.write(
+        "package/__init__.py", "from .leaf import *\nfrom . import leaf\n__all__ = leaf.__all__ + ['k']\nk = 1\n"
+    )
+    project.write("package/leaf.py", "__all__ = ['f', 'g']\ndef f(): return 1\ndef g(): return 1\n")
+    user = project.load("user", "from package import *\nX = f()\n")
+    project.write("package/leaf.py", "__all__ = ['f']\ndef f(): return 2\n")
+
+    dropping.refresh()
+
+    assert (user.X, hasattr(user, "g")) == (2, False)
 
 
 def test_rebinding_is_taken_back(project, registry):
@@ -494,3 +555,56 @@ def test_instances_migrate(project, registry):
     assert not hasattr(one, "z")
     registry.rollback(m)
     assert not hasattr(one, "y")
+
+
+KEEPING = {
+    "an import that works now": (
+        {},
+        {"leaf": "X = 2"},
+        "try:\n    import leaf\n    Y = 2\nexcept ImportError:\n    Y = 1",
+    ),
+    "a name that comes now": (
+        {"leaf": ""},
+        {"leaf": "X = 2"},
+        "try:\n    from leaf import X\nexcept ImportError:\n    X = 1\nY = X * 1",
+    ),
+    "an import that fails now": (
+        {"leaf": "X = 1"},
+        {"leaf": None},
+        "try:\n    import leaf\n    Y = leaf.X\nexcept ImportError:\n    Y = 2",
+    ),
+    "a function behind a star": (
+        {"leaf": "X = 1", "middle": "from leaf import *\ndef f(): return X"},
+        {"leaf": "X = 2"},
+        "from middle import *\nY = f()",
+    ),
+    "a name that a star covered": ({"leaf": "X = 1"}, {"leaf": ""}, "X = 2\nfrom leaf import *\nY = X * 1"),
+    "a circle": (
+        {"leaf": "X = 1\nimport user"},
+        {"leaf": "X = 2\nimport user"},
+        "import leaf\nY = leaf.X",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", KEEPING, ids=str)
+def test_a_value_is_not_kept_if_what_made_it_is_different(project, dropping, case):
+    """
+    With ``state="keep"`` a value is computed anew where its statement is the same, but not what its imports bring.
+    """
+    before, after, text = KEEPING[case]
+    for name, source in before.items():
+        project.write(f"{name}.py", source + "\n")
+    project.write("user.py", text + "\nstate = []\n")
+    user = [project.load(name) for name in (*before, "user")][-1]
+    was, state = user.Y, user.state
+    for name, source in after.items():
+        if source is None:
+            (project.root / f"{name}.py").unlink()
+        else:
+            project.write(f"{name}.py", source + "\n")
+
+    dropping.refresh(state="keep")
+
+    assert (was, user.Y) == (1, 2)
+    assert user.state is state

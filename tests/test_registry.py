@@ -1009,6 +1009,23 @@ def test_missing_optional_module_arrives(project, registry):
     assert tax.extra.RATE == 1
 
 
+@pytest.mark.parametrize("mending", ["extra.py", "below.py"])
+def test_optional_module_that_failed_is_imported_once_it_can_be(project, registry, mending):
+    """
+    So does one that caught the failure of a module, once that one was edited or has what it lacked.
+    """
+    project.write("extra.py", "import below\n")
+    tax = project.load("tax", "try:\n    import extra\nexcept ImportError:\n    extra = None\n")
+    untouched = registry.refresh().steps
+    project.write(mending, "RATE = 1\n")
+
+    registry.refresh()
+
+    assert untouched == ()
+    assert tax.extra is sys.modules["extra"]
+    assert registry.refresh().steps == ()
+
+
 # The order of a fresh interpreter
 
 
