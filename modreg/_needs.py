@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import attrs
 
-from modreg import _scan, _uses
+from modreg import _scan, _source, _uses
 from modreg._importer import namespace_of
 from modreg._journal import MISSING, PLAIN
 from modreg._pairs import is_class, is_own, mro_of, parts, table
@@ -207,6 +207,108 @@ def _is_submodule(package: str, name: str) -> bool:
     return module is not None and (namespace is None or namespace.get(name, module) is module)
 
 
+Rebinds = dict[str, dict[str, tuple[str, str]]]
+"""By module and name there the module and name whose object it is to be given; ``""`` for a name that is to leave."""
+
+
+@attrs.define(eq=False)
+class Calm:
+    """
+    Which definitions can change without anybody being executed for it, kept from one transaction to the next.
+
+    Most can: they are used when something is called, and not before.  What such a change leads to elsewhere is
+    always the same, as long as the sources on its way and who imports whom are; to follow it again through a
+    thousand modules would take longer than all else.
+
+    Attributes:
+        tracked: The modules; the same tuple stands for the same modules.
+        situation: By module whether it is bound in its package, has a ``__getattr__``, and has ``__depends__``.
+        sources: Their sources.
+        users: For each module those that import it.
+        known: By definition and level whom to rebind, `None` where a source on the way uses it while it is executed;
+            and the modules on the way.
+    """
+
+    tracked: tuple[str, ...] = ()
+    situation: tuple[list[bool], ...] = ((), (), ())  # type: ignore[assignment]  # nothing is written to them
+    sources: list[_source.Source | None] = attrs.field(factory=list)
+    users: Mapping[str, Iterable[str]] = attrs.field(factory=dict)
+    known: dict[tuple[str, str, Level], tuple[Rebinds | None, set[str]]] = attrs.field(factory=dict)
+
+    def settled(
+        self,
+        tracked: tuple[str, ...],
+        situation: tuple[list[bool], ...],
+        sources: list[_source.Source | None],
+        users: Mapping[str, Iterable[str]],
+    ) -> Calm:
+        """What of it holds as well for these modules, in their present situation."""
+        known: dict[tuple[str, str, Level], tuple[Rebinds | None, set[str]]] = {}
+        if self.tracked is tracked and self.situation == situation and self.users is users:
+            changed = {n for n, *pair in zip(tracked, self.sources, sources, strict=True) if not _is_same_source(*pair)}
+            known = {key: each for key, each in self.known.items() if each[1].isdisjoint(changed)}
+        return Calm(tracked, situation, sources, users, known)
+
+    def after(self, needs: Needs, module: str, name: str, level: Level) -> Rebinds | None:
+        """
+        Whom to rebind after a change of a definition of *module*, outside of it; `None` if it has to be followed.
+
+        Args:
+            needs: Of the transaction; sources that are new in it are on no way that is remembered.
+            module: The module that was executed.
+            name: A name at its top level.
+            level: How much of it changed.
+        """
+        if True in self.situation[2]:  # a dependency that is declared is in no source
+            return None
+        key = module, name, max(level, Level.SHAPE)
+        found = self.known.get(key)
+        if found is None or not found[1].isdisjoint(needs.renewed):
+            way: set[str] = set()
+            found = _followed(needs, *key, way), way
+            if way.isdisjoint(needs.renewed):
+                self.known[key] = found
+        return found[0]
+
+
+def _is_same_source(one: _source.Source | None, other: _source.Source | None) -> bool:
+    return one is other or (one is not None and other is not None and one.hash == other.hash != _source.UNKNOWN)
+
+
+def _followed(needs: Needs, module: str, name: str, level: Level, way: set[str]) -> Rebinds | None:
+    """
+    As :meth:`Calm.after`, by the sources alone.
+
+    It asks for more than :meth:`Needs.change` does, which knows the objects too: what it lets pass, that one would.
+    """
+    rebinds: Rebinds = {}
+    queue, seen = [(module, name, level)], {(module, name)}
+    for at, (owner, each, much) in enumerate(queue):
+        for user in (*(() if at == 0 else (owner,)), *needs.users.get(owner, ())):
+            way.add(user)
+            for place in needs.view(user).uses(owner, each):
+                if place.use is not Use.TAKEN:
+                    if place.owner == ANY or not (place.owner or _is_put_away(place, much)):
+                        return None
+                    following = user, place.owner, Level.SHAPE
+                elif much < Level.OBJECT:
+                    following = user, each if place.owner == ANY else place.owner, much
+                elif much is Level.PRESENCE or at or place.owner == ANY:
+                    return None
+                else:
+                    rebinds.setdefault(user, {})[place.owner] = owner, each
+                    following = user, place.owner, much
+                if following[1] and following[:2] not in seen:
+                    seen.add(following[:2])
+                    queue.append(following)
+    return rebinds
+
+
+def _is_put_away(place: _Place, level: Level) -> bool:
+    """Whether a module that is executed does no more with a definition than to put it somewhere."""
+    return place.use is Use.STORED and not place.is_deeper and level < Level.OBJECT
+
+
 @attrs.define(eq=False)
 class Needs:
     """
@@ -215,8 +317,10 @@ class Needs:
     Args:
         look: Reads a module's present source.
         users: For each module those that import it in any way.
+        calm: What is known of changes that make nobody be executed.
 
     Attributes:
+        renewed: The modules whose present source is new in this transaction.
         views: The sources read so far.
         levels: How much of each definition changed.
         affected: The modules that have to be executed, each with the reason.
@@ -230,11 +334,13 @@ class Needs:
 
     look: Callable[[str], View]
     users: Mapping[str, Iterable[str]]
+    calm: Calm = attrs.field(factory=Calm)
+    renewed: set[str] = attrs.field(factory=set)
     views: dict[str, View] = attrs.field(factory=dict)
     levels: dict[tuple[str, str], Level] = attrs.field(factory=dict)
     affected: dict[str, str] = attrs.field(factory=dict)
     executed: set[str] = attrs.field(factory=set)
-    rebinds: dict[str, dict[str, tuple[str, str]]] = attrs.field(factory=dict)
+    rebinds: Rebinds = attrs.field(factory=dict)
     former: dict[tuple[str, str], object] = attrs.field(factory=dict)
     stars: dict[str, set[str]] = attrs.field(factory=dict)
     is_blind: bool = False
@@ -248,15 +354,41 @@ class Needs:
         """Whether anybody imports a module: if not, what changed in it is nobody's concern."""
         return bool(self.users.get(name))
 
-    def change(self, module: str, changes: Mapping[str, Level]) -> None:
-        """Note what changed in a module, and all that follows from it."""
+    def renew(self, name: str, view: View) -> None:
+        """A module has another source now."""
+        self.views[name] = view
+        self.renewed.add(name)
+
+    def change(self, module: str, changes: Mapping[str, Level], *, is_trying: bool = False) -> bool:
+        """
+        Note what changed in a module, and all that follows from it.
+
+        Args:
+            module: The module.
+            changes: What changed.
+            is_trying: Whether to end where it would have to be followed into other modules.
+
+        Returns:
+            Whether that was nowhere so.
+        """
         queue = deque((module, name, level) for name, level in changes.items())
+        is_calm = True
         while queue:
             owner, name, level = queue.popleft()
             if self.levels.get((owner, name), 0) < level:
                 self.levels[owner, name] = level
-                for user in dict.fromkeys((owner, *self.users.get(owner, ()))):
+                users: Iterable[str] = self.users.get(owner, ())
+                rebinds = self.calm.after(self, owner, name.partition(".")[0], level) if users else {}
+                if rebinds is not None:
+                    users = ()
+                    for user, names in rebinds.items():
+                        self.rebinds.setdefault(user, {}).update(names)
+                elif is_trying:
+                    return False
+                is_calm = is_calm and rebinds is not None
+                for user in dict.fromkeys((owner, *users)):
                     queue.extend((user, *each) for each in self._spread(user, owner, name, level))
+        return is_calm
 
     def _spread(self, user: str, module: str, name: str, level: Level) -> Iterator[tuple[str, Level]]:
         """What changes in *user* by a change of a definition; whether *user* must be executed is noted."""
@@ -314,6 +446,30 @@ class Needs:
 
     # What is to be expected
 
+    def is_calm(self, seeds: Mapping[str, View]) -> bool:
+        """Whether it is expected that an execution of *seeds* makes no other necessary."""
+        other = self._expecting(seeds)
+        return not other.affected and all(other._foresee(name, self.view(name), is_trying=True) for name in seeds)
+
+    def _expecting(self, seeds: Mapping[str, View]) -> Needs:
+        """What is known, with the new sources of *seeds*."""
+        return attrs.evolve(
+            self,
+            levels=dict(self.levels),
+            affected=dict(self.affected),
+            executed=set(self.executed),
+            rebinds={},
+            views={**self.views, **seeds},
+            renewed={*self.renewed, *seeds},
+        )
+
+    def _foresee(self, name: str, old: View, *, is_trying: bool = False) -> bool:
+        """Note what an execution of a module is expected to change; as :meth:`change`."""
+        is_calm = self.change(name, self._differing_sources(name, old), is_trying=is_trying)
+        while (is_calm or not is_trying) and (more := self._computed(name)):
+            is_calm = self.change(name, more, is_trying=is_trying) and is_calm
+        return is_calm
+
     def predict(self, seeds: Mapping[str, View], order: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
         """
         What an execution of *seeds* will make necessary.
@@ -326,22 +482,13 @@ class Needs:
             The modules that will have to be executed, each with the reason; and of the others the names that will
             have to be rebound.
         """
-        other = attrs.evolve(
-            self,
-            levels=dict(self.levels),
-            affected=dict(self.affected),
-            executed=set(self.executed),
-            rebinds={},
-            views={**self.views, **seeds},
-        )
+        other = self._expecting(seeds)
         told: set[str] = set()
         waiting = [name for name in order if name not in self.executed]
         while ready := [name for name in waiting if name not in told and (name in seeds or name in other.affected)]:
             for name in ready:
                 told.add(name)
-                other.change(name, other._differing_sources(name, self.view(name)))
-                while more := other._computed(name):
-                    other.change(name, more)
+                other._foresee(name, self.view(name))
         affected = {name: why for name, why in other.affected.items() if name not in seeds}
         left = other.rebinds.keys() - other.affected.keys() - seeds.keys()
         return affected, {name: sorted(other.rebinds[name]) for name in left}

@@ -26,13 +26,16 @@ from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, History, Record
 from modreg._importer import is_unloaded_lazy, namespace_of
 from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step
-from modreg._needs import Needs, View, declared
+from modreg._needs import Calm, Needs, View, declared
 from modreg._roll import Roll
 from modreg._scan import Import
 from modreg._scope import OWN, Scope, is_under
 from modreg._source import Source
 from modreg._statements import Body
 from modreg.errors import NotLoadedError, RefusedError, SourceError
+
+_module_locks: Final[Any] = sys.modules["_frozen_importlib"]._module_locks  # private
+"""There is one for each module that is being imported at the moment, and else none."""
 
 _NEVER: Final = -1
 """A number of changes to the scope that it never has."""
@@ -98,10 +101,12 @@ class Draft:
         parts: The modules that take part for their own sake.
         unload: The modules that leave.
         gone: Why they leave, as a clause.
-        order: The parts, and all that use one of them in any way: dependencies first.
+        members: The parts, and all that use one of them in any way.
+        starring: Those of them that take names with a star, and the parts.
         graph: For each of them what it imports when it is executed, and for all others in scope.
         needs: Who of them has to be executed, as far as that is known.
         prepared: The parts of those whose files changed as well.
+        sort: Puts names in the order in which they were first executed.
         make: Makes the part of one of them, given its name and the reason.
     """
 
@@ -110,11 +115,30 @@ class Draft:
     unload: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     gone: str = "its source is gone"
-    order: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    starring: tuple[str, ...] = ()
     graph: dict[str, dict[str, Edge]] = attrs.field(factory=dict)
     needs: Needs = attrs.field(factory=lambda: Needs(_unread, {}))
     prepared: dict[str, Part] = attrs.field(factory=dict)
+    sort: Callable[[Iterable[str]], tuple[str, ...]] = tuple
     make: Callable[[str, str], Part] | None = None
+
+    @functools.cached_property
+    def order(self) -> tuple[str, ...]:
+        """The members, dependencies first."""
+        return _ordered(self.graph, self.sort(self.members))
+
+    @functools.cached_property
+    def is_calm(self) -> bool:
+        """
+        Whether one module is all that has to be executed, as far as can be foreseen.
+
+        Then it is before the others in any order, and as long as it proves true nothing need be found out about them.
+        """
+        parts = [part for part in self.parts.values() if not part.is_layout]
+        if len(self.parts) != 1 or len(parts) != 1 or self.unload or self.needs.affected or self.imports(parts[0].name):
+            return False
+        return self.needs.is_calm({parts[0].name: parts[0].view})
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -137,6 +161,7 @@ class Draft:
             self.needs.affected.clear()
         if dependents != "all":
             return
+        self.__dict__.pop("is_calm", None)
         queue = [*(name for name, part in self.parts.items() if not part.is_layout), *self.unload]
         for name in queue:
             for user in self.order:
@@ -169,7 +194,7 @@ class Draft:
 
     @functools.cached_property
     def _names(self) -> frozenset[str]:
-        return frozenset(self.order)
+        return frozenset(self.members)
 
 
 def rebinding(name: str, names: Iterable[str]) -> Step:
@@ -191,6 +216,8 @@ class _Row:
         pairs: What its from-imports take, each a module and a name, which may be a submodule.
         names: The modules that these pairs would be, and then all others that its statements name.
         situation: Which of the names were loaded, and which of the pairs submodules, when the edges were made.
+        is_starring: Whether it takes names with a star.
+        is_loose: Whether somebody may bind other objects to names on which the edges depend.
     """
 
     record: Record
@@ -198,6 +225,8 @@ class _Row:
     names: tuple[str, ...]
     situation: tuple[bool, ...] | None = None
     edges: dict[str, Edge] = attrs.field(factory=dict)
+    is_loose: bool = False
+    is_starring: bool = False
 
     @classmethod
     def of(cls, record: Record) -> _Row:
@@ -205,13 +234,112 @@ class _Row:
         bases = {name for base, _ in imports for name in (base, base.partition(".")[0])}
         pairs = {(base, name) for base, each in imports for name in each.names}
         ordered = tuple(sorted(pairs))
-        return cls(record, ordered, (*map(".".join, ordered), *sorted(bases)))
+        names = (*map(".".join, ordered), *sorted(bases))
+        return cls(record, ordered, names, is_starring=any(name == "*" for _, name in pairs))
 
-    def situation_now(self) -> tuple[bool, ...]:
+    def is_of(self, record: Record) -> bool:
+        """Whether they are the edges of another version too, by its source."""
+        mine, theirs = self.record.source, record.source
+        is_same = mine is not None and theirs is not None and mine.hash == theirs.hash != _source.UNKNOWN
+        return record is self.record or (is_same and self.record.package == record.package)
+
+    def look(self, make: Callable[[Record], dict[str, Edge]]) -> None:
+        """Make the edges anew if what they depend on is other than it was."""
         loaded = tuple(map(sys.modules.__contains__, self.names))
-        if True not in loaded[: len(self.pairs)]:
-            return loaded
-        return (*loaded, *(_is_submodule(*pair) for pair in itertools.compress(self.pairs, loaded)))
+        self.is_loose = True in loaded[: len(self.pairs)]
+        situation = (*loaded, *(_is_submodule(*pair) for pair in itertools.compress(self.pairs, loaded)))
+        if self.situation != situation:
+            self.edges, self.situation = make(self.record), situation
+
+
+@attrs.frozen(eq=False)
+class _Found:
+    """
+    The edges of all tracked modules, and all that they were found by.
+
+    Attributes:
+        tracked: The modules; the very tuple stands for what is loaded.
+        records: Their current versions.
+        namespaces: Their namespaces, and beside each that of its package, its name in there and the module.
+        situation: Which modules are bound in their packages, and which namespaces have names that mean something to us.
+        loose: The modules whose edges have to be looked at each time.
+        edges: The edges.
+    """
+
+    tracked: tuple[str, ...] = ()
+    records: list[Record] = attrs.field(factory=list)
+    namespaces: list[tuple[dict[str, object], dict[str, object], str, object]] = attrs.field(factory=list)
+    situation: tuple[list[bool], ...] = ()
+    loose: tuple[str, ...] = ()
+    edges: dict[str, dict[str, Edge]] = attrs.field(factory=dict)
+
+
+@attrs.define(eq=False)
+class _Rows:
+    """The edges of current versions: to work them out takes longer than to see whether they still hold."""
+
+    _rows: dict[str, _Row] = attrs.field(factory=dict)
+    _found: _Found = attrs.field(factory=_Found)
+    _calm: Calm = attrs.field(factory=Calm)
+
+    def edges(
+        self,
+        tracked: tuple[str, ...],
+        records: Mapping[str, tuple[Record, ...]],
+        make: Callable[[Record], dict[str, Edge]],
+    ) -> dict[str, dict[str, Edge]]:
+        """The edges of the *tracked* modules; of most nothing that they depend on has changed."""
+        was, now = self._found, [records[name][-1] for name in tracked]
+        is_known = was.tracked is tracked
+        namespaces = was.namespaces if is_known else [*map(_place_of, tracked)]
+        situation = _situation(namespaces)
+        if is_known and was.situation == situation:
+            names = [n for n, mine, theirs in zip(tracked, was.records, now, strict=True) if mine is not theirs]
+            names.extend(was.loose)
+            found = was.edges.copy()
+        else:
+            names, found = [*tracked], {}
+        found.update((name, self._edges(records[name][-1], make)) for name in names)
+        declaring = [name for name, is_declaring in zip(tracked, situation[2], strict=True) if is_declaring]
+        loose = (*declaring, *(name for name in tracked if name not in declaring and self._rows[name].is_loose))
+        self._found = _Found(tracked, now, namespaces, situation, loose, found)
+        return found
+
+    def _edges(self, record: Record, make: Callable[[Record], dict[str, Edge]]) -> dict[str, Edge]:
+        row = self._rows.get(record.name)
+        if row is None or not row.is_of(record):
+            row = self._rows[record.name] = _Row.of(record)
+        row.record = record
+        row.look(make)
+        return _with_declared(record.name, row.edges)
+
+    def is_starring(self, name: str) -> bool:
+        """Whether a module may take names with a star."""
+        row = self._rows.get(name)
+        return row is None or row.is_starring
+
+    def calm(self, users: Mapping[str, Iterable[str]]) -> Calm:
+        """What is known of changes that make nobody be executed, as of what was found last."""
+        found = self._found
+        sources = [record.source for record in found.records]
+        self._calm = self._calm.settled(found.tracked, found.situation, sources, users)
+        return self._calm
+
+
+def _place_of(name: str) -> tuple[dict[str, object], dict[str, object], str, object]:
+    """The namespace of a module, that of its package, its name in there and what is loaded by its name."""
+    parent, _, child = name.rpartition(".")
+    module = sys.modules.get(name)
+    return namespace_of(module) or {}, namespace_of(sys.modules.get(parent)) or {}, child, module
+
+
+def _situation(
+    namespaces: Iterable[tuple[dict[str, object], dict[str, object], str, object]],
+) -> tuple[list[bool], ...]:
+    bound = [theirs.get(child) is module for _, theirs, child, module in namespaces]
+    asked = ["__getattr__" in mine for mine, *_ in namespaces]
+    declaring = ["__depends__" in mine for mine, *_ in namespaces]
+    return bound, asked, declaring
 
 
 @attrs.frozen(eq=False)
@@ -229,8 +357,7 @@ class Planner:
     _folders: Folders = attrs.field(factory=Folders)
     _roll: Roll = attrs.field(factory=Roll)
     _users: _Users = attrs.field(factory=lambda: _Users())  # noqa: PLW0108  # the class stands below
-    # The edges of current versions: to work them out takes longer than to see whether they still hold.
-    _rows: dict[str, _Row] = attrs.field(factory=dict)
+    _rows: _Rows = attrs.field(factory=lambda: _Rows())  # noqa: PLW0108  # as above
 
     # The calls
 
@@ -369,25 +496,15 @@ class Planner:
 
     def graph(self) -> dict[str, dict[str, Edge]]:
         """For each tracked module its edges by dependency."""
-        records = self.history.records
-        return {name: _with_declared(name, self._known_edges(records[name][-1])) for name in self.tracked()}
+        return self._rows.edges(self.tracked(), self.history.records, self._edges_of).copy()
+
+    def _edges_of(self, record: Record) -> dict[str, Edge]:
+        return _strongest(self.edges(record.name, record.read(), record.package))
 
     def _graph_with(self, parts: Mapping[str, Part], graph: dict[str, dict[str, Edge]]) -> dict[str, dict[str, Edge]]:
         """A graph in which the parts of a plan have the edges of their new code."""
         new = {name: _strongest(self.edges(name, _imports(part), part.record.package)) for name, part in parts.items()}
-        return {name: new.get(name, edges) for name, edges in graph.items()}
-
-    def _known_edges(self, record: Record) -> dict[str, Edge]:
-        """The edges of a current version; worked out again only where what they depend on is other than it was."""
-        row = self._rows.get(record.name)
-        if row is None or row.record is not record:
-            row = _Row.of(record)
-            self._rows[record.name] = row
-        situation = row.situation_now()
-        if row.situation != situation:
-            row.edges = _strongest(self.edges(record.name, record.read(), record.package))
-            row.situation = situation
-        return row.edges
+        return {**graph, **{name: edges for name, edges in new.items() if name in graph}}
 
     # Drafting
 
@@ -409,15 +526,12 @@ class Planner:
             part.is_layout = cause is not Cause.ROLLBACK and self._is_layout(part, needs.view(name))
         old = self.graph()
         users = self._users.of(old)
-        names = dict.fromkeys((*(name for name, part in parts.items() if not part.is_layout), *gone))
-        queue = list(names)
-        for name in queue:
-            queue.extend(user for user in users.get(name, ()) if user not in names)
-            names.update(dict.fromkeys(users.get(name, ())))
-        running = [name for name in names if name not in parts and name not in gone and _is_initializing(name)]
+        names = self._users.reached(*(name for name, part in parts.items() if not part.is_layout), *gone)
+        running = [n for n in names if n not in {*parts, *gone} and _is_initializing(n)] if _module_locks else []
         new = self._graph_with(parts, old)
-        others = [name for name in {**parts, **names} if name not in gone and name not in running]
-        needs.users = users
+        left = {*gone, *running}
+        others = [name for name in dict.fromkeys((*parts, *names)) if name not in left]
+        needs.users, needs.calm = users, self._rows.calm(users)
         for name in gone:
             importers = [user for user in others if name in _at_import(old[user])]
             needs.affected.update(dict.fromkeys(importers, f"it imports {name}, whose source is gone"))
@@ -426,9 +540,11 @@ class Planner:
             parts=parts,
             unload=gone,
             findings=tuple(map(_left_running, running)),
-            order=_ordered(new, self._by_start(others)),
+            members=tuple(others),
+            starring=tuple(name for name in others if name in parts or self._rows.is_starring(name)),
             graph=new,
             needs=needs,
+            sort=self._by_start,
             make=functools.partial(self._dependent, is_limited=is_limited),
         )
         if not is_limited:
@@ -437,7 +553,9 @@ class Planner:
 
     def _prepare(self, draft: Draft) -> None:
         """Read and compile what else changed and will have to be executed: a mistake ends all before it begins."""
-        edited = [n for n in draft.order if n not in draft.parts and self._change(self.history.current(n))]
+        if draft.is_calm:
+            return
+        edited = [n for n in draft.members if n not in draft.parts and self._change(self.history.current(n))]
         foreseen = draft.foreseen(draft.order) if edited else {}
         draft.prepared.update((n, self._dependent(n, foreseen[n], is_limited=False)) for n in edited if n in foreseen)
 
@@ -615,6 +733,7 @@ class _Users:
     _names: list[str] = attrs.field(factory=list)
     _edges: list[dict[str, Edge]] = attrs.field(factory=list)
     _users: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    _reached: dict[tuple[str, ...], tuple[str, ...]] = attrs.field(factory=dict)
 
     def of(self, graph: Mapping[str, dict[str, Edge]]) -> dict[str, tuple[str, ...]]:
         """For each module those that import it in any way."""
@@ -622,8 +741,20 @@ class _Users:
         # Most are the very same objects, which a comparison of lists sees at once.
         if names != self._names or edges != self._edges:
             self._users = _graph.reverse({name: tuple(found) for name, found in graph.items()})
+            self._reached.clear()
         self._names, self._edges = names, edges
         return self._users
+
+    def reached(self, *names: str) -> tuple[str, ...]:
+        """The names, and all that import one of them, directly or not."""
+        if names not in self._reached:
+            found = dict.fromkeys(names)
+            queue = list(found)
+            for name in queue:
+                queue.extend(fresh := [user for user in self._users.get(name, ()) if user not in found])
+                found.update(dict.fromkeys(fresh))
+            self._reached[names] = tuple(found)
+        return self._reached[names]
 
 
 # Reading

@@ -356,7 +356,7 @@ class Execution(Work):
         is_live: Whether old objects become the new definitions.
         is_keeping: Whether names keep their objects where nothing that made them changed.
         restores: For each module that is brought back by executing it, the version brought back.
-        starred: For each module that may take part the names that its star imports had bound.
+        starred: For each module that may take part and has star imports the names that its star imports had bound.
     """
 
     draft: Draft = attrs.field(kw_only=True)
@@ -373,6 +373,7 @@ class Execution(Work):
     finished: list[str] = attrs.field(factory=list)
     foreseen: dict[str, str] = attrs.field(factory=dict)
     left: dict[str, None] = attrs.field(factory=dict)
+    seen: int = 0
     disposed: set[str] = attrs.field(factory=set)
     kept: set[str] = attrs.field(factory=set)
     rebound: dict[str, list[str]] = attrs.field(factory=dict)
@@ -392,9 +393,9 @@ class Execution(Work):
         return (*self.parts, *self.draft.unload)
 
     def do(self) -> None:
-        current = map(self.history.current, self.draft.order)
-        self.starred.update((each.name, all_star_names(each.name, each.package, each.read())) for each in current)
-        self._keep([name for name in self.draft.order if name in self.parts])
+        for record in map(self.history.current, self.draft.starring):
+            self.starred[record.name] = all_star_names(record.name, record.package, record.read())
+        self._keep(self.parts if self.draft.is_calm else [name for name in self.draft.order if name in self.parts])
         for part in self.parts.values():
             _lines.forget(part.spec.origin)
         self._dispose_first()
@@ -402,12 +403,7 @@ class Execution(Work):
             self.window.open()
             for name in self.draft.unload:
                 self._unload(name)
-            with self.pending.watch(self.draft.order):
-                for name in self.draft.order:
-                    self.pending.run(name)
-                    self._raise_caught()
-                    self._look_again()
-                    self.window.move()
+            self._execute_all()
         finally:
             self.window.close()
         self.phase = Phase.PATCH
@@ -420,6 +416,22 @@ class Execution(Work):
             self.succeed(name, each)
         renew(self.journal)
         self.migrate(self.finished)
+
+    def _execute_all(self) -> None:
+        """Execute the parts, and who has to be for their sake."""
+        if self.draft.is_calm:
+            self._execute_in_order(tuple(self.parts))
+            if self.draft.needs.affected.keys() <= self.draft.needs.executed:
+                return
+        self._execute_in_order([name for name in self.draft.order if name not in self.finished])
+
+    def _execute_in_order(self, names: Iterable[str]) -> None:
+        with self.pending.watch(names):
+            for name in names:
+                self.pending.run(name)
+                self._raise_caught()
+                self._look_again()
+                self.window.move()
 
     def _clean(self) -> None:
         self.window.close()
@@ -455,6 +467,10 @@ class Execution(Work):
 
         Who was told that it goes is executed, whatever the executions before it show.
         """
+        if self.draft.is_calm:
+            self.disposed.update(self.parts)
+            self.dispose(self.parts)
+            return
         others = [name for name in self.draft.order if name not in self.parts]
         hooked = [name for name, namespace in self._namespaces(others) if has_dispose(namespace)]
         if hooked:
@@ -516,28 +532,31 @@ class Execution(Work):
 
     def _look_again(self) -> None:
         """Execute those that were left alone and turn out to be affected: they did not seem to depend on the cause."""
-        for name in [name for name in self.left if name in self.draft.needs.affected]:
+        affected = self.draft.needs.affected
+        if self.seen == len(affected):
+            return
+        self.seen = len(affected)
+        for name in [name for name in self.left if name in affected]:
             del self.left[name]
             self._execute_dependent(name)
             self._raise_caught()
 
     def _rebind(self, name: str) -> None:
         """Give names that a module imported the objects that these stand for now, where it has not rebound them."""
-        needs = self.draft.needs
-        for mine, (module, theirs) in needs.rebinds.get(name, {}).items():
-            source = namespace_of(sys.modules.get(module)) or {}
-            former = needs.former.get((module, theirs), MISSING) if theirs else source.get(mine, MISSING)
-            wanted = source.get(theirs, MISSING)
-            if wanted is not MISSING or self.is_dropping:
-                self._rebind_one(name, mine, former, wanted)
-
-    def _rebind_one(self, name: str, mine: str, former: object, wanted: object) -> None:
-        namespace = namespace_of(sys.modules.get(name))
-        if namespace is None or namespace.get(mine, MISSING) is not former or wanted is former:
+        wanted = self.draft.needs.rebinds.get(name)
+        namespace = namespace_of(sys.modules.get(name)) if wanted else None
+        if wanted is None or namespace is None:
             return
-        self.draft.needs.former[name, mine] = former
-        self.journal.write(Item(namespace, mine), wanted)
-        self.rebound.setdefault(name, []).append(mine)
+        former = self.draft.needs.former
+        for mine, (module, theirs) in wanted.items():
+            source = namespace_of(sys.modules.get(module)) or {}
+            before = former.get((module, theirs), MISSING) if theirs else source.get(mine, MISSING)
+            now = source.get(theirs, MISSING)
+            if now is before or namespace.get(mine, MISSING) is not before or (now is MISSING and not self.is_dropping):
+                continue
+            former[name, mine] = before
+            self.journal.write(Item(namespace, mine), now)
+            self.rebound.setdefault(name, []).append(mine)
 
     def _follow_positions(self, part: Part) -> None:
         """Only comments or layout changed: functions learn their new lines."""
@@ -633,7 +652,7 @@ class Execution(Work):
         """Note what the execution changed, for those that depend on it."""
         needs = self.draft.needs
         old = needs.view(part.name)
-        needs.views[part.name] = old.again() if part.is_unchanged else part.view
+        needs.renew(part.name, old.again() if part.is_unchanged else part.view)
         needs.change(part.name, needs.compare(part.name, former, namespace, old, held_before))
 
     def _keep_state(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
@@ -654,7 +673,7 @@ class Execution(Work):
             return former.get(name) is value and not is_other and (part.name, name) not in levels
 
         taken = {name for module, name in levels if module == part.name}
-        new = attrs.evolve(new, imported=new.imported | self.starred[part.name] | _starred(part) | taken)
+        new = attrs.evolve(new, imported=new.imported | self.starred.get(part.name, NONE) | _starred(part) | taken)
         names = unchanged(old, new, is_stable) - new.definitions
         keep(former, namespace, names, self.journal)
 
@@ -730,7 +749,7 @@ class Execution(Work):
         """Names of former star imports that the present ones do not bring leave once these are known."""
         if part.body is None:
             return
-        for name in self.starred[part.name] - part.body.bound - _IMPORT_SYSTEM - _starred(part):
+        for name in self.starred.get(part.name, NONE) - part.body.bound - _IMPORT_SYSTEM - _starred(part):
             if not is_submodule(part.name, name, namespace):
                 namespace.pop(name, None)
 
@@ -780,7 +799,7 @@ class Execution(Work):
     def _tell_replaced(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
         """As :meth:`_tell`, where it is not known which definitions say something else."""
         needs = self.draft.needs
-        needs.views[part.name] = part.view
+        needs.renew(part.name, part.view)
         needs.executed.add(part.name)
         needs.former.update(((part.name, name), value) for name, value in former.items())
         needs.change(part.name, dict.fromkeys({**former, **namespace}, Level.OBJECT))

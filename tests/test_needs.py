@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from modreg import Decision, ReloadError
+from modreg._needs import Calm, Level, Needs
 
 HEAD = "ran = globals().get('ran', 0) + 1\n"
 LEAF = """
@@ -608,3 +609,71 @@ def test_a_value_is_not_kept_if_what_made_it_is_different(project, dropping, cas
 
     assert (was, user.Y) == (1, 2)
     assert user.state is state
+
+
+# What is remembered
+
+USES = (
+    "from {0} import rate\ndef mine(): return rate()\n",
+    "from {0} import RATE\ndef mine(): return RATE\n",
+    "from {0} import RATE\nTWICE = RATE * 2\ndef mine(): return TWICE\n",
+    "import {0}\ndef mine(): return {0}.rate()\n",
+    "import {0}\nHELD = [{0}.rate]\ndef mine(): return {0}.Base().go()\n",
+    "from {0} import *\ndef mine(): return other()\n",
+    "from {0} import *\nGOT = other()\ndef mine(): return GOT\n",
+    "from {0} import Base\nclass Sub(Base):\n    pass\ndef mine(): return Sub().go()\n",
+    "from {0} import Base as Other\nOBJECT = Other()\ndef mine(): return OBJECT.go()\n",
+    "from {0} import deco, rate as RATE\n@deco\ndef mine(): return 1\n",
+    "def mine():\n    import {0}\n    return {0}.rate()\nrate = RATE = Base = other = deco = mine\n",
+    "def mine():\n    return globals()['rate']\nfrom {0} import rate\n",
+    "import {0}\n__depends__ = ['{0}']\ndef mine(): return 1\n",
+)
+
+
+@pytest.mark.parametrize("second", range(len(USES)))
+@pytest.mark.parametrize("first", range(len(USES)))
+def test_what_is_remembered_of_changes_is_what_following_them_comes_to(project, registry, first, second):
+    """
+    For every use of a module, and every use of that one: the same are affected, and the same names rebound.
+    """
+    project.load("leaf", LEAF)
+    project.load("middle", USES[first].format("leaf") + "from leaf import RATE, rate, other, deco, Base\n")
+    project.load("end", USES[second].format("middle"))
+    users = registry._planner._users.of(registry._planner.graph())
+    shared = registry._planner._rows.calm(users)
+    changes = [(name, level) for name in ("RATE", "rate", "other", "deco", "Base", "Base.go", "gone") for level in Level]
+
+    for change in [*changes, *changes]:  # a second time with all that is remembered by then
+        plain, quick = (Needs(registry._planner._view, users) for _ in range(2))
+        plain.calm = Calm(situation=([], [], [True]))  # which remembers nothing
+        quick.calm = shared
+        for needs in (plain, quick):
+            needs.change("leaf", dict([change]))
+
+        assert quick.affected == plain.affected
+        assert quick.rebinds == plain.rebinds
+    assert (first, second) != (0, 0) or shared.known["leaf", "rate", Level.SHAPE][0] is not None
+
+
+def test_nothing_is_remembered_of_a_source_that_changed(project, registry):
+    """
+    A dependent that used a value when called, and now computes from it, is executed from then on.
+    """
+    leaf = project.load("leaf", "RATE = 1")
+    user = project.load("user", "from leaf import RATE\nran = globals().get('ran', 0) + 1\ndef show(): return RATE")
+    for rate in (2, 3):
+        project.write("leaf.py", f"RATE = {rate}")
+        registry.reload(leaf)
+    was = user.ran
+    project.write(
+        "user.py",
+        "from leaf import RATE\nran = globals().get('ran', 0) + 1\nTWICE = RATE * 2\ndef show(): return TWICE",
+    )
+    registry.reload(user)
+    project.write("leaf.py", "RATE = 4")
+
+    registry.reload(leaf)
+
+    assert was == 1
+    assert user.show() == 8
+    assert user.ran == 3
