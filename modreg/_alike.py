@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import operator
 import sys
 import weakref
 from collections.abc import Iterable, Mapping
@@ -133,6 +134,8 @@ def _is_alike_function(old: FunctionType, new: FunctionType, pair: Pair) -> bool
     defaults, docstring, name, attributes, closure, annotations.
     """
     mine, theirs = gc.get_referents(old), gc.get_referents(new)
+    if len(mine) == len(theirs) and all(map(operator.is_, mine, theirs)):
+        return True  # the same code was executed again
     if len(mine) != len(theirs):  # a dict of attributes is there from when it was first asked for
         longer, function = (mine, old) if len(mine) > len(theirs) else (theirs, new)
         longer[:] = [each for each in longer if each is not function.__dict__ or each]

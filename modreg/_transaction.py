@@ -36,7 +36,7 @@ from modreg._journal import (
 from modreg._model import Cause, Decision, Finding, Participant, Phase, Step
 from modreg._needs import Held, Level, declared, holding
 from modreg._pairs import Pair, is_class, mro_of, table
-from modreg._patch import Twins, forget_checks, forward, patch
+from modreg._patch import ATOMS, Twins, forget_checks, forward, patch
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names, rebinding
 from modreg._removed import retire
@@ -638,15 +638,19 @@ class Execution(Work):
         if self.is_keeping:
             self._keep_state(part, former, namespace)
         namespace.update({name: former[name] for name in declared(part.name, "__keep__") if name in former})
-        if self.is_dropping:
-            self._forget_gone(part.name, former, namespace)
-        number = part.record.number + 1
-        if self.is_dropping and self.is_live and retire(former, namespace, part.name, number, self.journal):
-            self.patched.add(part.name)
+        if self.is_dropping and not _is_as_defined(former, namespace):
+            self._drop_gone(part, former, namespace)
         if is_used:
             self._tell(part, former, namespace, held_before)
         self.draft.needs.executed.add(part.name)
         self.phase = Phase.EXECUTE
+
+    def _drop_gone(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
+        """What to do about definitions that left the source."""
+        self._forget_gone(part.name, former, namespace)
+        number = part.record.number + 1
+        if self.is_live and retire(former, namespace, part.name, number, self.journal):
+            self.patched.add(part.name)
 
     def _tell(self, part: Part, former: dict[str, object], namespace: dict[str, object], held_before: Held) -> None:
         """Note what the execution changed, for those that depend on it."""
@@ -697,6 +701,9 @@ class Execution(Work):
         """Make the old objects the new definitions, and point everything to them."""
         begun = len(self.journal.entries)
         settle(former, namespace, name)
+        if _is_as_defined(former, namespace):
+            self._forget_checks(since)
+            return
         patched = patch(former, namespace, name, self.journal)
         if len(self.journal.entries) > begun:
             self.patched.add(name)
@@ -866,6 +873,14 @@ class Execution(Work):
         for each in held(twins.pairs):
             self.held.add(each.old, each.new)
         return done.instead
+
+
+def _is_as_defined(former: dict[str, object], namespace: dict[str, object]) -> bool:
+    """Whether the names of a namespace are there as they were, except for numbers and their like: nothing to patch."""
+    return former.keys() <= namespace.keys() and all(
+        value is former.get(name) or name in _IMPORT_SYSTEM or {type(value), type(former.get(name))} <= ATOMS
+        for name, value in namespace.copy().items()
+    )
 
 
 def _tree(source: Source | None) -> ast.Module | None:
