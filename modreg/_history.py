@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _thread
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 from modreg import _scan, _source
 from modreg._journal import Attribute, Item, Journal
-from modreg._model import Cause, Finding, ModuleVersion, Step, Transaction
+from modreg._model import Cause, Finding, ModuleVersion, Step, Transaction, rebinding
 from modreg._pairs import Pair
 from modreg._scan import Import
 from modreg._snapshot import Snapshot
@@ -162,6 +162,7 @@ class Commit:
             before; 0 for one that was not loaded.
         replaced: Functions and classes that could not become their new definition, with the one in their place.
         patched: The modules in which it changed definitions.
+        rebound: The names that it rebound, by module.
         journal: Its changes; `None` once a module in it has more than ``keep_snapshots`` later versions.
     """
 
@@ -174,6 +175,7 @@ class Commit:
     undoes: tuple[int, ...] = ()
     replaced: tuple[Pair, ...] = ()
     patched: frozenset[str] = NONE
+    rebound: Mapping[str, Iterable[str]] = attrs.field(factory=dict)
     findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
     revision: int = 0
@@ -184,7 +186,7 @@ class Commit:
         return Transaction(
             revision=self.revision,
             cause=self.cause,
-            steps=self.steps,
+            steps=(*self.steps, *map(rebinding, self.rebound, self.rebound.values())),
             versions=tuple(record.version for record in self.records),
             unloaded=self.unloaded,
             undoes=self.undoes,
@@ -312,6 +314,8 @@ class History:
                     self._forget(commits.popleft())
 
     def _forget(self, commit: Commit) -> None:
+        if commit.journal is None:
+            return  # on account of another of its modules
         commit.journal = None
         commit.replaced, commit.patched = (), NONE
         for name, number in commit.before.items():

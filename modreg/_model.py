@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -229,6 +229,12 @@ class Participant(Protocol):
         Args:
             error: What the caller of the transaction is going to get; a note on it is read by people.
         """
+
+
+def rebinding(name: str, names: Iterable[str]) -> Step:
+    """The step of a module of which only names are rebound."""
+    said = f"what it imported as {', '.join(sorted(names))} is another object now"
+    return Step(module=name, decision=Decision.REBIND, reason=said)
 
 
 @attrs.frozen(kw_only=True)

@@ -235,6 +235,11 @@ class Calm:
     users: Mapping[str, Iterable[str]] = attrs.field(factory=dict)
     known: dict[tuple[str, str, Level], tuple[Rebinds | None, set[str]]] = attrs.field(factory=dict)
 
+    @classmethod
+    def off(cls) -> Calm:
+        """One that remembers nothing."""
+        return cls(situation=([], [], [True]))
+
     def settled(
         self,
         tracked: tuple[str, ...],

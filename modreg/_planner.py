@@ -25,7 +25,7 @@ from modreg import _graph, _importer, _positions, _scan, _source, _uses
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, History, Record
 from modreg._importer import is_unloaded_lazy, namespace_of
-from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step
+from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step, rebinding
 from modreg._needs import Calm, Needs, View, declared
 from modreg._roll import Roll
 from modreg._scan import Import
@@ -197,12 +197,6 @@ class Draft:
         return frozenset(self.members)
 
 
-def rebinding(name: str, names: Iterable[str]) -> Step:
-    """The step of a module of which only names are rebound."""
-    said = f"what it imported as {', '.join(sorted(names))} is another object now"
-    return Step(module=name, decision=Decision.REBIND, reason=said)
-
-
 def _executing(name: str, reason: str) -> Step:
     return Step(module=name, decision=Decision.EXECUTE, reason=reason)
 
@@ -260,7 +254,6 @@ class _Found:
     Attributes:
         tracked: The modules; the very tuple stands for what is loaded.
         records: Their current versions.
-        namespaces: Their namespaces, and beside each that of its package, its name in there and the module.
         situation: Which modules are bound in their packages, and which namespaces have names that mean something to us.
         loose: The modules whose edges have to be looked at each time.
         edges: The edges.
@@ -268,7 +261,6 @@ class _Found:
 
     tracked: tuple[str, ...] = ()
     records: list[Record] = attrs.field(factory=list)
-    namespaces: list[tuple[dict[str, object], dict[str, object], str, object]] = attrs.field(factory=list)
     situation: tuple[list[bool], ...] = ()
     loose: tuple[str, ...] = ()
     edges: dict[str, dict[str, Edge]] = attrs.field(factory=dict)
@@ -290,10 +282,8 @@ class _Rows:
     ) -> dict[str, dict[str, Edge]]:
         """The edges of the *tracked* modules; of most nothing that they depend on has changed."""
         was, now = self._found, [records[name][-1] for name in tracked]
-        is_known = was.tracked is tracked
-        namespaces = was.namespaces if is_known else [*map(_place_of, tracked)]
-        situation = _situation(namespaces)
-        if is_known and was.situation == situation:
+        situation = _situation(tracked)
+        if was.tracked is tracked and was.situation == situation:
             names = [n for n, mine, theirs in zip(tracked, was.records, now, strict=True) if mine is not theirs]
             names.extend(was.loose)
             found = was.edges.copy()
@@ -302,7 +292,7 @@ class _Rows:
         found.update((name, self._edges(records[name][-1], make)) for name in names)
         declaring = [name for name, is_declaring in zip(tracked, situation[2], strict=True) if is_declaring]
         loose = (*declaring, *(name for name in tracked if name not in declaring and self._rows[name].is_loose))
-        self._found = _Found(tracked, now, namespaces, situation, loose, found)
+        self._found = _Found(tracked, now, situation, loose, found)
         return found
 
     def _edges(self, record: Record, make: Callable[[Record], dict[str, Edge]]) -> dict[str, Edge]:
@@ -326,19 +316,17 @@ class _Rows:
         return self._calm
 
 
-def _place_of(name: str) -> tuple[dict[str, object], dict[str, object], str, object]:
-    """The namespace of a module, that of its package, its name in there and what is loaded by its name."""
-    parent, _, child = name.rpartition(".")
-    module = sys.modules.get(name)
-    return namespace_of(module) or {}, namespace_of(sys.modules.get(parent)) or {}, child, module
-
-
-def _situation(
-    namespaces: Iterable[tuple[dict[str, object], dict[str, object], str, object]],
-) -> tuple[list[bool], ...]:
-    bound = [theirs.get(child) is module for _, theirs, child, module in namespaces]
-    asked = ["__getattr__" in mine for mine, *_ in namespaces]
-    declaring = ["__depends__" in mine for mine, *_ in namespaces]
+def _situation(tracked: tuple[str, ...]) -> tuple[list[bool], ...]:
+    """Of each module whether it is bound in its package, and whether it has two names that mean something to us."""
+    empty: dict[str, object] = {}
+    namespaces = {name: namespace_of(sys.modules.get(name)) or empty for name in tracked}
+    asked = ["__getattr__" in each for each in namespaces.values()]
+    declaring = ["__depends__" in each for each in namespaces.values()]
+    bound = []
+    for name in tracked:
+        parent, _, child = name.rpartition(".")
+        package = namespaces.get(parent) or namespace_of(sys.modules.get(parent)) or empty
+        bound.append(package.get(child) is sys.modules.get(name))
     return bound, asked, declaring
 
 

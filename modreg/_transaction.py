@@ -33,12 +33,12 @@ from modreg._journal import (
     Namespace,
     is_submodule,
 )
-from modreg._model import Cause, Decision, Finding, Participant, Phase, Step
-from modreg._needs import Held, Level, declared, holding
+from modreg._model import Cause, Decision, Finding, Participant, Phase, Step, rebinding
+from modreg._needs import Calm, Held, Level, declared, holding
 from modreg._pairs import Pair, is_class, mro_of, table
 from modreg._patch import ATOMS, Twins, forget_checks, forward, patch
 from modreg._pending import Pending
-from modreg._planner import Draft, Part, all_star_names, rebinding
+from modreg._planner import Draft, Part, all_star_names
 from modreg._removed import retire
 from modreg._snapshot import Snapshot
 from modreg._source import Source
@@ -68,6 +68,7 @@ class Work:
         executing: Names of the modules whose code is running, innermost last.
         before: The version numbers that were current at the start, by module.
         made: The versions made so far, in order.
+        rebound: The names that were given other objects, by module; not in the steps yet.
         within: Who takes part, from the tear-down to the set-up.
     """
 
@@ -84,6 +85,7 @@ class Work:
     unloaded: list[str] = attrs.field(factory=list)
     undoes: tuple[int, ...] = ()
     findings: list[Finding] = attrs.field(factory=list)
+    rebound: dict[str, list[str]] = attrs.field(factory=dict)
     replaced: list[tuple[str, Pair]] = attrs.field(factory=list)
     patched: set[str] = attrs.field(factory=set)
     snapshots: dict[str, Snapshot] = attrs.field(factory=dict)
@@ -143,7 +145,7 @@ class Work:
     def _finish(self) -> None:
         if self.within is not None:
             self.phase = Phase.SET_UP
-            self.within.finish(tuple(self.steps))
+            self.within.finish((*self.steps, *map(rebinding, self.rebound, self.rebound.values())))
 
     def _give_back(self, error: BaseException) -> None:
         if self.within is not None and self.is_begun:
@@ -245,6 +247,7 @@ class Work:
         commit = Commit(
             cause=self.cause,
             steps=tuple(self.steps),
+            rebound=self.rebound,
             records=tuple(self.made),
             unloaded=tuple(self.unloaded),
             undoes=self.undoes,
@@ -376,7 +379,6 @@ class Execution(Work):
     seen: int = 0
     disposed: set[str] = attrs.field(factory=set)
     kept: set[str] = attrs.field(factory=set)
-    rebound: dict[str, list[str]] = attrs.field(factory=dict)
     starred: dict[str, frozenset[str]] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -393,6 +395,8 @@ class Execution(Work):
         return (*self.parts, *self.draft.unload)
 
     def do(self) -> None:
+        if self.is_keeping:
+            self.draft.needs.calm = Calm.off()  # what is kept depends on all that a change leads to
         for record in map(self.history.current, self.draft.starring):
             self.starred[record.name] = all_star_names(record.name, record.package, record.read())
         self._keep(self.parts if self.draft.is_calm else [name for name in self.draft.order if name in self.parts])
@@ -409,7 +413,6 @@ class Execution(Work):
         self.phase = Phase.PATCH
         for name in self.draft.needs.rebinds:
             self._rebind(name)
-        self.steps.extend(rebinding(name, names) for name, names in self.rebound.items())
         if self.held:
             replace(self.held, self.window)
         for name, each in self.replaced:

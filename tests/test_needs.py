@@ -645,7 +645,7 @@ def test_what_is_remembered_of_changes_is_what_following_them_comes_to(project, 
 
     for change in [*changes, *changes]:  # a second time with all that is remembered by then
         plain, quick = (Needs(registry._planner._view, users) for _ in range(2))
-        plain.calm = Calm(situation=([], [], [True]))  # which remembers nothing
+        plain.calm = Calm.off()
         quick.calm = shared
         for needs in (plain, quick):
             needs.change("leaf", dict([change]))
