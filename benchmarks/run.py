@@ -12,6 +12,7 @@ out itself.  Every answer is checked: a fast wrong one would not count.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import importlib
 import itertools
@@ -23,6 +24,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -138,7 +140,7 @@ def measured(repeats: int, *calls: Callable[[], float]) -> list[float]:
 
 
 def row(work: str, size: str, base: str, plain: float, ours: float) -> Row:
-    figures = {"ms beside": round(plain, 3), "ms": round(ours, 3), "ratio": round(ours / plain, 3)}
+    figures = {"ms beside": float(f"{plain:.4g}"), "ms": float(f"{ours:.4g}"), "ratio": float(f"{ours / plain:.3g}")}
     return {"work": work, "size": size, "beside": base, **figures}
 
 
@@ -242,6 +244,112 @@ def instances(root: pathlib.Path, repeats: int, count: int) -> Iterator[Row]:
     yield row("reload, changed method", f"{count} instances", "importlib.reload (instances stay old)", plain, reloaded)
 
 
+# What grows with what: the same work twice, the second time with much more of something
+
+
+def growing(root: pathlib.Path, repeats: int, what: str, count: int) -> Iterator[Row]:
+    """A reload of a module of 60 lines, and its rollback, among few others and among many."""
+    project = Project(root, 60)
+
+    def ours() -> float:
+        project.write()
+        spent = timed(project.reload)
+        project.check(project.edits)
+        return spent
+
+    def back() -> float:
+        return timed(lambda: modreg.rollback(project.leaf))
+
+    few = measured(repeats, ours, back)
+    held = MORE[what](root, count)
+    many = measured(repeats, ours, back)
+    for work, plain, spent in zip(("reload", "rollback"), few, many, strict=True):
+        yield row(f"{work}, 60 lines", f"{count} {what}", "without them", plain, spent)
+    del held
+
+
+def more_modules(root: pathlib.Path, count: int, text: str = "X = 1\n") -> list[object]:
+    names = [f"other_{n}" for n in range(count)]
+    for name in names:
+        (root / f"{name}.py").write_text(text)
+    importlib.invalidate_caches()
+    return [importlib.import_module(name) for name in names]
+
+
+def more_definitions(root: pathlib.Path, count: int) -> list[object]:
+    return more_modules(root, count // 1000, "".join(f"def f{n}():\n    return {n}\n" for n in range(1000)))
+
+
+def more_objects(_: pathlib.Path, count: int) -> list[object]:
+    return [[] for _ in range(count)]
+
+
+def more_versions(root: pathlib.Path, count: int) -> list[object]:
+    project = Project(root, 60)
+    for _ in range(count):
+        project.write()
+        project.reload()
+    return [project]
+
+
+MORE: dict[str, Callable[[pathlib.Path, int], list[object]]] = {
+    "modules": more_modules,
+    "definitions": more_definitions,
+    "objects": more_objects,
+    "versions of another module": more_versions,
+}
+
+
+def ageing(root: pathlib.Path, repeats: int, count: int) -> Iterator[Row]:
+    """Reloads and rollbacks of a module that has a few versions, and of the same when it has many."""
+    project = Project(root, 60)
+
+    def ours() -> float:
+        project.write()
+        return timed(project.reload)
+
+    def back() -> float:
+        return timed(lambda: modreg.rollback(project.leaf))
+
+    for _ in range(10):
+        ours()
+    young = measured(repeats, ours, back)
+    while len(modreg.history(project.leaf)) < count:
+        ours()
+    old = measured(repeats, ours, back)
+    for work, plain, spent in zip(("reload", "rollback"), young, old, strict=True):
+        yield row(f"{work}, 60 lines", f"{count} versions", "with 10 versions", plain, spent)
+
+
+def starting(_: pathlib.Path, repeats: int, statement: str) -> Iterator[Row]:
+    """An import in a fresh interpreter."""
+
+    def spent(statement: str) -> float:
+        code = f"import time; start = time.process_time(); {statement}; print((time.process_time() - start) * 1000)"
+        return float(subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE).stdout)
+
+    plain, ours = measured(repeats, lambda: spent("import json"), lambda: spent(statement))
+    yield row(statement, "", "import json", plain, ours)
+
+
+def guarding(_: pathlib.Path, repeats: int, count: int) -> Iterator[Row]:
+    """A guarded stretch of code while no transaction waits."""
+    guard, lock = modreg.guard(), threading.RLock()
+
+    def times(manager: contextlib.AbstractContextManager[object]) -> float:
+        def call() -> None:
+            for _ in range(count):
+                with manager:
+                    pass
+
+        return timed(call) / count
+
+    plain, ours = measured(repeats, lambda: times(lock), lambda: times(guard))
+    yield row("with modreg.guard()", "once", "with a threading.RLock", plain, ours)
+
+
+SIZES = {"modules": 10_000, "definitions": 100_000, "objects": 10_000_000, "versions of another module": 1000}
+
 CASES: list[tuple[str, Callable[..., Iterator[Row]], tuple[object, ...]]] = [
     ("reload 60", reload, (60,)),
     ("reload 2000", reload, (2000,)),
@@ -251,6 +359,11 @@ CASES: list[tuple[str, Callable[..., Iterator[Row]], tuple[object, ...]]] = [
     ("instances 100000", instances, (100_000,)),
     ("check 1000", check, (1000,)),
     ("check 10000", check, (10_000,)),
+    *((f"growth {what}", growing, (what, count)) for what, count in SIZES.items()),
+    ("growth versions", ageing, (1000,)),
+    ("start", starting, ("import modreg",)),
+    ("start install", starting, ("import modreg; modreg.install()",)),
+    ("guard", guarding, (100_000,)),
 ]
 
 

@@ -201,6 +201,7 @@ class History:
     Versions by module, commits in order, and the revision.  It only grows.
 
     Attributes:
+        commits: The transactions; that of a revision has one less for its index.
         changes: How often a record came that is the first of its module, or of another place, or of an import.
         lock: Guards the records, the commits and the revision; held for a few bytecodes at a time, and never
             while foreign code runs.
@@ -284,10 +285,13 @@ class History:
 
     def standing(self, name: str) -> Commit | None:
         """The last commit that concerns a module and that no rollback has taken back; `None` if there is none."""
-        commits = {commit.revision: commit for commit in self.commits}
+        # A rollback takes back whole commits, so whatever takes back one of these is one of these.
+        commits = {commit.revision: commit for commit in self.commits if name in commit.before}
         standing: set[int] = set()
 
         def change(revision: int, *, is_undone: bool) -> None:
+            if revision not in commits:
+                return
             if not commits[revision].undoes:
                 (standing.discard if is_undone else standing.add)(revision)
             for each in commits[revision].undoes:  # a rollback that is taken back does again what it took back
@@ -295,8 +299,7 @@ class History:
 
         for revision in commits:
             change(revision, is_undone=False)
-        found = [revision for revision in standing if name in commits[revision].before]
-        return commits[max(found)] if found else None
+        return commits[max(standing)] if standing else None
 
     def forget(self, latest: Commit) -> None:
         """
@@ -360,5 +363,4 @@ class History:
 
     def at(self, name: str, revision: int) -> int:
         """The number of the version that was current at a revision; 0 if there was none."""
-        numbers = [r.number for r in self.records.get(name, ()) if r.revision <= revision]
-        return numbers[-1] if numbers else 0
+        return next((r.number for r in reversed(self.records.get(name, ())) if r.revision <= revision), 0)

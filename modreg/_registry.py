@@ -888,7 +888,7 @@ class Registry:
         These are the modules' own after *revision*, and those that changed
         any of the same modules since; a rollback and what it took back cancel out.
         """
-        later = [c for c in self._history.commits if c.revision > revision]
+        later = self._history.commits[revision:]
         concerned, found, grown = set(names), set[int](), True
         while grown:
             more = {c.revision for c in later if c.revision not in found and not concerned.isdisjoint(_modules(c))}

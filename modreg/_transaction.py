@@ -218,7 +218,7 @@ class Work:
         records, target = self.history.of(name), self.history.record(name, number)
         found = records[-1].declined
         others = {r.source.hash for r in records[number:] if r.source is not None and r.source is not target.source}
-        if any(name in commit.unloaded for commit in self.history.commits if commit.revision in self.undoes):
+        if any(name in self.history.commits[revision - 1].unloaded for revision in self.undoes):
             others.add(GONE)
         if others:
             found = found.union(others)
