@@ -303,9 +303,10 @@ def _followed(needs: Needs, module: str, name: str, level: Level, way: set[str])
                 else:
                     rebinds.setdefault(user, {})[place.owner] = owner, each
                     following = user, place.owner, much
-                if following[1] and following[:2] not in seen:
-                    seen.add(following[:2])
-                    queue.append(following)
+                target = following[0], following[1].partition(".")[0]  # a method goes for its class
+                if target[1] and target not in seen:
+                    seen.add(target)
+                    queue.append((*target, following[2]))
     return rebinds
 
 

@@ -626,6 +626,8 @@ USES = (
     "from {0} import deco, rate as RATE\n@deco\ndef mine(): return 1\n",
     "def mine():\n    import {0}\n    return {0}.rate()\nrate = RATE = Base = other = deco = mine\n",
     "def mine():\n    return globals()['rate']\nfrom {0} import rate\n",
+    "from {0} import rate\nclass C:\n    def go(self): return rate()\nGOT = C().go()\ndef mine(): return GOT\n",
+    "from {0} import rate\nclass C:\n    def go(self): return rate()\nclass D(C):\n    pass\ndef mine(): return D().go()\n",
     "import {0}\n__depends__ = ['{0}']\ndef mine(): return 1\n",
 )
 
