@@ -20,7 +20,7 @@ import attrs
 from modreg import _scan, _source, _uses
 from modreg._importer import namespace_of
 from modreg._journal import MISSING, PLAIN
-from modreg._pairs import is_class, is_own, mro_of, parts, table
+from modreg._pairs import is_class, is_own, label_of, mro_of, parts, table
 from modreg._patch import ATOMS, is_alike
 from modreg._uses import ANY, Ref, Statement, Taken, Use
 
@@ -123,6 +123,7 @@ class View:
         if taken.name and taken.name not in namespace and "__getattr__" in namespace:
             self._add((base, "__getattr__"), _Place("", Use.USED))
             self._add((base, "__getattr__"), _Place(name, Use.USED))
+            self._add(behind(self.name, base, taken.name), _Place(name, Use.TAKEN))
 
     def _add(self, target: tuple[str, str], place: _Place) -> None:
         self.places.setdefault(target, []).append(place)
@@ -199,6 +200,23 @@ class View:
         namespace = namespace_of(sys.modules.get(module)) or {}
         if rest and rest[0] not in namespace and "__getattr__" in namespace:
             yield module, "__getattr__", rest
+            yield *behind(self.name, module, rest[0]), rest[1:]
+
+
+def behind(user: str, module: str, asked: str) -> tuple[str, str]:
+    """
+    Where a definition is from that *user* has from another module's ``__getattr__``: its module and its name there.
+
+    Empty if that is not known.
+    """
+    theirs = namespace_of(sys.modules.get(module)) or {}
+    if asked in theirs or "__getattr__" not in theirs:
+        return "", ""
+    for value in list((namespace_of(sys.modules.get(user)) or {}).values()):
+        label = label_of(value)
+        if label is not None and label[2] == asked and asked in (namespace_of(sys.modules.get(label[1])) or {}):
+            return label[1], asked
+    return "", ""
 
 
 def _is_submodule(package: str, name: str) -> bool:

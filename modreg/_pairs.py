@@ -93,7 +93,7 @@ def _parts_of_function(function: FunctionType) -> Iterator[tuple[str, object]]:
     yield from function.__dict__.items()
 
 
-def _label(value: object) -> tuple[object, str, str] | None:
+def label_of(value: object) -> tuple[object, str, str] | None:
     """Kind, module and qualified name of a function or class; `None` for everything else."""
     if type(value) is FunctionType:
         return FunctionType, value.__module__ or "", value.__qualname__
@@ -114,7 +114,7 @@ def is_own(value: object, owner: str, depth: int = 4) -> bool:
 
     What another module defines is never touched on account of this one, whatever its name here.
     """
-    label = _label(value)
+    label = label_of(value)
     if label is not None and label[1] == owner:
         return True
     if depth == 0 or not (type(value) is FunctionType or _is_wrapper(value)):
@@ -133,9 +133,9 @@ def is_pair(old: Any, new: Any, owner: str) -> bool:  # any objects
     Functions and classes by their kind, module and qualified name, and what wraps them by its type;
     only where both are the module's own.
     """
-    label = _label(old)
+    label = label_of(old)
     if label is not None:
-        return label == _label(new) and is_own(old, owner) and is_own(new, owner)
+        return label == label_of(new) and is_own(old, owner) and is_own(new, owner)
     if type(old) is CACHED is type(new):  # what it calls cannot be exchanged
         return is_pair(old.__wrapped__, new.__wrapped__, owner)
     return type(old) is type(new) and _is_wrapper(old) and is_own(old, owner) and is_own(new, owner)
@@ -222,7 +222,7 @@ def _moved(
 
 def _is_left(value: object, owner: str, found: Mapping[int, Pair]) -> bool:
     """Whether a new object is a definition of the module's own that has no pair yet."""
-    label = _label(value)
+    label = label_of(value)
     return label is not None and label[1] == owner and id(value) not in found
 
 
@@ -232,7 +232,7 @@ def _by_label(
     """The module's own functions and classes that are not paired yet, by label."""
     made: dict[tuple[object, str, str], list[object]] = {}
     for value in {id(v): v for v in namespace.values()}.values():
-        label = _label(value)
+        label = label_of(value)
         if label is not None and label[1] == owner and id(value) not in without:
             made.setdefault(label, []).append(value)
     return made

@@ -23,10 +23,10 @@ import attrs
 
 from modreg import _graph, _importer, _positions, _scan, _source, _uses
 from modreg._folders import SETTLED, Folders
-from modreg._history import GONE, History, Record
+from modreg._history import GONE, NONE, History, Record
 from modreg._importer import is_unloaded_lazy, namespace_of
 from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step, rebinding
-from modreg._needs import Calm, Needs, View, declared
+from modreg._needs import Calm, Needs, View, behind, declared
 from modreg._roll import Roll
 from modreg._scan import Import
 from modreg._scope import OWN, Scope, is_under
@@ -481,6 +481,7 @@ class Planner:
             except ImportError:
                 continue
             yield from _edges_of(name, each, base)
+            yield from _edges_behind(name, each, base)
 
     def graph(self) -> dict[str, dict[str, Edge]]:
         """For each tracked module its edges by dependency."""
@@ -641,13 +642,14 @@ class Planner:
                 return "its file moved"
             return "" if GONE in record.declined else "gone"
         if record.is_settled and signature == known.signature:
+            record.declined = NONE
             return ""
         source = _source.read(known.path)
         self._roll.forget_files()
         if source.hash == known.hash:
             if known.signature is None and self._was_misled(record, source):
                 return "it ran from byte-code of an earlier edit"
-            record.source = source
+            record.source, record.declined = source, NONE  # what a rollback turned away is off the disk
             record.is_settled = _is_settled(source)
         elif source.hash not in record.declined:
             return "its source changed"
@@ -937,6 +939,15 @@ def _edges_of(name: str, each: Import, base: str) -> Iterator[Edge]:
     elif not each.names:
         for full in {base, base.partition(".")[0]} & sys.modules.keys():
             yield Edge(dependent=name, dependency=full, kind=kind)
+
+
+def _edges_behind(name: str, each: Import, base: str) -> Iterator[Edge]:
+    """The edges to the modules whose definitions the ``__getattr__`` of another one gave."""
+    kind = EdgeKind.BINDING if each.is_toplevel else EdgeKind.LATE
+    for taken in each.names:
+        home, _ = behind(name, base, taken)
+        if home:
+            yield Edge(dependent=name, dependency=home, kind=kind, names=(taken,))
 
 
 def _is_submodule(package: str, name: str) -> bool:

@@ -487,6 +487,9 @@ class Execution(Work):
         self.note(name, self.history.current(name).number)
         self.steps.append(Step(module=name, decision=Decision.UNLOAD, reason=self.draft.gone))
         self.unload(name)
+        parent, _, child = name.rpartition(".")
+        if parent in self.draft.graph:
+            self.draft.needs.change(parent, {child: Level.PRESENCE})
 
     # The decision
 

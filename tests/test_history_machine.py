@@ -86,6 +86,12 @@ class Machine(RuleBasedStateMachine):
         kind, n = self.files[name]
         return kind != "good" or n not in {self.last(name).n, *self.last(name).declined}
 
+    def look(self, names):
+        """Where a file was seen to hold what runs, nothing counts as turned away any more."""
+        for name in names:
+            if self.files[name] == ("good", self.last(name).n):
+                self.kept[name][-1] = attrs.evolve(self.last(name), declined=frozenset())
+
     def plan(self, seeds):
         """What each module of a transaction executes: a dependent only if what it called changed."""
         changed = [seed for seed in seeds if self.files[seed][1] != self.last(seed).n or self.files[seed][0] == "broken"]
@@ -184,14 +190,18 @@ class Machine(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NAMES), as_module=st.booleans())
     def reload(self, name, as_module):
+        if self.files[name][0] != "broken":
+            self.look(DEPENDENTS[name])
         self.execute(lambda: self.registry.reload(self.modules[name] if as_module else name), [name])
 
     @rule()
     def refresh(self):
+        self.look(NAMES)
         self.execute(self.registry.refresh, [name for name in NAMES if self.is_changed(name)])
 
     @rule()
     def apply_a_plan(self):
+        self.look(NAMES)
         seeds = [name for name in NAMES if self.is_changed(name)]
         self.execute(lambda: self.registry.plan().apply(), seeds)
 
@@ -305,3 +315,31 @@ def test_going_to_and_fro_ends_where_the_state_is_from(project, registry):
         registry.rollback(m)
 
     assert m.V == 1
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_an_edit_that_was_turned_away_and_taken_back_can_come_again(project, registry, is_deleted):
+    """
+    What a rollback turned away is left alone as long as the file has it; once a refresh saw the file as it was before, no more.
+    """
+
+    def edit():
+        if is_deleted:
+            (project.root / "tax.py").unlink()
+        else:
+            project.write("tax.py", "RATE = 2\n")
+
+    tax = project.load("tax", "RATE = 1\n")
+    edit()
+    registry.refresh()
+    registry.rollback("tax")
+    left_alone = registry.refresh().steps
+    project.write("tax.py", "RATE = 1\n")
+    taken_back = registry.refresh().steps
+    edit()
+
+    again = registry.refresh().steps
+
+    assert (left_alone, taken_back) == ((), ())
+    assert [step.module for step in again] == ["tax"]
+    assert ("tax" in sys.modules, tax.RATE) == ((False, 1) if is_deleted else (True, 2))

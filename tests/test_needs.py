@@ -325,6 +325,41 @@ def test_a_name_that_leaves_through_two_star_imports(project, dropping):
     assert (user.X, hasattr(user, "g")) == (2, False)
 
 
+@pytest.mark.parametrize("line", ["from package import Thing", "from package import Thing as T; Thing = T"])
+def test_what_a_module_getattr_gave_is_known_by_where_it_is_from(project, registry, line):
+    """
+    Who has a definition from a ``__getattr__`` that imports by computed names depends on the module that defines it.
+    """
+    lazy = "import importlib\ndef __getattr__(n):\n    if n != 'Thing': raise AttributeError(n)\n"
+    project.write("package/__init__.py", lazy + "    return getattr(importlib.import_module('.im' + 'pl', __name__), n)\n")
+    project.write("package/impl.py", "class Thing:\n    def go(self): return 1\n")
+    user = project.load("user", line + "\nX = Thing().go()\n")
+    project.write("package/impl.py", "class Thing:\n    def go(self): return 2\n")
+    registry.refresh()
+    edited = user.X
+    project.write("package/impl.py", "def Thing(): return type('T', (), {'go': lambda self: 3})()\n")
+    registry.refresh()
+
+    assert edited == 2
+    assert (user.X, user.Thing) == (3, sys.modules["package.impl"].Thing)
+
+
+def test_a_submodule_that_leaves(project, dropping):
+    """
+    Who asked a package for a submodule is executed when that is gone.
+    """
+    project.write("package/__init__.py", "from . import late\n")
+    project.write("package/late.py", "")
+    user = project.load("user", "import package\nX = getattr(package, 'late', None)\n")
+    was = user.X
+    project.write("package/__init__.py", "")
+    (project.root / "package/late.py").unlink()
+
+    dropping.refresh()
+
+    assert (was.__name__, user.X) == ("package.late", None)
+
+
 def test_rebinding_is_taken_back(project, registry):
     """
     What was rebound is bound again to what it was by a rollback, and by an abort.
