@@ -31,9 +31,9 @@ homeassistant:  ## the same with Home Assistant, which takes minutes to install
 	@sh .ci/venv "$(PYTHON)" .venv-homeassistant homeassistant
 	@.venv-homeassistant/bin/python -m pytest hosts/test_homeassistant.py -W default $(ARGS)
 
-bench:  ## measure
+bench:  ## measure; the figures are in build/bench.json, and as a picture in build/bench.svg
 	$(SETUP)
-	@$(RUN) benchmarks/run.py $(ARGS)
+	@$(RUN) benchmarks/run.py --json build/bench.json --svg build/bench.svg $(ARGS)
 
 lint:  ## check the style
 	$(SETUP) lint

@@ -428,6 +428,8 @@ def main() -> None:
     about = f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}"
     load = os.getloadavg()[0]
     print(f"\n{about}, load {load:.1f}")
+    for path in filter(None, (args.json, args.svg)):
+        path.parent.mkdir(parents=True, exist_ok=True)
     if args.json:
         told = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
         args.json.write_text(json.dumps({**told, "load": load, "repeats": args.repeats, "rows": rows}, indent=2) + "\n")
