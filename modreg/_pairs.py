@@ -37,8 +37,9 @@ def layout(cls: type) -> tuple[object, ...]:
 
 def mro_of(cls: type) -> tuple[type, ...]:
     """A class and all its bases, past any metaclass."""
-    found: tuple[type, ...] = type.__dict__["__mro__"].__get__(cls)
-    return found
+    found: tuple[type, ...] | None = type.__dict__["__mro__"].__get__(cls)
+    # A class that is its own class is cleared by the collector, and never freed: it then has none.
+    return found or ()
 
 
 def bases_of(value: Any) -> tuple[type, ...]:  # a class of any metaclass

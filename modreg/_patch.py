@@ -391,7 +391,8 @@ def _mapped_state(state: tuple[Any, ...], twins: Twins) -> tuple[Any, ...]:
 
 def _is_patchable_class(old: type, new: type, twins: Twins, journal: Journal) -> bool:
     """CPython must allow the new bases, which is found out by assigning them."""
-    if twins.kept(type(new)) is not type(old) or layout(old) != layout(new):
+    kind = old if type(new) is new else twins.kept(type(new))  # sentinels are made so that they are their own class
+    if kind is not type(old) or layout(old) != layout(new):
         return False
     bases = twins.kept(bases_of(new))
     if not is_same(bases_of(old), bases):

@@ -746,6 +746,15 @@ class Execution(Work):
             namespace.pop("__path__", None)  # a package that became a module
         self.pending.put_on(part.spec)
         _bootstrap._init_module_attrs(part.spec, module, override=True)
+        if "__path__" in namespace:
+            self._bind_submodules(part.name, namespace)
+
+    def _bind_submodules(self, name: str, namespace: dict[str, object]) -> None:
+        """What is loaded is not bound again by its import: a package that deletes the name must find it once more."""
+        for each, module in list(sys.modules.items()):
+            parent, _, child = each.rpartition(".")
+            if parent == name and each in self.history.records:
+                namespace.setdefault(child, module)
 
     def _drop(self, part: Part, namespace: dict[str, object]) -> None:
         """Names that the old source could bind and the new one cannot leave before it is executed."""

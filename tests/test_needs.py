@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import pytest
@@ -591,6 +592,24 @@ def test_instances_migrate(project, registry):
     assert not hasattr(one, "z")
     registry.rollback(m)
     assert not hasattr(one, "y")
+
+
+def test_instances_migrate_beside_classes_that_were_cleared(project, registry):
+    """
+    A class that is its own class leaves an empty shell behind, which nothing stumbles over.
+    """
+    meta = type("M", (type,), {})
+    shell = meta("S", (meta,), {})
+    shell.__class__ = shell
+    del meta, shell
+    gc.collect()
+    m = project.load("m", "class C: pass\n")
+    one = m.C()
+    project.write("m.py", "class C:\n    def __migrate_instance__(self, old): self.y = old\n")
+
+    registry.refresh()
+
+    assert one.y == 1
 
 
 KEEPING = {

@@ -907,6 +907,24 @@ def test_module_added_by_new_code(project, registry):
     assert (tax.RATE, hasattr(tax, "extra")) == (1, False)
 
 
+def test_a_package_may_delete_the_names_of_its_submodules(project, registry):
+    """
+    A package that takes its submodules off itself again, those that others of them import too, can be executed again.
+    """
+    project.write("pkg/inner.py", "f = 1\n")
+    project.write("pkg/sub.py", "from .inner import f\n")
+    pkg = project.load("pkg.__init__", "from .sub import f\ndel sub, inner\n")
+    project.write("pkg/__init__.py", "from .sub import f\ndel sub, inner\ng = 2\n")
+
+    registry.refresh()
+
+    assert (pkg.f, pkg.g, hasattr(pkg, "sub"), hasattr(pkg, "inner")) == (1, 2, False, False)
+    project.write("pkg/__init__.py", "from .sub import f\ndel sub, inner\nraise OSError\n")
+    with pytest.raises(ReloadError):
+        registry.refresh()
+    assert (pkg.g, hasattr(pkg, "sub"), hasattr(pkg, "inner")) == (2, False, False)
+
+
 def test_submodule_added_by_new_code(project, registry):
     """
     The attribute that the import of a submodule sets in its package goes with it.
