@@ -307,7 +307,7 @@ def _followed(needs: Needs, module: str, name: str, level: Level, way: set[str])
     rebinds: Rebinds = {}
     queue, seen = [(module, name, level)], {(module, name)}
     for at, (owner, each, much) in enumerate(queue):
-        for user in (*(() if at == 0 else (owner,)), *needs.users.get(owner, ())):
+        for user in (*(() if at == 0 else (owner,)), *needs.users_of(owner)):
             way.add(user)
             for place in needs.view(user).uses(owner, each):
                 if place.use is not Use.TAKEN:
@@ -342,6 +342,7 @@ class Needs:
         look: Reads a module's present source.
         users: For each module those that import it in any way.
         calm: What is known of changes that make nobody be executed.
+        is_spelling: Whether a module's present source has all of some words in it.
 
     Attributes:
         renewed: The modules whose present source is new in this transaction.
@@ -359,6 +360,8 @@ class Needs:
     look: Callable[[str], View]
     users: Mapping[str, Iterable[str]]
     calm: Calm = attrs.field(factory=Calm)
+    is_spelling: Callable[[str, Iterable[str]], bool] = attrs.field(default=lambda _name, _words: True)
+    _users_of: dict[str, tuple[str, ...]] = attrs.field(init=False, factory=dict)
     renewed: set[str] = attrs.field(factory=set)
     views: dict[str, View] = attrs.field(factory=dict)
     levels: dict[tuple[str, str], Level] = attrs.field(factory=dict)
@@ -374,9 +377,23 @@ class Needs:
             self.views[name] = self.look(name)
         return self.views[name]
 
+    def users_of(self, module: str) -> tuple[str, ...]:
+        """Who imports a module, or imports a package that it is in and asks that for it (``package.module.x``)."""
+        found = self._users_of.get(module)
+        if found is None:
+            far = dict.fromkeys(self.users.get(module, ()))
+            package, _, child = module.rpartition(".")
+            path = [f".{child}"]
+            while package:
+                far.update((u, None) for u in self.users.get(package, ()) if u != module and self.is_spelling(u, path))
+                package, _, child = package.rpartition(".")
+                path.append(f".{child}")
+            found = self._users_of[module] = tuple(far)
+        return found
+
     def is_used(self, name: str) -> bool:
         """Whether anybody imports a module: if not, what changed in it is nobody's concern."""
-        return bool(self.users.get(name))
+        return bool(self.users_of(name))
 
     def renew(self, name: str, view: View) -> None:
         """A module has another source now."""
@@ -401,7 +418,7 @@ class Needs:
             owner, name, level = queue.popleft()
             if self.levels.get((owner, name), 0) < level:
                 self.levels[owner, name] = level
-                users: Iterable[str] = self.users.get(owner, ())
+                users: Iterable[str] = self.users_of(owner)
                 rebinds = self.calm.after(self, owner, name.partition(".")[0], level) if users else {}
                 if rebinds is not None:
                     users = ()

@@ -510,7 +510,7 @@ class Planner:
             if name not in self.history.records:
                 self.adopt_one(name)
         parts = {name: self._seed(name, cause, why, (sources or {}).get(name)) for name, why in seeds.items()}
-        needs = Needs(self._view, {})
+        needs = Needs(self._view, {}, is_spelling=self._is_spelling)
         for name, part in parts.items():
             part.is_layout = cause is not Cause.ROLLBACK and self._is_layout(part, needs.view(name))
         old = self.graph()
@@ -565,6 +565,11 @@ class Planner:
             body = record.body if record.near is None else record.compiled()
             record.uses = _used(record.source, body)
         return View(name, record.package, record.uses)
+
+    def _is_spelling(self, name: str, words: Iterable[str]) -> bool:
+        """Whether the source of a module has all these words in it."""
+        source = self.history.current(name).source
+        return source is not None and all(word.encode() in source.data for word in words)
 
     def _seed(self, name: str, cause: Cause, reason: str, source: Source | None) -> Part:
         """A module that takes part for its own sake: its spec is found anew."""
@@ -741,10 +746,17 @@ class _Users:
             found = dict.fromkeys(names)
             queue = list(found)
             for name in queue:
-                queue.extend(fresh := [user for user in self._users.get(name, ()) if user not in found])
+                around = (name, *_packages_of(name))  # who imports a package may ask it for what is in it
+                queue.extend(fresh := [u for each in around for u in self._users.get(each, ()) if u not in found])
                 found.update(dict.fromkeys(fresh))
             self._reached[names] = tuple(found)
         return self._reached[names]
+
+
+def _packages_of(name: str) -> Iterator[str]:
+    """The packages that a module is in, innermost first."""
+    while name := name.rpartition(".")[0]:
+        yield name
 
 
 # Reading

@@ -304,6 +304,11 @@ def _taken(node: Any) -> Iterator[tuple[str, Taken]]:  # one of _IMPORTS
             yield top, Taken(top)
 
 
+def _loaded(target: Any) -> Any:  # what can be assigned to in place
+    """What an assignment in place reads: its target."""
+    return type(target)(**{**dict(ast.iter_fields(target)), "ctx": ast.Load()})
+
+
 def _texts_of_class(node: ast.ClassDef) -> dict[str, str]:
     """The class without what its methods do, and what they do."""
     found = {node.name: ""}
@@ -352,6 +357,9 @@ class _Reader:
                 self.visit_statement(each, owner, is_top=False)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             self._assignment(node, owner)
+        elif isinstance(node, ast.AugAssign):
+            self._expression(_loaded(node.target), Use.USED, owner)
+            self._expression(node.value, Use.USED, owner)
         elif isinstance(node, ast.Expr):
             self._expression(node.value, Use.STORED, owner)  # and thrown away
         elif isinstance(node, _IMPORTS):

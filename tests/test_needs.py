@@ -345,6 +345,45 @@ def test_what_a_module_getattr_gave_is_known_by_where_it_is_from(project, regist
     assert (user.X, user.Thing) == (3, sys.modules["package.impl"].Thing)
 
 
+@pytest.mark.parametrize(
+    ("line", "is_executed"),
+    [
+        ("import shop\nX = shop.till.tax.rate()", True),
+        ("import shop as s\nclass C:\n    x = s.till.tax.rate()\nX = C.x", True),
+        ("from shop import till\nX = till.tax.rate()", True),
+        ("import shop\ndef f(): return shop.till.tax.rate()\nX = f()", True),
+        ("import shop\ndef f(): return shop.till.tax.rate()\nX = 2", False),
+        ("import shop\nX = shop.till.other() * 2", False),
+    ],
+)
+def test_a_submodule_that_is_reached_through_its_package(project, registry, line, is_executed):
+    """
+    Who imports a package and asks it for what a module in it defines depends on that module.
+    """
+    project.write("shop/__init__.py", "from . import till\n")
+    project.write("shop/till/__init__.py", "from . import tax\ndef other(): return 1\n")
+    project.write("shop/till/tax.py", "def rate(): return 1\n")
+    user = project.load("user", HEAD + line + "\n")
+    project.write("shop/till/tax.py", "def rate(): return 2\n")
+
+    registry.refresh()
+
+    assert (user.X, user.ran) == (2, 1 + is_executed)
+
+
+def test_an_assignment_in_place_reads_what_it_changes(project, registry):
+    """
+    Who extends what it took from another module is executed when that is made anew.
+    """
+    leaf = project.load("leaf", "names = ['a']\n")
+    project.load("user", "from leaf import names\nnames += ['b']\n")
+    project.write("leaf.py", "names = ['c']\n")
+
+    registry.refresh()
+
+    assert leaf.names == ["c", "b"]
+
+
 def test_a_submodule_that_leaves(project, dropping):
     """
     Who asked a package for a submodule is executed when that is gone.
