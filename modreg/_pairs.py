@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from types import FunctionType, MemberDescriptorType
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final
 
 import attrs
@@ -146,34 +146,79 @@ def pair(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> li
     """
     Every pair of definitions in an old and a new namespace of the module *owner*.
 
-    First by the path on which both are reached, then, for definitions that were bound to another name,
-    by qualified name where only one definition on each side has it.
+    First by the path on which both are reached, through containers and instances too (a table of handlers, a
+    command with its callback); then, for definitions that were bound to another name, by qualified name where
+    only one definition on each side has it.
     """
     found: dict[int, Pair] = {}
     seen: set[tuple[int, int]] = set()
-    queue = deque((old[name], new[name]) for name in new if name in old)
+    queue = deque((old[name], new[name], 0) for name in new if name in old)
     _follow(queue, owner, found, seen)
-    queue.extend(_moved(old, new, owner, found))
+    queue.extend((*both, 0) for both in _moved(old, new, owner, found))
     _follow(queue, owner, found, seen)
     return list(found.values())
 
 
 def _follow(
-    queue: deque[tuple[object, object]], owner: str, found: dict[int, Pair], seen: set[tuple[int, int]]
+    queue: deque[tuple[object, object, int]], owner: str, found: dict[int, Pair], seen: set[tuple[int, int]]
 ) -> None:
-    """Pair what the queue holds and all that is reached from there on equal paths."""
+    """Pair what the queue holds, each with its depth in containers, and all that is reached from there."""
     used = {id(p.old) for p in found.values()}
     while queue:
-        old, new = queue.popleft()
+        old, new, depth = queue.popleft()
         if old is new or (id(old), id(new)) in seen:
             continue
         seen.add((id(old), id(new)))
+        if depth < _DEPTH and is_holder(old) and is_holder(new):
+            queue.extend((*both, depth + 1) for both in _at_equal_places(old, new))
+            continue
         if not is_pair(old, new, owner) or id(new) in found or id(old) in used:
             continue
         found[id(new)] = Pair(old, new)
         used.add(id(old))
         inside = dict(parts(old))
-        queue.extend((inside[name], part) for name, part in parts(new) if name in inside)
+        queue.extend((inside[name], part, depth) for name, part in parts(new) if name in inside)
+
+
+_DEPTH: Final = 3
+"""How many containers and instances around a definition are looked into."""
+
+_ROOM: Final = 1000
+"""Containers with more in them are data."""
+
+_HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+_ATTRIBUTES: Final = "__dict__"
+
+
+def is_holder(value: object) -> bool:
+    """Whether definitions may stand in *value*, as elements or as attributes of an instance."""
+    kind = type(value)
+    if kind is dict or kind is list or kind is tuple:
+        return len(value) <= _ROOM  # type: ignore[arg-type]  # as the line above says
+    is_made_by_class = bool(type.__dict__["__flags__"].__get__(kind) & _HEAP_TYPE)
+    return is_made_by_class and not is_class(value) and not _is_wrapper(value) and type(attributes(value)) is dict
+
+
+def attributes(value: object) -> object:
+    """The ``__dict__`` of an instance, past whatever its class makes of that name; `None` if it has none."""
+    for cls in mro(value):
+        found = table(cls).get(_ATTRIBUTES)
+        if found is not None:
+            return found.__get__(value) if type(found) is GetSetDescriptorType else None
+    return None
+
+
+def _at_equal_places(old: Any, new: Any) -> Iterator[tuple[object, object]]:  # two holders
+    """What both hold under one key, one index, or one attribute."""
+    if type(old) is type(new) and type(old) in (list, tuple):
+        if len(old) == len(new):
+            yield from zip(old, new, strict=True)
+    elif type(old) is dict is type(new):
+        # Other keys may run anything when they are compared.
+        before, after = ({key: x for key, x in each.copy().items() if type(key) in (str, int)} for each in (old, new))
+        yield from ((before[key], after[key]) for key in after if key in before)
+    elif label(type(old)) == label(type(new)):
+        yield from _at_equal_places(attributes(old), attributes(new))
 
 
 def rebound(
@@ -183,22 +228,25 @@ def rebound(
     The module's functions whose name the new source gives to another: a decorator came, went or changed.
 
     A function counts only under the name that it was defined with: a mere alias that now leads
-    elsewhere says nothing of the function.
+    elsewhere says nothing of the function.  With an `lru_cache` that went comes the function that it calls.
     """
     paired = {id(side) for p in pairs for side in (p.old, p.new)}
     alive = {id(value) for value in new.values()}
-    return [
+    found = [
         Pair(value, new[name])
         for name, value in old.items()
         if name in new
         and value is not new[name]
         and paired.isdisjoint((id(value), id(new[name])))
         and id(value) not in alive
-        and type(value) is FunctionType
-        and type(new[name]) in (FunctionType, CACHED)
+        and {type(value), type(new[name])} in _EXCHANGED
         and all(_is_defined_as(each, name) for each in (value, new[name]))
         and is_own(value, owner)
     ]
+    return [*found, *(Pair(p.old.__wrapped__, p.new) for p in found if type(p.old) is CACHED)]
+
+
+_EXCHANGED: Final = ({FunctionType}, {FunctionType, CACHED})
 
 
 def _is_defined_as(value: Any, name: str) -> bool:  # a function, or an lru_cache of one

@@ -55,6 +55,10 @@ class Twins:
 
     _pairs: dict[int, Pair] = attrs.field(factory=dict)
 
+    @classmethod
+    def of(cls, pairs: Iterable[Pair]) -> Twins:
+        return cls({id(each.new): each for each in pairs})
+
     def add(self, old: object, new: object) -> None:
         self._pairs[id(new)] = Pair(old, new)
 
@@ -150,7 +154,14 @@ class Patched:
     unmarked: tuple[type, ...] = ()
 
 
-def patch(old: Mapping[str, object], new: Mapping[str, object], owner: str, journal: Journal) -> Patched:
+def marking(old: Mapping[str, object], new: Mapping[str, object]) -> list[Pair]:
+    """The bare objects under one name: they say nothing but who they are (``MISSING = object()``)."""
+    return [Pair(old[n], x) for n, x in new.items() if type(x) is object is type(old.get(n)) and old[n] is not x]
+
+
+def patch(
+    old: Mapping[str, object], new: Mapping[str, object], owner: str, journal: Journal, twins: Twins | None = None
+) -> Patched:
     """
     Make the old definitions of the module *owner* into the new ones.
 
@@ -162,9 +173,10 @@ def patch(old: Mapping[str, object], new: Mapping[str, object], owner: str, jour
         new: The namespace after it.
         owner: Absolute name of the module.
         journal: Where every change is noted.
+        twins: The values for which the old one stands, too.
     """
     pairs = pair(old, new, owner)
-    twins = Twins()
+    twins = twins or Twins()
     replaced = [p for p in pairs if not _decide(p, twins, journal)]
     values = _keep_alike(old, new, twins)
     for each in twins.pairs:

@@ -11,7 +11,7 @@ import attrs
 
 from modreg import _uses
 from modreg._journal import PLAIN, Contents, Journal
-from modreg._pairs import is_class
+from modreg._pairs import Pair, is_class
 
 _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS: Final = (ast.Import, ast.ImportFrom)
@@ -86,13 +86,19 @@ def unchanged(old: Statements, new: Statements, is_stable: Callable[[str], bool]
     return frozenset(new.makers) - changed
 
 
-def keep(former: Mapping[str, object], namespace: dict[str, object], names: Iterable[str], journal: Journal) -> None:
+def keep(
+    former: Mapping[str, object], namespace: dict[str, object], names: Iterable[str], journal: Journal
+) -> list[Pair]:
     """
     Bind names of values to their former objects again.
 
     A plain container keeps its entries and takes the definitions that the execution put in (a registry
     that decorators fill).
+
+    Returns:
+        As of :func:`bind`.
     """
+    kept = []
     for name in names:
         if name not in former or name not in namespace or former[name] is namespace[name]:
             continue
@@ -101,7 +107,25 @@ def keep(former: Mapping[str, object], namespace: dict[str, object], names: Iter
             continue
         if type(old) in PLAIN and type(new) is type(old):
             _take(old, new, journal)
-        namespace[name] = old
+        kept.append(name)
+    return bind(former, namespace, kept)
+
+
+def bind(former: Mapping[str, object], namespace: dict[str, object], names: Iterable[str]) -> list[Pair]:
+    """
+    Bind names to their former objects, whatever these are.
+
+    Returns:
+        The former objects with those that the execution made, where it can have put these elsewhere too: as a
+        default value, in a container. An atom or a tuple can be a constant of any code, and is none of them.
+    """
+    wanted = {name: former[name] for name in names if name in former}
+    made = [(old, namespace.get(name, old)) for name, old in wanted.items()]
+    namespace.update(wanted)
+    return [Pair(old, new) for old, new in made if old is not new and type(new) not in _CONSTANTS]
+
+
+_CONSTANTS: Final = frozenset({type(None), bool, int, float, complex, str, bytes, tuple, frozenset, type(...)})
 
 
 def _is_definition(value: object) -> bool:

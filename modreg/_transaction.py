@@ -36,13 +36,13 @@ from modreg._journal import (
 from modreg._model import Cause, Decision, Finding, Participant, Phase, Step, rebinding
 from modreg._needs import Calm, Held, Level, declared, holding
 from modreg._pairs import Pair, is_class, mro_of, table
-from modreg._patch import ATOMS, Twins, forget_checks, forward, patch
+from modreg._patch import ATOMS, Twins, forget_checks, forward, marking, patch
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names
 from modreg._removed import retire
 from modreg._snapshot import Snapshot
 from modreg._source import Source
-from modreg._state import Statements, forget, keep, unchanged
+from modreg._state import Statements, bind, forget, keep, unchanged
 from modreg._successor import succeed
 from modreg._window import Window, held, is_held, replace
 from modreg.errors import ReloadError, SourceError
@@ -643,7 +643,7 @@ class Execution(Work):
             self._patch(part.name, former, namespace, since, self.finished[finished:])
         if self.is_keeping:
             self._keep_state(part, former, namespace)
-        namespace.update({name: former[name] for name in declared(part.name, "__keep__") if name in former})
+        self._give_way(bind(former, namespace, declared(part.name, "__keep__")), namespace)
         if self.is_dropping and not _is_as_defined(former, namespace):
             self._drop_gone(part, former, namespace)
         if is_used:
@@ -685,7 +685,13 @@ class Execution(Work):
         taken = {name for module, name in levels if module == part.name}
         new = attrs.evolve(new, imported=new.imported | self.starred.get(part.name, NONE) | _starred(part) | taken)
         names = unchanged(old, new, is_stable) - new.definitions
-        keep(former, namespace, names, self.journal)
+        self._give_way(keep(former, namespace, names, self.journal), namespace)
+
+    def _give_way(self, pairs: list[Pair], namespace: dict[str, object]) -> None:
+        """Have the values that were kept stand wherever the execution put those that it made for them."""
+        twins = Twins.of(self.window.made(pairs, namespace)) if self.is_live else None
+        if twins:
+            self._replace(twins)
 
     def _forget_gone(self, name: str, former: dict[str, object], namespace: dict[str, object]) -> None:
         """Take definitions that left the source out of the containers that they were put in."""
@@ -710,7 +716,8 @@ class Execution(Work):
         if _is_as_defined(former, namespace):
             self._forget_checks(since)
             return
-        patched = patch(former, namespace, name, self.journal)
+        marks = Twins.of(self.window.made(marking(former, namespace), namespace))
+        patched = patch(former, namespace, name, self.journal, marks)
         if len(self.journal.entries) > begun:
             self.patched.add(name)
         self.replaced.extend((name, each) for each in patched.replaced)

@@ -7,7 +7,7 @@ import gc
 import operator
 import sys
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from types import (
     CellType,
@@ -55,6 +55,13 @@ class Window:
             gc.unfreeze()
             self.is_narrow = False  # after it is, as above: to unfreeze twice does no harm
 
+    def made(self, pairs: list[Pair], namespace: Mapping[str, object]) -> list[Pair]:
+        """The pairs whose new object was made inside the window, for nothing outside has it but *namespace*."""
+        if not pairs or not self.is_narrow:
+            return []
+        others = {id(p.new) for p in held(pairs, namespace)}
+        return [p for p in pairs if id(p.new) not in others]
+
     def holders(self, targets: list[object]) -> list[object]:
         """
         Everything that the collector shows and that refers to a target.
@@ -76,14 +83,17 @@ _FEW: Final = 50
 """Targets for which comparing with each is quicker than a loop in Python."""
 
 
-def held(pairs: Iterable[Pair]) -> list[Pair]:
+def held(pairs: Iterable[Pair], namespace: Mapping[str, object] | None = None) -> list[Pair]:
     """
     The pairs whose new object something holds that :func:`replace` could not see.
 
-    Reference counts tell: what the collector finds inside the window is subtracted.
+    Reference counts tell: what the collector finds inside the window is subtracted, and what a namespace binds.
     """
     wanted = {id(p.new): p for p in pairs}
     seen = _seen(wanted.keys())
+    for key in map(id, (namespace or {}).values()):
+        if key in seen:
+            seen[key] += 1
     return [p for key, p in wanted.items() if sys.getrefcount(p.new) - _OWN > seen[key]]
 
 
@@ -132,6 +142,8 @@ def replace(twins: Twins, window: Window) -> Replaced:
     round_ = _Round(twins, window)
     while round_.targets:
         round_.run()
+    if not round_.stuck:
+        _orphan(twins)
     return Replaced(round_.instead, round_.stuck)
 
 
@@ -147,6 +159,18 @@ def _level(twins: Twins) -> None:
         with suppress(TypeError):  # then its subclasses stay where they are, and are told of
             if bases_of(new) != bases_of(old):
                 type.__setattr__(new, "__bases__", bases_of(old))
+
+
+class _Gone:
+    """The base of the classes that gave way, until the collector has taken them."""
+
+
+def _orphan(twins: Twins) -> None:
+    """Take the new classes out of what ``__subclasses__()`` of their bases says: a program may find its plugins so."""
+    for cls in (p.new for p in twins.pairs if is_class(p.new)):
+        if next(table(kind)["mro"] for kind in mro(cls) if "mro" in table(kind)) is type.__dict__["mro"]:
+            with suppress(TypeError):  # of another layout: it stays on the list until the collector comes
+                type.__setattr__(cls, "__bases__", (_Gone,))
 
 
 @attrs.define(eq=False)

@@ -141,7 +141,6 @@ NOT_YET = {
     "combined flag": "combined members of a flag that were held",
     "[weak ": "weak references that a module's own execution made",
     "without_a_collector[weak": "weak references that a module's own execution made",
-    "subclasses_of_a_foreign_base": "__subclasses__() lists a twin until the next collection",
     "tuple that grows": "immutable registries in modules that are not executed",
 }
 

@@ -222,6 +222,16 @@ CLOSURES = [
 ]  # fmt: skip
 
 DECORATED = [
+    case(
+        "a cache goes",
+        "import functools\n@functools.cache\ndef f(a): return a",
+        "def f(a): return a * 2",
+        "(m.f, m.f(2))[0]",
+        "held(2)",
+        2,
+        4,
+        is_kept=False,
+    ),
     decorated("plain decorator", "@plain\ndef f(): return 1", "@plain\ndef f(): return 2", ("plain", 1), ("plain", 2)),
     decorated("wraps", "@polite\ndef f(): return 1", "@polite\ndef f(): return 2", ("polite", 1), ("polite", 2)),
     decorated("chain of wraps", "@polite\n@loud('a')\n@polite\ndef f(): return 1",
@@ -632,7 +642,58 @@ TWINS = {
     "enum of classes": ("import enum\nclass E(enum.Enum):\n    A = C", "m.E.A.value is m.C and m.E(m.C) is m.E.A"),
 }  # fmt: skip
 
-TABLE = [*FUNCTIONS, *CLOSURES, *DECORATED, *CLASSES, *LIBRARY_CLASSES]
+# Definitions that have no name of their own in the module: they stand in its containers and instances.
+PLACED = [
+    case(
+        "a lambda in a dict",
+        "T = {'a': lambda: 1, 2: lambda: 1}",
+        "T = {'b': lambda: 0, 'a': lambda: 2, 2: lambda: 3}",
+        "m.T['a'], m.T[2]",
+        "[each() for each in held]",
+        [1, 1],
+        [2, 3],
+        is_kept=False,
+    ),
+    case(
+        "lambdas in a list in a dict",
+        "T = {'a': [lambda: 1, lambda: 2]}",
+        "T = {'a': [lambda: 3, lambda: 4]}",
+        "m.T['a'][1]",
+        "held()",
+        2,
+        4,
+    ),
+    case(
+        "what a factory made, in a tuple",
+        "def make(n):\n    def get(): return n\n    return get\nT = (make(1), make(2))",
+        "def make(n):\n    def get(): return n\n    return get\nT = (make(1), make(3))",
+        "m.T[1]",
+        "held()",
+        2,
+        3,
+    ),
+    case(
+        "a class as a decorator",
+        "class d:\n    def __init__(self, f): self.f = f\n    def __call__(self): return self.f()\n@d\ndef g(): return 1",
+        "class d:\n    def __init__(self, f): self.f = f\n    def __call__(self): return self.f()\n@d\ndef g(): return 2",
+        "m.g",
+        "held()",
+        1,
+        2,
+        is_kept=False,
+    ),
+    case(
+        "an instance of another module's class",
+        "import argparse\n@lambda f: argparse.Namespace(callback=f)\ndef g(): return 1",
+        "import argparse\n@lambda f: argparse.Namespace(callback=f)\ndef g(): return 2",
+        "m.g.callback",
+        "held()",
+        1,
+        2,
+    ),
+]
+
+TABLE = [*FUNCTIONS, *CLOSURES, *DECORATED, *CLASSES, *LIBRARY_CLASSES, *PLACED]
 
 
 @pytest.mark.parametrize("case", TABLE)
@@ -945,6 +1006,40 @@ def test_base_that_is_replaced_in_another_module(project, registry):
     registry.rollback(base)
     assert (held.x, m.C.x) == (1, 1)
     assert isinstance(held, base.Base)
+
+
+def test_a_bare_object_stays_who_it_is(project, registry):
+    """
+    A mark that is compared by identity stays the same object, also as a default value; another's mark does not.
+    """
+    project.load("marks", "ONE = object()\nOTHER = object()\n")
+    m = project.load("m", "import marks\nMARK = object()\nTAKEN = marks.ONE\ndef f(x=MARK): return x is MARK\n")
+    held, f, marks = m.MARK, m.f, vars(m.marks).copy()
+    project.write("m.py", "import marks\nMARK = object()\nTAKEN = marks.OTHER\ndef f(x=MARK): return x is MARK, 2\n")
+
+    registry.reload(m)
+
+    assert m.MARK is held
+    assert (f(), f(held), f(1)) == ((True, 2), (True, 2), (False, 2))
+    assert m.TAKEN is m.marks.OTHER is marks["OTHER"]
+
+
+def test_what_is_kept_stands_as_a_default_value_too(project, registry):
+    """
+    With `state="keep"` and `__keep__` the former object stands wherever the execution put the new one.
+    """
+    text = "__keep__ = ('b',)\nimport marks\na = []\nb = []\nc = marks.now\ndef f(a=a, b=b): return a, b, {}\n"
+    marks = project.load("marks", "now = ['one']\n")
+    m = project.load("m", text.format(1))
+    a, b, f, c = m.a, m.b, m.f, m.c
+    marks.now = other = ["other"]
+    project.write("m.py", text.format(2))
+
+    registry.refresh(state="keep")
+
+    assert (m.a is a, m.b is b, m.c is c) == (True, True, True)
+    assert [x is y for x, y in zip(f(), (a, b), strict=False)] == [True, True]
+    assert marks.now is other
 
 
 def test_subclasses_of_a_foreign_base_are_there_once(project, registry):
