@@ -471,6 +471,22 @@ def _pair_members(old: enum.EnumMeta, new: enum.EnumMeta, twins: Twins) -> None:
         is_alias = member._name_ != name or name not in former or former[name]._name_ != name
         if not is_alias and _is_keepable_member(former[name], member):
             twins.add(former[name], member)
+    if issubclass(old, enum.Flag) and issubclass(new, enum.Flag):
+        _pair_combined(old, new, twins)
+
+
+def _pair_combined(old: Any, new: Any, twins: Twins) -> None:  # two flags: what is used is enum's own
+    """Members that were made of others (``RED | BLUE``) stay too, where those have the values that they had."""
+    same = 0
+    for name, member in old.__members__.items():
+        if name in new.__members__ and new.__members__[name]._value_ == member._value_:
+            same |= member._value_
+    combined = {value: x for value, x in old._value2member_map_.items() if x._name_ not in old.__members__}
+    for value, member in combined.items():
+        if value & ~same == 0:
+            made = new._value2member_map_.setdefault(value, member)
+            if made is not member:
+                twins.add(member, made)
 
 
 def _is_keepable_member(old: enum.Enum, new: enum.Enum) -> bool:
