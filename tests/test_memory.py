@@ -33,7 +33,7 @@ class Derived(Base):
         return super().own()
 
 THE_ONE = Derived()
-TABLE = {{"answer": lambda: {n}}}
+TABLE = {{"answer": lambda: {n}, "one": Derived()}}
 """
 
 
@@ -87,7 +87,7 @@ def test_objects_of_superseded_versions_die(project, registry):
     Beyond the snapshots that are kept nothing holds what an earlier version made.
     """
     worn = project.load("worn", SOURCE.format(n=0))
-    references = [weakref.ref(each) for each in (worn.TABLE["answer"], worn.THE_ONE)]
+    references = [weakref.ref(each) for each in (worn.TABLE["one"], worn.THE_ONE)]
 
     reloads(project, registry, range(1, 40))
     gc.collect()
