@@ -217,7 +217,7 @@ def _at_equal_places(old: Any, new: Any) -> Iterator[tuple[object, object]]:  # 
         # Other keys may run anything when they are compared.
         before, after = ({key: x for key, x in each.copy().items() if type(key) in (str, int)} for each in (old, new))
         yield from ((before[key], after[key]) for key in after if key in before)
-    elif label(type(old)) == label(type(new)):
+    elif label_of(type(old)) == label_of(type(new)):
         yield from _at_equal_places(attributes(old), attributes(new))
 
 
