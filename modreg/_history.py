@@ -6,6 +6,7 @@ import _thread
 from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import attrs
@@ -28,6 +29,9 @@ GONE: Final = ""
 
 NONE: Final[frozenset[str]] = frozenset()
 """No names, no hashes: one object, for every other empty set takes 216 bytes."""
+
+NOTHING: Final[Mapping[str, list[str]]] = MappingProxyType({})
+"""The same of mappings."""
 
 Note: TypeAlias = tuple[str, str | None, bool, float, float, bytes | None]
 """An import as it was noted: name, origin, whether a package, when (epoch), how long, the bytes of its source."""
@@ -175,7 +179,7 @@ class Commit:
     undoes: tuple[int, ...] = ()
     replaced: tuple[Pair, ...] = ()
     patched: frozenset[str] = NONE
-    rebound: Mapping[str, Iterable[str]] = attrs.field(factory=dict)
+    rebound: Mapping[str, Iterable[str]] = NOTHING
     findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
     revision: int = 0
@@ -285,21 +289,21 @@ class History:
 
     def standing(self, name: str) -> Commit | None:
         """The last commit that concerns a module and that no rollback has taken back; `None` if there is none."""
-        # A rollback takes back whole commits, so whatever takes back one of these is one of these.
-        commits = {commit.revision: commit for commit in self.commits if name in commit.before}
-        standing: set[int] = set()
+        last: dict[int, bool] = {}  # by revision whether it stands, as the last rollback that speaks of it has it
 
-        def change(revision: int, *, is_undone: bool) -> None:
-            if revision not in commits:
-                return
-            if not commits[revision].undoes:
-                (standing.discard if is_undone else standing.add)(revision)
-            for each in commits[revision].undoes:  # a rollback that is taken back does again what it took back
-                change(each, is_undone=not is_undone)
+        def say(revision: int, *, is_standing: bool) -> None:
+            undoes = self.commits[revision - 1].undoes
+            if not undoes:
+                last.setdefault(revision, is_standing)
+            for each in reversed(undoes):  # a rollback that is taken back does again what it took back
+                say(each, is_standing=not is_standing)
 
-        for revision in commits:
-            change(revision, is_undone=False)
-        return commits[max(standing)] if standing else None
+        for commit in reversed(self.commits):
+            if name in commit.before and not commit.undoes and last.get(commit.revision, True):
+                return commit
+            if name in commit.before:
+                say(commit.revision, is_standing=True)
+        return None
 
     def forget(self, latest: Commit) -> None:
         """

@@ -16,7 +16,7 @@ import attrs
 from modreg import _graph, _lines, _positions, _source
 from modreg._alike import settle
 from modreg._closures import renew
-from modreg._history import GONE, NONE, Commit, History, Record
+from modreg._history import GONE, NONE, NOTHING, Commit, History, Record
 from modreg._hooks import dispose, has_dispose, migrate, migrate_instances
 from modreg._importer import namespace_of
 from modreg._journal import (
@@ -247,7 +247,7 @@ class Work:
         commit = Commit(
             cause=self.cause,
             steps=tuple(self.steps),
-            rebound=self.rebound,
+            rebound=self.rebound or NOTHING,
             records=tuple(self.made),
             unloaded=tuple(self.unloaded),
             undoes=self.undoes,

@@ -9,12 +9,13 @@ import tempfile
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from conftest import Project
-from modreg import NoEarlierVersionError, Registry, ReloadError, SourceError, UnknownVersionError
+from modreg import Cause, NoEarlierVersionError, Registry, ReloadError, SourceError, UnknownVersionError
+from modreg._history import Commit, History
 
 A, B, C = "machine_a", "machine_b", "machine_c"
 NAMES = (A, B, C)
@@ -343,3 +344,38 @@ def test_an_edit_that_was_turned_away_and_taken_back_can_come_again(project, reg
     assert (left_alone, taken_back) == ((), ())
     assert [step.module for step in again] == ["tax"]
     assert ("tax" in sys.modules, tax.RATE) == ((False, 1) if is_deleted else (True, 2))
+
+
+def _replayed(commits, name):
+    """The last commit of a module that no rollback has taken back, by doing all again from the first."""
+    standing = set()
+
+    def change(revision, *, is_undone):
+        commit = commits[revision - 1]
+        if not commit.undoes:
+            (standing.discard if is_undone else standing.add)(revision)
+        for each in commit.undoes:
+            change(each, is_undone=not is_undone)
+
+    for commit in commits:
+        change(commit.revision, is_undone=False)
+    found = [revision for revision in standing if name in commits[revision - 1].before]
+    return commits[max(found) - 1] if found else None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.sets(st.sampled_from("abc"), min_size=1), st.sets(st.integers(0, 8))), max_size=9))
+def test_the_commit_that_stands_is_the_one_that_a_replay_leaves(steps):
+    """
+    Whatever rollbacks take back, rollbacks among it: the last word on each commit counts.
+    """
+    history = History()
+    for revision, (names, undone) in enumerate(steps, 1):
+        past = [history.commits[n] for n in sorted(undone, reverse=True) if n < len(history.commits)]
+        before = dict.fromkeys((name for each in past for name in each.before), 1) or dict.fromkeys(names, 1)
+        made = Commit(cause=Cause.RELOAD, records=(), before=before, journal=None, revision=revision)
+        made.undoes = tuple(each.revision for each in past)
+        history.commits = (*history.commits, made)
+
+    for name in "abc":
+        assert history.standing(name) is _replayed(history.commits, name)
