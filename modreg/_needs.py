@@ -342,7 +342,7 @@ class Needs:
         look: Reads a module's present source.
         users: For each module those that import it in any way.
         calm: What is known of changes that make nobody be executed.
-        is_spelling: Whether a module's present source has all of some words in it.
+        spelled: Tells the attributes that a module's present source spells.
 
     Attributes:
         renewed: The modules whose present source is new in this transaction.
@@ -360,7 +360,7 @@ class Needs:
     look: Callable[[str], View]
     users: Mapping[str, Iterable[str]]
     calm: Calm = attrs.field(factory=Calm)
-    is_spelling: Callable[[str, Iterable[str]], bool] = attrs.field(default=lambda _name, _words: True)
+    spelled: Callable[[str], frozenset[str]] = attrs.field(default=lambda _name: frozenset())
     _users_of: dict[str, tuple[str, ...]] = attrs.field(init=False, factory=dict)
     renewed: set[str] = attrs.field(factory=set)
     views: dict[str, View] = attrs.field(factory=dict)
@@ -383,11 +383,11 @@ class Needs:
         if found is None:
             far = dict.fromkeys(self.users.get(module, ()))
             package, _, child = module.rpartition(".")
-            path = [f".{child}"]
+            path = {child}
             while package:
-                far.update((u, None) for u in self.users.get(package, ()) if u != module and self.is_spelling(u, path))
+                far.update((u, None) for u in self.users.get(package, ()) if u != module and path <= self.spelled(u))
                 package, _, child = package.rpartition(".")
-                path.append(f".{child}")
+                path.add(child)
             found = self._users_of[module] = tuple(far)
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,6 +37,9 @@ from modreg.errors import NotLoadedError, RefusedError, SourceError
 
 _module_locks: Final[Any] = sys.modules["_frozen_importlib"]._module_locks  # private
 """There is one for each module that is being imported at the moment, and else none."""
+
+_ATTRIBUTE: Final = re.compile(r"\.\s*([^\W\d]\w*)")
+"""What looks like an attribute of something."""
 
 _NEVER: Final = -1
 """A number of changes to the scope that it never has."""
@@ -344,6 +348,7 @@ class Planner:
     _strangers: dict[str, int] = attrs.field(factory=dict)
     _folders: Folders = attrs.field(factory=Folders)
     _roll: Roll = attrs.field(factory=Roll)
+    _attributes: dict[str, tuple[Source | None, frozenset[str]]] = attrs.field(factory=dict)
     _users: _Users = attrs.field(factory=lambda: _Users())  # noqa: PLW0108  # the class stands below
     _rows: _Rows = attrs.field(factory=lambda: _Rows())  # noqa: PLW0108  # as above
 
@@ -510,7 +515,7 @@ class Planner:
             if name not in self.history.records:
                 self.adopt_one(name)
         parts = {name: self._seed(name, cause, why, (sources or {}).get(name)) for name, why in seeds.items()}
-        needs = Needs(self._view, {}, is_spelling=self._is_spelling)
+        needs = Needs(self._view, {}, spelled=self._spelled)
         for name, part in parts.items():
             part.is_layout = cause is not Cause.ROLLBACK and self._is_layout(part, needs.view(name))
         old = self.graph()
@@ -566,10 +571,15 @@ class Planner:
             record.uses = _used(record.source, body)
         return View(name, record.package, record.uses)
 
-    def _is_spelling(self, name: str, words: Iterable[str]) -> bool:
-        """Whether the source of a module has all these words in it."""
+    def _spelled(self, name: str) -> frozenset[str]:
+        """The names of attributes that the source of a module spells, by what its text looks like."""
         source = self.history.current(name).source
-        return source is not None and all(word.encode() in source.data for word in words)
+        known = self._attributes.get(name)
+        if known is None or known[0] is not source:
+            text = "" if source is None else source.data.decode("utf-8", "replace")
+            known = source, frozenset(_ATTRIBUTE.findall(text))
+            self._attributes[name] = known
+        return known[1]
 
     def _seed(self, name: str, cause: Cause, reason: str, source: Source | None) -> Part:
         """A module that takes part for its own sake: its spec is found anew."""
