@@ -295,7 +295,8 @@ class History:
             undoes = self.commits[revision - 1].undoes
             if not undoes:
                 last.setdefault(revision, is_standing)
-            for each in reversed(undoes):  # a rollback that is taken back does again what it took back
+            # A rollback that is taken back does again what it took back, oldest first; the last to do so comes first.
+            for each in reversed(undoes) if is_standing else undoes:
                 say(each, is_standing=not is_standing)
 
         for commit in reversed(self.commits):

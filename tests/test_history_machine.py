@@ -318,6 +318,25 @@ def test_going_to_and_fro_ends_where_the_state_is_from(project, registry):
     assert m.V == 1
 
 
+def test_a_rollback_that_is_taken_back_does_in_order_what_it_took_back(project, registry):
+    """
+    What a rollback took back is done again oldest first: of a commit and the rollback that took it back the second holds.
+    """
+    project.load("n", "V = 1\n")
+    m = project.load("m", "from n import V\nW = V\n")
+    project.write("n.py", "V = 2\n")
+    registry.refresh()
+    registry.reload("n")
+    registry.rollback("m")
+    registry.rollback("n", 2)
+    registry.rollback("n", 4)
+
+    with pytest.raises(NoEarlierVersionError):
+        registry.rollback("n")
+
+    assert m.W == 1
+
+
 @pytest.mark.parametrize("is_deleted", [False, True])
 def test_an_edit_that_was_turned_away_and_taken_back_can_come_again(project, registry, is_deleted):
     """
@@ -354,7 +373,7 @@ def _replayed(commits, name):
         commit = commits[revision - 1]
         if not commit.undoes:
             (standing.discard if is_undone else standing.add)(revision)
-        for each in commit.undoes:
+        for each in reversed(commit.undoes) if is_undone else commit.undoes:
             change(each, is_undone=not is_undone)
 
     for commit in commits:
