@@ -73,7 +73,26 @@ class Window:
             mark = object()
             return [x for x in gc.get_referrers(*targets, mark) if not (type(x) is tuple and x[-1:] == (mark,))]
         wanted = {id(x) for x in targets}
-        return [x for x in gc.get_objects() if not wanted.isdisjoint(map(id, gc.get_referents(x)))]
+        referents = _referents_for(targets)
+        return [x for x in gc.get_objects() if not wanted.isdisjoint(map(id, referents(x)))]
+
+
+def _referents_for(targets: Iterable[object]) -> Callable[[object], list[object]]:
+    """
+    What tells the referents of an object where *targets* may be among them.
+
+    A tuple of objects that the collector does not track (a bare `object`, an empty dict) is not tracked either, and
+    so not shown: what is inside it counts for its holder.
+    """
+    return gc.get_referents if all(map(gc.is_tracked, targets)) else _referents_of_all
+
+
+def _referents_of_all(holder: object) -> list[object]:
+    found = gc.get_referents(holder)
+    for inside in found:  # it grows while it is walked
+        if type(inside) is tuple and not gc.is_tracked(inside):
+            found.extend(inside)
+    return found
 
 
 _OF_INTERPRETER: Final = 1000
@@ -90,7 +109,7 @@ def held(pairs: Iterable[Pair], namespace: Mapping[str, object] | None = None) -
     Reference counts tell: what the collector finds inside the window is subtracted, and what a namespace binds.
     """
     wanted = {id(p.new): p for p in pairs}
-    seen = _seen(wanted.keys())
+    seen = _seen(wanted.keys(), _referents_for(p.new for p in wanted.values()))
     for key in map(id, (namespace or {}).values()):
         if key in seen:
             seen[key] += 1
@@ -102,11 +121,11 @@ def is_held(pairs: Iterable[Pair]) -> bool:
     return any(sys.getrefcount(p.new) - _OWN != 1 for p in pairs)
 
 
-def _seen(wanted: Collection[int]) -> dict[int, int]:
+def _seen(wanted: Collection[int], referents: Callable[[object], list[object]]) -> dict[int, int]:
     """How many references to each object the collector shows, by identity."""
     counts = dict.fromkeys(wanted, 0)
     for holder in gc.get_objects():
-        for inside in gc.get_referents(holder):
+        for inside in referents(holder):
             if id(inside) in counts:
                 counts[id(inside)] += 1
     return counts
