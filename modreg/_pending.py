@@ -63,6 +63,12 @@ class Pending:
         while self._watched:
             self._take_off(self._watched[-1])
             self._watched.pop()
+        self._classes.clear()
+
+    def end(self) -> None:
+        """As :meth:`stop`, for good: no collector is needed to free a transaction that nothing here leads to."""
+        self.stop()
+        self.execute = _nothing
 
     def put_on(self, spec: ModuleSpec) -> None:
         """
@@ -213,3 +219,7 @@ def _around(names: Iterable[str]) -> list[str]:
 def _is_package(name: str) -> bool:
     spec = _spec_of(name)
     return spec is None or spec.submodule_search_locations is not None
+
+
+def _nothing(name: str) -> None:
+    """What is executed when all is over."""

@@ -438,7 +438,7 @@ class Execution(Work):
 
     def _clean(self) -> None:
         self.window.close()
-        self.pending.stop()
+        self.pending.end()
         super()._clean()
         if self.is_committed:
             return

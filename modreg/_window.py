@@ -43,6 +43,7 @@ class Window:
     def open(self) -> None:
         if not self.is_narrow and gc.get_freeze_count() <= _OF_INTERPRETER:
             self.is_narrow = True  # before it is: a signal may come between any two lines, and close() must see it
+            gc.collect(0)  # what freeze() meets becomes old, and is looked at again only after very long
             gc.freeze()
 
     def move(self) -> None:
@@ -52,6 +53,7 @@ class Window:
 
     def close(self) -> None:
         if self.is_narrow:
+            gc.collect()  # the same goes for what was made in the window, and nothing else is looked at now
             gc.unfreeze()
             self.is_narrow = False  # after it is, as above: to unfreeze twice does no harm
 

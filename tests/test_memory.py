@@ -108,3 +108,20 @@ def test_a_text_that_is_kept_compressed_can_come_back(project, registry):
 
     assert worn.answer() == 0
     assert registry.current("worn").source_hash == registry.history("worn")[0].source_hash
+
+
+def test_a_reload_leaves_little_to_the_collector(project, registry):
+    """
+    What a transaction makes for itself goes with it: CPython looks at what is old too rarely to leave it there.
+    """
+    project.load("worn", SOURCE.format(n=0))
+    reloads(project, registry, range(1, 40))
+    gc.collect()
+    gc.disable()
+    try:
+        reloads(project, registry, range(40, 60))
+        found = gc.collect()
+    finally:
+        gc.enable()
+
+    assert found <= 20 * 40
