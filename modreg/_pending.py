@@ -18,6 +18,11 @@ from modreg._importer import namespace_of
 # importlib keeps the lock of each module under its name here; see Pending._fail.
 _module_locks: Final[dict[str, Callable[[], Any]]] = sys.modules["_frozen_importlib"]._module_locks
 
+# The innermost watch of each thread, and the class that specs of each class have under a watch: made once, for
+# every class is a cycle, and a type that comes or goes empties the interpreter's caches.
+_watches: Final[dict[int, Pending]] = {}
+_watched_classes: Final[dict[type, type]] = {}
+
 
 @attrs.define(eq=False)
 class Pending:
@@ -33,20 +38,23 @@ class Pending:
 
     Attributes:
         waiting: Names in the order of the plan.
+        outer: The watch in the same thread in which this one began: another registry's.
     """
 
     execute: Callable[[str], None]
     waiting: dict[str, None] = attrs.field(factory=dict)
     thread: int = attrs.field(factory=_thread.get_ident)
-    _classes: dict[type, type] = attrs.field(factory=dict)
-    _watched: list[ModuleSpec] = attrs.field(factory=list)
+    outer: Pending | None = None
+    _watched: list[tuple[ModuleSpec, type]] = attrs.field(factory=list)
     _planted: dict[str, Callable[[], Any] | None] = attrs.field(factory=dict)
 
     @contextmanager
     def watch(self, names: Iterable[str]) -> Iterator[None]:
         """Watch the imports of *names*, of their packages and of what is below them, for as long as this lasts."""
         self.waiting = dict.fromkeys(names)
+        self.outer = _watches.get(self.thread)
         try:
+            _watches[self.thread] = self
             for name in _around(self.waiting):
                 spec = _spec_of(name)
                 if spec is not None:
@@ -61,9 +69,15 @@ class Pending:
         for name in list(self._planted):
             self._unplant(name)
         while self._watched:
-            self._take_off(self._watched[-1])
+            spec, base = self._watched[-1]
+            if type(spec) is _watched_classes[base]:
+                spec.__class__ = base
             self._watched.pop()
-        self._classes.clear()
+        if _watches.get(self.thread) is self:
+            if self.outer is None:
+                del _watches[self.thread]
+            else:
+                _watches[self.thread] = self.outer
 
     def end(self) -> None:
         """As :meth:`stop`, for good: no collector is needed to free a transaction that nothing here leads to."""
@@ -77,39 +91,15 @@ class Pending:
         Where its class cannot be assigned (slots), the module is executed in the plan's order.
         """
         base = type(spec)
-        if base in self._classes.values():
+        if base in _watched_classes.values():
             return
-        made = self._classes.get(base) or self._class(base)
-        self._classes[base] = made
-        self._watched.append(spec)
+        if base not in _watched_classes:
+            _watched_classes[base] = _watched_class(base)
         with suppress(TypeError):
-            spec.__class__ = made
+            self._watched.append((spec, base))
+            spec.__class__ = _watched_classes[base]
 
-    def _take_off(self, spec: ModuleSpec) -> None:
-        """Give a spec its own class back."""
-        for base, made in self._classes.items():
-            if type(spec) is made:
-                spec.__class__ = base
-
-    def _class(self, base: type) -> type:
-        def is_initializing(spec: ModuleSpec) -> object:
-            own = spec.__dict__.get("_initializing", False)
-            if _thread.get_ident() != self.thread or not self.waiting:
-                return own
-            frame = sys._getframe(1)
-            return (_is_importing(frame) and self._asked(spec, frame)) or own
-
-        def set_initializing(spec: ModuleSpec, value: object) -> None:
-            spec.__dict__["_initializing"] = value
-
-        def reduce(spec: ModuleSpec, _: object) -> tuple[object, ...]:
-            return copyreg._reconstructor, (base, object, None), dict(spec.__dict__)  # type: ignore[attr-defined]  # private
-
-        names = {name: getattr(base, name) for name in ("__module__", "__qualname__", "__doc__")}
-        watch = property(is_initializing, set_initializing)
-        return type(base.__name__, (base,), {**names, "_initializing": watch, "__reduce_ex__": reduce})
-
-    def _asked(self, spec: ModuleSpec, frame: Any) -> bool:  # FrameType; typeshed has no f_lasti for all
+    def asked(self, spec: ModuleSpec, frame: Any) -> bool:  # FrameType; typeshed has no f_lasti for all
         """Execute what this import asks for; whether the import system is to be told of a failure."""
         name = spec.name
         try:
@@ -170,6 +160,34 @@ class Pending:
             _module_locks.pop(name, None)
         else:
             _module_locks[name] = former
+
+
+def forget_classes() -> None:
+    """Nothing of ours stays below anyone's class of specs, unless a watch goes on."""
+    if not _watches:
+        _watched_classes.clear()
+
+
+def _watched_class(base: type) -> type:
+    """The subclass in which reading the flag asks the innermost watch of the thread."""
+
+    def is_initializing(spec: ModuleSpec) -> object:
+        own = spec.__dict__.get("_initializing", False)
+        watch = _watches.get(_thread.get_ident())
+        if watch is None or not watch.waiting:
+            return own
+        frame = sys._getframe(1)
+        return (_is_importing(frame) and watch.asked(spec, frame)) or own
+
+    def set_initializing(spec: ModuleSpec, value: object) -> None:
+        spec.__dict__["_initializing"] = value
+
+    def reduce(spec: ModuleSpec, _: object) -> tuple[object, ...]:
+        return copyreg._reconstructor, (base, object, None), dict(spec.__dict__)  # type: ignore[attr-defined]  # private
+
+    names = {name: getattr(base, name) for name in ("__module__", "__qualname__", "__doc__")}
+    flag = property(is_initializing, set_initializing)
+    return type(base.__name__, (base,), {**names, "_initializing": flag, "__reduce_ex__": reduce})
 
 
 def _is_importing(frame: Any) -> bool:  # a FrameType, as above

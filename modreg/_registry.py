@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import attrs
 
-from modreg import _diff, _graph, _holders, _importer, _loop
+from modreg import _diff, _graph, _holders, _importer, _loop, _pending
 from modreg._diff import Diff, Side
 from modreg._events import Subscriber, Subscribers, TransactionAborted, TransactionCommitted, VersionCommitted
 from modreg._guard import Gate, Gates
@@ -210,6 +210,7 @@ class Registry:
         if self._finder is not None:
             _importer.uninstall(self._finder)
             self._finder = None
+            _pending.forget_classes()
 
     def include(self, *roots: str) -> Registry:
         """
