@@ -9,7 +9,7 @@ import sys
 import types
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from importlib import import_module
+from importlib import import_module, reload
 from importlib.machinery import ModuleSpec
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -37,6 +37,7 @@ _DECIDING = {
 # at more than that costs each import what observing the rest of it does.
 _frozen: Any = sys.modules["_frozen_importlib"]  # private, but there since 3.3
 _IMPORTING: types.CodeType = _frozen._find_and_load_unlocked.__code__
+_EXECUTING: types.CodeType = _frozen._exec.__code__
 
 # Touched here, or under -X lazy_imports=all it would be imported by the finder that needs it to answer.
 _USUAL = _quick.FINDERS
@@ -112,10 +113,11 @@ class Finder:
 
     It wraps nothing. A spec that an import asked for gets, as long as that import lasts, a class in
     which ``_initializing`` is a data descriptor: importlib sets that flag just before it executes a
-    module and clears it afterwards, whatever happens. Module, loader and the spec's identity are
-    never touched, and no frame of ours is on the stack while the module runs. Where the class cannot
-    be assigned, and for `importlib.reload`, which leaves the flag alone, a loader takes its place
-    that puts the real one back before anything runs.
+    module and clears it afterwards, whatever happens. `importlib.reload` leaves the flag alone, but
+    reads the loader just before and the name just after: its specs get a class in which these are
+    descriptors. Module, loader and the spec's identity are never touched, and no frame of ours is on
+    the stack while the module runs. Where the class cannot be assigned a loader takes its place that
+    puts the real one back before anything runs.
 
     What no finder sees: modules that something else puts into `sys.modules`, loaders that only have
     ``load_module()``, the reload of a namespace package (nothing is executed), and what an
@@ -136,7 +138,8 @@ class Finder:
             these are the next to be asked; `None` as its answer leaves it to them.
 
     Source:
-        ``_load_unlocked`` in CPython's ``importlib/_bootstrap.py``, unchanged in this from 3.4 to 3.15.
+        ``_load_unlocked`` and ``_exec`` in CPython's ``importlib/_bootstrap.py``, unchanged in this from
+        3.4 to 3.15.
     """
 
     _observer: Observer
@@ -150,6 +153,8 @@ class Finder:
     _asking: set[tuple[int, str]] = attrs.field(factory=set, init=False)
     # The class made for each class of specs, None where none can be.
     _classes: dict[type, type | None] = attrs.field(factory=dict, init=False)
+    # The same for specs that are reloaded.
+    _reload_classes: dict[type, type | None] = attrs.field(factory=dict, init=False)
     # By identity, for specs have no hash: the specs and loaders prepared for an execution that has
     # not started. An import whose create_module() fails gives no sign and leaves its spec here.
     _waiting: dict[int, weakref.ref[Any]] = attrs.field(factory=dict, init=False)  # Specs are of any class.
@@ -240,15 +245,16 @@ class Finder:
                 continue
             if type(waiting) is _RestoringLoader:
                 _put_back(waiting, sys.modules.get(waiting._observed.spec.name))
-            elif _is_flag_of(type(waiting), self):
-                type(waiting)._initializing.take_off(waiting)
+            else:
+                _take_off(waiting, self)
 
     def _prepare(self, spec: ModuleSpec, cause: str) -> None:
         loader = getattr(spec, "loader", None)
         # A loader that only has load_module() is run without any sign to us (until 3.14; it fails from 3.15 on).
         if loader is not None and not hasattr(loader, "exec_module"):
             return
-        if cause == "import" and self._is_flag_set and self._put_class_on(spec):
+        is_executed = cause == "import" or loader is not None  # importlib only says import of a namespace package
+        if self._is_flag_set and is_executed and self._put_class_on(spec, cause):
             return
         if loader is not None and not self._is_ours(loader):
             self._put_loader_on(spec, cause)
@@ -256,9 +262,9 @@ class Finder:
     def _is_ours(self, loader: object) -> bool:
         return type(loader) is _RestoringLoader and loader._observed.finder is self
 
-    def _put_class_on(self, spec: ModuleSpec) -> bool:
+    def _put_class_on(self, spec: ModuleSpec, cause: str) -> bool:
         kind = type(spec)
-        made = self._class_for(kind)
+        made = self._class_for(kind, cause)
         if made is None:
             return False
         try:
@@ -276,12 +282,14 @@ class Finder:
             self._tokens.pop(id(spec), None)
         return True
 
-    def _class_for(self, kind: type) -> type | None:
+    def _class_for(self, kind: type, cause: str) -> type | None:
+        classes = self._classes if cause == "import" else self._reload_classes
         try:
-            return self._classes[kind]
+            return classes[kind]
         except KeyError:
             # It is ours already if the spec is found again before its import is over.
-            made = self._classes[kind] = kind if _is_flag_of(kind, self) else _observing_class(self, kind)
+            make = _observing_class if cause == "import" else _reloading_class
+            made = classes[kind] = kind if _base_under(kind, self) else make(self, kind)
             return made
 
     def _wait_for(self, waiting: ModuleSpec | _RestoringLoader) -> None:
@@ -327,9 +335,7 @@ class _Flag:
     own dict. Before the first value it finds this object, hence its truth.
     """
 
-    __slots__ = ("base", "below", "finder", "made")
-
-    made: type  # The class that it stands in.
+    __slots__ = ("base", "below", "finder")
 
     def __init__(self, finder: Finder, base: type) -> None:
         self.finder = finder
@@ -351,7 +357,7 @@ class _Flag:
         try:
             token = finder._begin(spec, spec, "import")
         except BaseException:  # An interrupt. The import ends here, before the flag was up.
-            self.take_off(spec)
+            _take_off(spec, finder)
             raise
         finder._tokens[id(spec)] = (token, finder._tokens.get(id(spec)))
         if self.below is None:
@@ -371,23 +377,77 @@ class _Flag:
         finally:
             # The class first: whoever sees the flag down may change the class (a reload does).
             if outer is None:
-                self.take_off(spec)
+                _take_off(spec, finder)
             if self.below is None:
                 spec.__dict__["_initializing"] = False
             else:
                 self.below.__set__(spec, False)
 
-    def take_off(self, spec: ModuleSpec) -> None:
-        # A class that somebody put over ours is not ours to take off.
-        if type(spec) is self.made:
-            spec.__class__ = self.base
+
+class _Read:
+    """
+    What stands under ``loader`` and under ``name`` in the class of a spec that is reloaded.
+
+    The value is in the spec's own dict, as ever; *hear* is told when the function that executes a module
+    for `importlib.reload` reads it.
+    """
+
+    __slots__ = ("base", "finder", "hear", "key")
+
+    def __init__(self, finder: Finder, base: type, key: str, hear: Callable[[Finder, ModuleSpec], None]) -> None:
+        self.finder = finder
+        self.base = base
+        self.key = key
+        self.hear = hear
+
+    def __get__(self, spec: ModuleSpec | None, kind: type) -> object:
+        if spec is None:
+            return self
+        if sys._getframe(1).f_code is _EXECUTING:
+            self.hear(self.finder, spec)
+        try:
+            return spec.__dict__[self.key]
+        except KeyError:
+            raise AttributeError(f"{kind.__name__!r} object has no attribute {self.key!r}") from None
+
+    def __set__(self, spec: ModuleSpec, value: object) -> None:
+        spec.__dict__[self.key] = value
+
+
+def _reload_begins(finder: Finder, spec: ModuleSpec) -> None:
+    """The loader is read: twice or more, of which the first time comes before the execution."""
+    if id(spec) in finder._waiting:
+        finder._tokens[id(spec)] = (finder._begin(spec, spec, "reload"), sys.exc_info()[1])
+
+
+def _reload_ends(finder: Finder, spec: ModuleSpec) -> None:
+    """The name is read: once before the loader, and once after the execution, on the way of what it raised."""
+    if id(spec) in finder._waiting:
+        return
+    token, before = finder._tokens.pop(id(spec), _NO_START)
+    _take_off(spec, finder)
+    is_done = sys.exc_info()[1] is before
+    finder._end(spec, sys.modules.get(spec.name) if is_done else None, token)
 
 
 def _observing_class(finder: Finder, base: type) -> type | None:
-    """Make the subclass of *base* that tells *finder*, or `None` where that cannot be."""
+    """Make the subclass of *base* that tells *finder* of an import, or `None` where that cannot be."""
     below = getattr(base, "_initializing", None)
     if below is not None and type(below) is not _Flag:
         return None  # It keeps the flag in a way of its own.
+    return _passing_for(base, {"_initializing": _Flag(finder, base)})
+
+
+def _reloading_class(finder: Finder, base: type) -> type | None:
+    """Make the subclass of *base* that tells *finder* of a reload, or `None` where that cannot be."""
+    hear = {"loader": _reload_begins, "name": _reload_ends}
+    if any(hasattr(base, key) for key in hear):
+        return None  # It keeps them in a way of its own, or another finder is told already.
+    return _passing_for(base, {key: _Read(finder, base, key, hear[key]) for key in hear})
+
+
+def _passing_for(base: type, body: dict[str, object]) -> type | None:
+    """Make a subclass that looks like *base*, or `None` where that cannot be."""
 
     def reduce_ex(self: object, protocol: int) -> object:
         # Pickled and copied as the base class: this one nobody can find by name. From protocol 2 on
@@ -398,24 +458,27 @@ def _observing_class(finder: Finder, base: type) -> type | None:
         arguments = tuple(base if argument is type(self) else argument for argument in reduced[1])
         return (reduced[0], arguments, *reduced[2:])
 
-    body = {
-        "__slots__": (),
-        "__module__": base.__module__,
-        "__qualname__": base.__qualname__,
-        "__doc__": base.__doc__,
-        "__reduce_ex__": reduce_ex,
-        "_initializing": (flag := _Flag(finder, base)),
-    }
+    names = {name: getattr(base, name) for name in ("__module__", "__qualname__", "__doc__")}
     try:
-        flag.made = type(base.__name__, (base,), body)
+        return type(base.__name__, (base,), {"__slots__": (), **names, "__reduce_ex__": reduce_ex, **body})
     except Exception:  # Whatever a metaclass or __init_subclass__ has against it.
         return None
-    return flag.made
 
 
-def _is_flag_of(kind: type, finder: Finder) -> bool:
-    flag = kind.__dict__.get("_initializing")
-    return type(flag) is _Flag and flag.finder is finder
+def _base_under(kind: type, finder: Finder) -> type | None:
+    """The class that *kind* passes for, if *finder* made it."""
+    for name in ("_initializing", "loader"):
+        mark = kind.__dict__.get(name)
+        if isinstance(mark, _Flag | _Read) and mark.finder is finder:
+            return mark.base
+    return None
+
+
+def _take_off(spec: ModuleSpec, finder: Finder) -> None:
+    """Give a spec its own class back; one that somebody put over ours is not ours to take off."""
+    base = _base_under(type(spec), finder)
+    if base is not None:
+        spec.__class__ = base
 
 
 class _Observed(NamedTuple):
@@ -625,19 +688,20 @@ class _Trial:
 
 
 def _is_observable(*, by_flag: bool) -> bool:
-    """Tell whether the import of an empty module is observed from start to end."""
+    """Tell whether the import and the reload of an empty module are observed from start to end."""
     trial = _Trial()
     finder = Finder(trial)
     finder._is_flag_set = by_flag
     sys.meta_path[:0] = [finder, trial]
     try:
         module = import_module(trial.name)
+        reload(module)
     finally:
         finder.close()
         sys.meta_path.remove(finder)
         sys.meta_path.remove(trial)
         sys.modules.pop(trial.name, None)
-    return trial.heard == ["import", module, (module, trial)]
+    return trial.heard == ["import", module, (module, trial), "reload", module, (module, trial)]
 
 
 def namespace_of(module: object) -> dict[str, object] | None:

@@ -1020,6 +1020,114 @@ def test_a_failing_reload_ends_with_none(project, finder, recorder):
     assert is_plain(again.__spec__)
 
 
+STACK = """
+import sys
+
+def stack():
+    frame, found = sys._getframe(1), []
+    while frame is not None:
+        found.append((frame.f_code.co_filename, frame.f_code.co_name))
+        frame = frame.f_back
+    return found
+"""
+
+
+def test_nobody_sees_that_a_reload_is_told(project):
+    """
+    The stack under the module, the traceback of what it raises and the error under it are the same with the finder in.
+    """
+    project.write("stack.py", STACK)
+    project.write("again.py", "import stack, sys\nSEEN = stack.stack(), sys.exc_info()[1]\n1 / globals().get('BY', 1)\n")
+    import again
+
+    seen = []
+
+    def reload():
+        for again.BY in (1, 0):
+            try:
+                importlib.reload(again)
+            except ZeroDivisionError as error:
+                names = [each.name for each in traceback.extract_tb(error.__traceback__)]
+                seen.append((names, error.__context__))
+            seen.append(again.SEEN)
+
+    reload()
+    finder = _importer.Finder(Recorder())
+    _importer.install(finder)
+    reload()
+    finder.close()
+
+    assert seen[:3] == seen[3:]
+
+
+@pytest.mark.parametrize("divisor", [1, 0])
+def test_reloads_while_an_error_is_handled(project, finder, recorder, divisor):
+    """
+    Whether a reload failed is told by what it raised itself.
+    """
+    project.write("again.py", "1 / globals().get('BY', 1)\n")
+    import again
+
+    again.BY = divisor
+    recorder.events.clear()
+
+    def fails():
+        try:
+            {}["nothing"]
+        finally:
+            importlib.reload(again)
+
+    with pytest.raises(KeyError if divisor else ZeroDivisionError):
+        fails()
+
+    assert recorder.heard("again") == [("started", "reload"), ("finished", bool(divisor))]
+    assert is_plain(again.__spec__)
+
+
+def test_a_reload_that_never_begins_is_given_back(project, finder, recorder):
+    """
+    A module that is taken out of sys.modules while its spec is looked for is not executed.
+    """
+    project.write("again.py")
+    import again
+
+    class Takes:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            del sys.modules[name]
+
+    sys.meta_path.insert(1, Takes)
+
+    with pytest.raises(ImportError, match=r"not in sys\.modules"):
+        importlib.reload(again)
+    finder.close()
+
+    assert recorder.heard("again") == IMPORTED
+    assert is_plain(again.__spec__)
+
+
+def test_reloads_of_specs_whose_class_cannot_be_exchanged(project, finder, recorder):
+    """
+    A loader that puts the real one back is there instead.
+    """
+
+    class Fixed(ModuleSpec):
+        loader = None
+
+        def __init__(self, name):
+            super().__init__(name, Loader())
+
+    serve(Fixed, "fixed")
+    import fixed
+
+    importlib.reload(fixed)
+
+    assert fixed.runs == 2
+    assert recorder.heard("fixed") == IMPORTED + RELOADED
+    assert type(fixed.__spec__) is Fixed
+    assert type(fixed.__spec__.loader) is Loader
+
+
 def test_a_reload_nests_what_it_imports(project, finder, recorder):
     """
     An import that a reload leads to is an import, nested in the reload.
