@@ -267,9 +267,6 @@ class History:
             return source
         return kept if kept.signature == source.signature else attrs.evolve(source, data=kept.data, is_packed=False)
 
-    def next_number(self, name: str) -> int:
-        return len(self.records.get(name, ())) + 1
-
     def commit(self, commit: Commit, journal: Journal) -> None:
         """
         Append a commit and its records, as changes of *journal*: an abort takes them off again.
@@ -278,12 +275,13 @@ class History:
         """
         with self.lock:
             commit.revision = self.revision + 1
+            records = self.records
             for record in commit.records:
-                before = self.records.get(record.name)
-                self.changes += before is None or before[-1].origin != record.origin
-                record.revision, record.number = commit.revision, self.next_number(record.name)
+                before = records.get(record.name, ())
+                self.changes += not before or before[-1].origin != record.origin
+                record.revision, record.number = commit.revision, len(before) + 1
                 record.source = self._one(record.source)
-                journal.write(Item(self.records, record.name), (*self.records.get(record.name, ()), record))
+                journal.write(Item(records, record.name), (*before, record))
             journal.write(Attribute(self, "commits"), (*self.commits, commit))
             journal.write(Attribute(self, "revision"), commit.revision)
 

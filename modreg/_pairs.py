@@ -54,8 +54,8 @@ def mro(value: object) -> tuple[type, ...]:
 
 
 def is_class(value: object) -> bool:
-    """Whether *value* is really a class."""
-    return type in mro(value)
+    """Whether *value* is really a class: its type is asked, not its ``__class__``, which may be a lie."""
+    return issubclass(type(value), type)
 
 
 def content(cell: object) -> object:

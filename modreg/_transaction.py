@@ -270,7 +270,9 @@ class Work:
                 record.body = record.near = record.uses = None
         for record in commit.records:
             if record.restores and record.source:
-                _lines.show(record.source)
+                former = self.history.records[record.name][record.number - 2].source
+                if former is None or former.hash != record.source.hash:
+                    _lines.show(record.source)
         self.history.forget(commit)
 
     def _clean(self) -> None:
