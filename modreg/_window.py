@@ -17,6 +17,7 @@ from types import (
     GetSetDescriptorType,
     MemberDescriptorType,
     MethodType,
+    ModuleType,
     UnionType,
 )
 from typing import Any, Final, cast
@@ -76,7 +77,17 @@ class Window:
             return [x for x in gc.get_referrers(*targets, mark) if not (type(x) is tuple and x[-1:] == (mark,))]
         wanted = {id(x) for x in targets}
         referents = _referents_for(targets)
-        return [x for x in gc.get_objects() if not wanted.isdisjoint(map(id, referents(x)))]
+        return [x for x in _objects() if not wanted.isdisjoint(map(id, referents(x)))]
+
+
+def _objects() -> Iterator[object]:
+    """
+    What the collector shows and may be asked what it refers to.
+
+    A module has its namespace, which is shown as well.  What else `_asyncio` tells of are objects that it has
+    freed (3.12, 3.13): they would be freed twice.
+    """
+    return (x for x in gc.get_objects() if type(x) is not ModuleType)
 
 
 def _referents_for(targets: Iterable[object]) -> Callable[[object], list[object]]:
@@ -126,7 +137,7 @@ def is_held(pairs: Iterable[Pair]) -> bool:
 def _seen(wanted: Collection[int], referents: Callable[[object], list[object]]) -> dict[int, int]:
     """How many references to each object the collector shows, by identity."""
     counts = dict.fromkeys(wanted, 0)
-    for holder in gc.get_objects():
+    for holder in _objects():
         for inside in referents(holder):
             if id(inside) in counts:
                 counts[id(inside)] += 1

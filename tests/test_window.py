@@ -430,3 +430,36 @@ def test_nothing_is_held_that_only_new_objects_hold(window):
 
     assert found == []
     assert len(inside) == 3
+
+
+ASYNCIO = """
+import asyncio, faulthandler, gc
+from modreg._patch import Twins
+from modreg._window import Window, replace
+
+faulthandler.dump_traceback_later(60, exit=True)  # the interpreter itself would hang
+
+async def wait():
+    future = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(future.set_result, 1)
+    return await future
+
+async def wait_often():
+    return sum(await asyncio.gather(*[wait() for _ in range(20)]))
+
+twins = Twins()
+for _ in range(60):
+    twins.add(type("Kept", (), {}), type("Kept", (), {}))
+for _ in range(3):
+    asyncio.run(wait_often())
+    replace(twins, Window())
+    gc.collect()
+print(asyncio.run(wait_often()))
+"""
+
+
+def test_what_is_inside_modules_is_left_alone(python):
+    """
+    Asked what it refers to, a module in C may tell of objects that it has freed (`_asyncio` of 3.12 and 3.13 does).
+    """
+    assert python("-c", ASYNCIO) == (0, "20\n", "")
