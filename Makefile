@@ -23,9 +23,9 @@ demo:  ## upgrade a real package in a running program, refuse a broken upgrade, 
 	$(SETUP)
 	@$(RUN) docs/demo/demo.py $(ARGS)
 
-hosts:  ## try plugins on real hosts: discord.py and Limnoria, alone and with modreg
+hosts:  ## try plugins on discord.py and Limnoria, and packages with hooks of their own, alone and with modreg
 	$(SETUP) hosts
-	@$(RUN) -m pytest hosts/test_discord.py hosts/test_limnoria.py -W default $(ARGS)
+	@$(RUN) -m pytest hosts/test_discord.py hosts/test_limnoria.py hosts/test_neighbours.py -W default $(ARGS)
 
 homeassistant:  ## the same with Home Assistant, which takes minutes to install
 	@sh .ci/venv "$(PYTHON)" .venv-homeassistant homeassistant

@@ -8,10 +8,10 @@ import functools
 import inspect
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import FrameType
+from types import BuiltinFunctionType, FrameType
 from typing import Any, Final, TypeVar, cast
 
 import attrs
@@ -20,6 +20,7 @@ from modreg.errors import BusyError, InsideGuardError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])  # a function of anything
 _get_ident: Final = _thread.get_ident
+_is_native: Final = type(_get_ident) is BuiltinFunctionType  # where gevent has put its own, it names greenlets
 
 
 @attrs.frozen(kw_only=True)
@@ -244,7 +245,7 @@ class Gate:
         if not self._inside:
             return []
         # It makes frames for the threads of all interpreters, which is not safe: only where there is need of it.
-        threads = sys._current_frames()
+        threads: Container[object] = sys._current_frames() if _is_native else self._inside
         for key in list(self._inside):
             if (type(key) is int and key not in threads) or _is_done(key):
                 self._inside.pop(key, None)

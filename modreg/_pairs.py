@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final
 
@@ -195,8 +196,24 @@ def is_holder(value: object) -> bool:
     kind = type(value)
     if kind is dict or kind is list or kind is tuple:
         return len(value) <= _ROOM  # type: ignore[arg-type]  # as the line above says
+    if is_class(value) or _is_wrapper(value):
+        return False
     is_made_by_class = bool(type.__dict__["__flags__"].__get__(kind) & _HEAP_TYPE)
-    return is_made_by_class and not is_class(value) and not _is_wrapper(value) and type(attributes(value)) is dict
+    return (is_made_by_class and type(attributes(value)) is dict) or any(True for _ in slots(value))
+
+
+def slots(value: object) -> Iterator[tuple[str, Any]]:
+    """
+    Where an instance holds what its ``__dict__`` has not: each name with the descriptor that reads and writes it.
+
+    These are its slots, and ``__wrapped__`` of a proxy made in C (wrapt).  Those of other C types may be read-only.
+    """
+    for cls in mro(value):
+        if type.__dict__["__flags__"].__get__(cls) & _HEAP_TYPE:
+            yield from ((name, each) for name, each in list(table(cls).items()) if type(each) is MemberDescriptorType)
+        wrapped = table(cls).get("__wrapped__")
+        if type(wrapped) is GetSetDescriptorType:
+            yield "__wrapped__", wrapped
 
 
 def attributes(value: object) -> object:
@@ -214,11 +231,25 @@ def _at_equal_places(old: Any, new: Any) -> Iterator[tuple[object, object]]:  # 
         if len(old) == len(new):
             yield from zip(old, new, strict=True)
     elif type(old) is dict is type(new):
-        # Other keys may run anything when they are compared.
-        before, after = ({key: x for key, x in each.copy().items() if type(key) in (str, int)} for each in (old, new))
-        yield from ((before[key], after[key]) for key in after if key in before)
+        yield from _at_equal_keys(old, new)
     elif label_of(type(old)) == label_of(type(new)):
-        yield from _at_equal_places(attributes(old), attributes(new))
+        yield from _at_equal_keys(_attributes(old), _attributes(new))
+
+
+def _at_equal_keys(old: dict[object, object], new: dict[object, object]) -> Iterator[tuple[object, object]]:
+    # Other keys may run anything when they are compared.
+    before, after = ({key: x for key, x in each.copy().items() if type(key) in (str, int)} for each in (old, new))
+    yield from ((before[key], after[key]) for key in after if key in before)
+
+
+def _attributes(value: object) -> dict[object, object]:
+    """All that an instance holds, in its ``__dict__`` and in slots."""
+    found = attributes(value)
+    held = dict(found) if type(found) is dict else {}
+    for name, slot in slots(value):
+        with suppress(AttributeError, ValueError):  # nothing is in it
+            held[name] = slot.__get__(value)
+    return held
 
 
 def rebound(

@@ -18,7 +18,8 @@ from importlib.machinery import (
     ModuleSpec,
     SourceFileLoader,
 )
-from typing import Any, Final
+from types import CodeType
+from typing import Any, Final, NoReturn, cast
 
 import attrs
 
@@ -874,9 +875,31 @@ def _compile(spec: ModuleSpec, source: Source, before: Body | None) -> Body | No
     if _is_plain(spec):
         return Body.of(source, before)
     if hasattr(loader, "source_to_code"):
-        return Body.of_code(loader.source_to_code(source.data, source.path))
+        return Body.of_code(_transformed(loader, spec.name, source))
     _source.compile_source(source)  # a mistake in syntax is found before anything is touched
     return None
+
+
+def _transformed(loader: Any, name: str, source: Source) -> CodeType:  # a loader that compiles
+    """
+    What a loader makes of exactly these bytes.
+
+    One that has a ``get_code()`` of its own may make itself ready there (beartype does), so that is asked; it reads
+    what it is given, and no byte-code, for it hears of no time.
+    """
+    get_code = getattr(type(loader), "get_code", SourceFileLoader.get_code)
+    attributes = getattr(loader, "__dict__", None)
+    if get_code is SourceFileLoader.get_code or attributes is None:
+        return cast("CodeType", loader.source_to_code(source.data, source.path))
+    attributes |= {"get_data": lambda _: source.data, "path_stats": _no_stats}
+    try:
+        return cast("CodeType", loader.get_code(name))
+    finally:
+        del attributes["get_data"], attributes["path_stats"]
+
+
+def _no_stats(path: str) -> NoReturn:
+    raise OSError(f"no byte-code of {path} is wanted")
 
 
 @attrs.frozen(eq=False)

@@ -25,7 +25,7 @@ from typing import Any, Final, cast
 import attrs
 
 from modreg._journal import PLAIN, Attribute, Cell, ClassAttribute, ClassField, Contents, Item
-from modreg._pairs import Pair, bases_of, is_class, mro, mro_of, table
+from modreg._pairs import Pair, bases_of, is_class, mro, mro_of, slots, table
 from modreg._patch import Twins
 
 
@@ -389,13 +389,8 @@ def _places(holder: object) -> Iterator[Item | Attribute | _Slot]:
         yield Item(attributes, name)
     if defaultdict in mro(holder):
         yield Attribute(holder, "default_factory")
-    for cls in mro(holder):
-        for value in list(table(cls).values()):
-            if type(value) is MemberDescriptorType and cls.__flags__ & _HEAP_TYPE:
-                yield _Slot(holder, value)
-
-
-_HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE: the slots of C types may be read-only
+    for _, slot in slots(holder):
+        yield _Slot(holder, slot)
 
 
 def _attributes(holder: object) -> dict[str, object]:
@@ -411,12 +406,12 @@ class _Slot:
     """An attribute that an instance keeps in a slot."""
 
     holder: object
-    member: Any  # a member descriptor
+    member: Any  # its descriptor
 
     def get(self) -> object:
         try:
             return self.member.__get__(self.holder)
-        except AttributeError:
+        except (AttributeError, ValueError):
             return None
 
     def put(self, value: object) -> None:

@@ -1,6 +1,7 @@
 """With modreg installed nothing else can tell; uninstalled, nothing of it is left."""
 
 import gc
+import hashlib
 import importlib
 import importlib.util
 import os
@@ -526,6 +527,57 @@ def test_pytest_rewrites_assertions_as_ever(python, tmp_path):
     assert "At index 1 diff: 2 != 3" in output
     assert "assert 1 == (41 + 1)" in output
     assert "assert 1 == (43 + 10)" in output
+
+
+TRANSFORMING = """
+import sys
+from importlib.machinery import PathFinder, SourceFileLoader
+
+class Loader(SourceFileLoader):
+    words = None
+
+    def get_code(self, name):
+        self.words = b"one", b"two"
+        return super().get_code(name)
+
+    def source_to_code(self, data, path, **more):
+        return super().source_to_code(data.replace(*self.words), path, **more)
+
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        spec = PathFinder.find_spec(name, path, target)
+        if name == "words":
+            spec.loader = Loader(name, spec.origin)
+        return spec
+
+sys.meta_path.insert(0, Finder)
+"""
+
+
+@pytest.fixture
+def _transforming(project):
+    project.write("transforming.py", TRANSFORMING)
+    finder = importlib.import_module("transforming").Finder
+    yield
+    sys.meta_path.remove(finder)
+
+
+@pytest.mark.usefixtures("_transforming")
+def test_a_loader_that_transforms_does_so_with_what_changed(project, registry):
+    """
+    The loader is asked for its code, of the very bytes that are recorded; byte-code of before is not taken for it.
+    """
+    words = project.load("words", "def say(): return 'one'\n")
+    say = words.say
+    before = say()
+    source = project.write("words.py", "def say(): return 'one!'\n")
+
+    registry.reload(words)
+
+    assert (before, say(), words.say()) == ("two", "two!", "two!")
+    assert registry.current(words).source_hash == hashlib.sha256(source.read_bytes()).hexdigest()
+    assert vars(words.__spec__.loader).keys() == {"name", "path", "words"}
 
 
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])

@@ -748,7 +748,7 @@ def wrong_error(tracer, raised, is_done):
 
 def _is_forgotten(stack):
     """Whether the interpreter forgets what is raised there: until 3.12, all that the reading of a flag raises."""
-    readings = ("Pending._class.<locals>.is_initializing", "_Flag.__bool__")
+    readings = ("_watched_class.<locals>.is_initializing", "_Flag.__bool__")
     return sys.version_info < (3, 13) and (stack[0] in readings or stack[1] in readings)
 
 

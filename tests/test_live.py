@@ -683,6 +683,16 @@ PLACED = [
         is_kept=False,
     ),
     case(
+        "in a slot of an instance",
+        "class d:\n    __slots__ = ('f', 'g')\n    def __init__(self, f): self.f = f\n    def __call__(self): return self.f()\n@d\ndef h(): return 1",
+        "class d:\n    __slots__ = ('f', 'g')\n    def __init__(self, f): self.f = f\n    def __call__(self): return self.f()\n@d\ndef h(): return 2",
+        "m.h",
+        "held()",
+        1,
+        2,
+        is_kept=False,
+    ),
+    case(
         "an instance of another module's class",
         "import argparse\n@lambda f: argparse.Namespace(callback=f)\ndef g(): return 1",
         "import argparse\n@lambda f: argparse.Namespace(callback=f)\ndef g(): return 2",
