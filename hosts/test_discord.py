@@ -18,7 +18,7 @@ from discord.ext import commands
 
 import modreg
 from modreg import _registry
-from modreg.plugins import Host, Kind
+from modreg.plugins import Host, Kind, State
 
 INIT = """
 from . import cog
@@ -120,6 +120,51 @@ async def served(bot, name="greet", module="plug.greet"):
     return made.host
 
 
+# A submodule of the extension, and the state of its cog
+
+COUNTING = COG.replace("    @commands", "    def __init__(self): self.seen = []\n    @commands")
+
+
+def test_baseline_state_is_lost(tree):
+    """
+    An edit of a submodule shows, and the new cog knows nothing of the old one.
+    """
+
+    async def scenario(bot):
+        tree.write("plug/greet/cog.py", COUNTING)
+        await bot.load_extension("plug.greet")
+        bot.get_cog("Greet").seen.append("Ann")
+        tree.write("plug/greet/words.py", "def hello(): return 'two'\n")
+        await bot.reload_extension("plug.greet")
+        return await said(bot), bot.get_cog("Greet").seen
+
+    assert run(scenario) == ("two!", [])
+
+
+def test_served_state_is_handed_over(tree):
+    """
+    An edit of a submodule shows, and what was saved of the old cog is given to the new one.
+    """
+
+    async def scenario(bot):
+        tree.write("plug/greet/cog.py", COUNTING)
+        made = Served(bot)
+        made.host.bind(
+            setup=made.setup,
+            teardown=made.teardown,
+            save=lambda extension: bot.get_cog("Greet").seen,
+            restore=lambda extension, seen: bot.get_cog("Greet").seen.extend(seen),
+        )
+        assert await made.host.aload("greet", "plug.greet")
+        old = bot.get_cog("Greet")
+        old.seen.append("Ann")
+        tree.write("plug/greet/words.py", "def hello(): return 'two'\n")
+        assert (await made.host.areload("greet")).kind is Kind.RELOADED
+        return await said(bot), bot.get_cog("Greet").seen, bot.get_cog("Greet") is old
+
+    assert run(scenario) == ("two!", ["Ann"], False)
+
+
 # A helper outside the extension
 
 
@@ -211,7 +256,7 @@ def test_baseline_extension_is_lost(tree):
 
 def test_served_extension_never_left(tree):
     """
-    What does not compile never gets as far as the tear-down; a set-up that fails is a state that is told.
+    What does not compile never gets as far as the tear-down.
     """
 
     async def scenario(bot):
@@ -223,6 +268,27 @@ def test_served_extension_never_left(tree):
         return await said(bot)
 
     assert run(scenario) == "one!"
+
+
+def test_served_set_up_that_fails_twice(tree):
+    """
+    If the way back is barred, that is a state which is told, and a mended extension comes back by the next reload.
+    """
+
+    async def scenario(bot):
+        sys.ports = [True, False, True]
+        tree.write("plug/greet/__init__.py", ONCE)
+        host = await served(bot)
+        tree.write("plug/greet/words.py", "raise OSError('disk')\n")
+        outcome = await host.areload("greet")
+        assert (outcome.kind, host.plugin("greet").state) == (Kind.BROKEN, State.BROKEN)
+        assert "disk" in outcome.problem
+        assert "in use" in outcome.explain()
+        tree.write("plug/greet/words.py", "def hello(): return 'two'\n")
+        assert (await host.areload("greet")).kind is Kind.RELOADED
+        return await said(bot)
+
+    assert run(scenario) == "two!"
 
 
 # A new set-up that raises

@@ -28,6 +28,7 @@ import threading
 from . import words
 THREAD = threading.current_thread()
 async def async_setup(hass, config):
+    await hass.async_add_import_executor_job(str)  # as for a platform that is imported
     async def say(call): hass.states.async_set("hello.said", words.hello())
     hass.services.async_register("hello", "say", say)
     return True
@@ -93,14 +94,14 @@ async def said(hass):
 
 async def served(hass):
     """The component, looked after by modreg: taken on as Home Assistant has set it up."""
-    host = Host("hass", executor=hass.import_executor)
+    host = Host("hass")
 
     async def setup(component):
         if not await component.async_setup(hass, {}):
             raise RuntimeError("the component did not set itself up")
 
     host.bind(setup=setup, teardown=lambda component: hass.services.async_remove("hello", "say"))
-    outcome = host.adopt("hello", "custom_components.hello")
+    outcome = await host.aadopt("hello", "custom_components.hello")
     assert outcome.kind is Kind.LOADED, outcome.log_text
     return host
 
@@ -178,7 +179,7 @@ def test_served_set_up_that_returns_false(tree):
 
 def test_served_execution_off_the_loop(tree):
     """
-    Modules are executed on the import executor, never on the loop's thread.
+    Modules are executed off the loop's thread, and the import executor is free for what a set-up imports.
     """
 
     async def scenario(hass):

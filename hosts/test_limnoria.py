@@ -13,6 +13,7 @@ import types
 import pytest
 import supybot.registry
 
+import modreg
 from modreg import _registry
 from modreg.plugins import Host, Kind
 
@@ -26,6 +27,8 @@ Class = plugin.Class
 configure = config.configure
 """
 CONFIG = """
+import sys
+sys.modules["supybot"].hellos += 1
 from supybot import conf
 def configure(advanced): conf.registerPlugin('Hello', True)
 Hello = conf.registerPlugin('Hello')
@@ -81,6 +84,7 @@ class Bot:
     def __init__(self, limnoria):
         self.limnoria = limnoria
         self.clock = 1_000_000_000.0
+        supybot.hellos = 0
         self.write("__init__.py", INIT)
         self.write("config.py", CONFIG)
         self.write("plugin.py", PLUGIN)
@@ -121,7 +125,9 @@ def bot(limnoria, monkeypatch):
 
 @pytest.fixture
 def host(bot):
-    """The bot's plugins, looked after by modreg: taken on as they are, for the bot has loaded them."""
+    """The bot's plugins, looked after by modreg: taken on as they are, for the bot has loaded them; a command reloads."""
+    from supybot import callbacks  # after the registry
+
     host = Host("limnoria")
 
     def setup(module):
@@ -134,18 +140,28 @@ def host(bot):
     host.bind(
         setup=setup,
         teardown=teardown,
-        save=lambda module: module.reload() if hasattr(module, "reload") and not _is_importlibs(module) else None,
+        save=lambda module: sys.modules[module.Class.__module__].reload() if handing_over(module) else None,
         restore=lambda module, kept: module.reload(kept) if kept is not None else None,
     )
     outcome = host.adopt("Hello", "Hello")
     assert outcome.kind is Kind.LOADED, outcome.log_text
+    bot.limnoria.conf.registerPlugin("Served", True)
+
+    class Served(callbacks.Plugin):
+        """The owner's side of the host."""
+
+        def renew(self, irc, msg, args):
+            """<plugin>"""
+            irc.reply(host.reload(args[0]).explain())
+
+    bot.irc.addCallback(Served(bot.irc))
     yield host
     host.close()
 
 
-def _is_importlibs(module):
-    """The template's reload lines bring importlib's function under the name of the hand-over."""
-    return module.reload.__module__ == "importlib"
+def handing_over(module):
+    """Whether a plugin has the function that the bot asks before a reload, in the module that its class is of."""
+    return hasattr(sys.modules[module.Class.__module__], "reload")
 
 
 def test_baseline_helper_stays_old(bot):
@@ -164,9 +180,7 @@ def test_served_helper_is_new(bot, host):
     """
     bot.write("helper.py", "def word(): return 'two'\n")
 
-    outcome = host.reload("Hello")
-
-    assert outcome.kind is Kind.RELOADED, outcome.log_text
+    assert "reloaded" in bot.ask("renew Hello")
     assert bot.ask("hello") == "two"
 
 
@@ -188,10 +202,7 @@ def test_served_plugin_keeps_answering(bot, host):
     """
     bot.write("plugin.py", PLUGIN + "def broken(:\n")
 
-    outcome = host.reload("Hello")
-
-    assert outcome.kind is Kind.KEPT_OLD
-    assert f"plugin.py:{len(PLUGIN.splitlines()) + 1}" in outcome.explain()
+    assert f"plugin.py:{len(PLUGIN.splitlines()) + 1}" in bot.ask("renew Hello")
     assert bot.ask("hello") == "one"
 
 
@@ -207,25 +218,98 @@ def test_served_class_that_cannot_be_made(bot, host):
     assert bot.ask("hello") == "one"
 
 
-def test_served_unchanged_is_one_version(bot, host):
+def test_baseline_executions_pile_up(bot):
     """
-    The authors' own reload lines, and reloads without an edit, make no version of the plugin.
+    The authors' own reload lines, and the bot's reloads, execute one unchanged file again and again.
     """
+    bot.write("helper.py", "def word(): return 'two'\n")
+    bot.ask("reload Hello")
+    bot.write("plugin.py", PLUGIN + "def broken(:\n")
+    bot.ask("reload Hello")
+
+    assert supybot.hellos == 5
+
+
+def test_served_unchanged_is_unchanged(bot, host):
+    """
+    Reloads without an edit execute nothing; an unchanged file is executed where the authors' own reload lines say so.
+
+    Each such execution is a version of the module, all of one source; the plugin has a version for each edit.
+    """
+    executed = supybot.hellos
+    bot.write("helper.py", "def word(): return 'two'\n")
+    bot.ask("renew Hello")
+    bot.write("plugin.py", PLUGIN + "def broken(:\n")
+    bot.ask("renew Hello")
+    bot.write("plugin.py", PLUGIN)
     for _ in range(3):
         assert host.reload("Hello").kind is Kind.UNCHANGED
 
-    assert len(host.history("Hello")) == 1
+    assert supybot.hellos == executed + 1
+    assert len({version.source_hash for version in modreg.history("Hello.config")}) == 1
+    assert len(host.history("Hello")) == 2
+
+
+class Asked:
+    """A finder that finds nothing, and knows what it was asked for."""
+
+    def __init__(self):
+        self.names = []
+
+    def find_spec(self, name, path=None, target=None):
+        self.names.append(name)
+
+
+def test_baseline_finders_are_not_asked(bot, monkeypatch):
+    """
+    The bot loads a plugin's module past `sys.meta_path`; what the plugin imports goes through it.
+    """
+    asked = Asked()
+    monkeypatch.setattr(sys, "meta_path", [asked, *sys.meta_path])
+
+    bot.ask("reload Hello")
+
+    assert "Hello" not in asked.names
+    assert "Hello.config" in asked.names
+
+
+def test_served_module_is_adopted(bot, host):
+    """
+    modreg has a version of it nevertheless, and the plugin keeps the module that the bot has made.
+    """
+    module = sys.modules["Hello"]
+
+    assert host["Hello"] is module
+    assert modreg.current("Hello").number == 1
+
+
+HANDING = "\nSEEN = []\ndef reload(): return SEEN\n"
+TAKING = "\nKEPT = []\ndef reload(seen): KEPT.extend(seen)\n"
+
+
+def test_baseline_hand_over(bot):
+    """
+    The bot gives what the old module's function returned to that of the new one.
+    """
+    bot.write("__init__.py", INIT + TAKING)
+    bot.write("plugin.py", PLUGIN + HANDING)
+    bot.ask("reload Hello")
+    sys.modules["Hello.plugin"].SEEN.append("rain")
+
+    bot.ask("reload Hello")
+
+    assert sys.modules["Hello"].KEPT == ["rain"]
 
 
 def test_served_hand_over(bot, host):
     """
     The pair of functions that Limnoria has for it is mapped to save and restore.
     """
-    pair = "\nKEPT = []\ndef reload(x=None):\n    if x is None: return KEPT\n    KEPT.extend(x)\n"
-    bot.write("__init__.py", INIT.replace("reload(config)\nreload(plugin)\n", "") + pair)
+    bot.write("__init__.py", INIT + TAKING)
+    bot.write("plugin.py", PLUGIN + HANDING)
     assert host.reload("Hello").kind is Kind.RELOADED
-    sys.modules["Hello"].KEPT.append("rain")
-    bot.write("__init__.py", INIT.replace("reload(config)\nreload(plugin)\n", "") + pair + "EDIT = 1\n")
+    sys.modules["Hello.plugin"].SEEN.append("rain")
+    bot.write("helper.py", "def word(): return 'two'\n")
 
     assert host.reload("Hello").kind is Kind.RELOADED
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from modreg.plugins import Kind
+from modreg.plugins import Host, Kind
 
 
 def run(coroutine):
@@ -95,6 +97,74 @@ def test_action_goes_on_when_its_wait_is_cancelled(bench, host):
 
     assert run(go()).kind is Kind.UNCHANGED
     assert bench.offers == {"weather": "1"}
+
+
+class Counting(ThreadPoolExecutor):
+    """An executor that knows how many of its threads are taken, and how many were at most."""
+
+    taken = most = 0
+
+    def submit(self, *call):
+        self.taken += 1
+        self.most = max(self.most, self.taken)
+        future = super().submit(*call)
+        future.add_done_callback(self.end)
+        return future
+
+    def end(self, _):
+        self.taken -= 1
+
+
+def test_actions_wait_on_the_loop(bench, host):
+    """
+    Those that queue take no thread of the executor, so that there is one for what a set-up awaits.
+    """
+    names = [f"plugin{number}" for number in range(5)]
+
+    async def setup(plugin):
+        await asyncio.get_running_loop().run_in_executor(executor, plugin.setup, bench.offers)
+
+    async def go():
+        return await asyncio.gather(*(host.aload(name, bench.plugin(name)) for name in names))
+
+    with Counting() as executor:
+        host = bench.start(executor=executor)
+        host.bind(setup=setup)
+        outcomes = run(go())
+
+    assert all(outcomes)
+    assert sorted(bench.offers) == names
+    assert executor.most == 2
+
+
+def test_every_action_can_be_awaited():
+    """
+    Whatever answers with outcomes has a twin for loops, as `adopt` has `aadopt`.
+    """
+    for name, method in vars(Host).items():
+        if "Outcome" in str(getattr(method, "__annotations__", {}).get("return")) and not inspect.iscoroutinefunction(method):
+            assert inspect.iscoroutinefunction(getattr(Host, f"a{name}")), name
+
+
+def test_question_inside_a_guard_waits_for_no_action(bench, host):
+    """
+    A check in a guarded call is refused while another action is under way, for that may wait for the guard.
+    """
+    host.bind(setup=lambda _: (started.set(), go_on.wait()))
+    started, go_on = threading.Event(), threading.Event()
+    thread = threading.Thread(target=host.load, args=("weather", bench.plugin("weather")))
+    thread.start()
+    started.wait()
+
+    with bench.registry.guard():
+        outcome = host.check("weather")
+    go_on.set()
+    thread.join()
+
+    assert outcome.kind is Kind.REFUSED
+    assert "another action" in outcome.problem
+    with bench.registry.guard():
+        assert host.check("weather").kind is Kind.UNCHANGED
 
 
 @pytest.mark.parametrize("unit", [None, "acme_plugins.weather"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modreg.plugins import Kind, PluginError, State
+from modreg.plugins import Host, Kind, PluginError, State
 
 
 def test_plugin_is_loaded_under_a_name_of_the_hosts(bench, host):
@@ -584,3 +584,22 @@ def test_a_path_is_no_module(host):
         host.add("weather", "plugins/weather.py")
     with pytest.raises(ValueError, match="letters"):
         host.add("../weather", Path("weather.py"))
+
+
+@pytest.mark.parametrize("helper", ["json", "os.path", "modreg.plugins", "__main__", "attrs"])
+def test_what_can_be_no_helper(make_bench, helper):
+    """
+    A reload never touches Python or modreg, so a host cannot ask for it either.
+    """
+    with pytest.raises(ValueError, match="no helper"):
+        make_bench(helpers=["shared", helper])
+
+
+def test_host_of_any_name(registry):
+    """
+    The package of a host is a name that can be imported, whatever the host is called.
+    """
+    host = Host("9 lives", registry=registry)
+
+    assert host.close() == ()
+    assert host._works.finder.package == "_9_lives_plugins"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 
 import pytest
 from packaging.requirements import Requirement
@@ -213,3 +214,46 @@ def test_order_of_every_small_graph():
         for _ in names:
             reach |= {(x, z) for x, y in reach for w, z in reach if y == w}
         assert set(circles) == {name for name in names if (name, name) in reach}
+
+
+def install(project, version, requires):
+    for former in project.root.glob("hail-*.dist-info"):
+        shutil.rmtree(former)
+    lines = ["Metadata-Version: 2.1", "Name: hail", f"Version: {version}", *(f"Requires-Dist: {r}" for r in requires)]
+    project.write(f"hail-{version}.dist-info/METADATA", "\n".join(lines) + "\n")
+    project.write(f"hail-{version}.dist-info/entry_points.txt", "[acme.plugins]\nhail = hailing\n")
+    project.write("hailing.py", f"NUMBER = {version!r}\ndef setup(o): pass\ndef teardown(o): pass\n")
+
+
+def test_distribution_declares_for_its_entry_points(bench, host, project):
+    """
+    Its version and what it requires of the host and of plugins count, as of what is installed now; others are pip's.
+    """
+    install(project, "1.0", ["acme>=4", "elsewhere>=9", "weather>=9; extra == 'all'"])
+    bench.load("weather")
+    host.discover(group="acme.plugins")
+    assert host.load("hail").running == "version 1 (1.0)"
+    install(project, "2.0", ["acme>=5"])
+
+    refused = host.reload("hail")
+    install(project, "3.0", ["acme<5", "weather"])
+    outcome = host.reload("hail")
+
+    assert (refused.kind, refused.problem) == (Kind.REFUSED, "hail 2.0 needs acme>=5, and acme is 4.2")
+    assert outcome.running == "version 2 (3.0)"
+    assert host.unload("weather").kind is Kind.REFUSED
+
+
+def test_distribution_that_is_gone(bench, host, project):
+    """
+    A plugin whose distribution was taken away runs on, and the outcome says so.
+    """
+    install(project, "1.0", [])
+    host.discover(group="acme.plugins")
+    host.load("hail")
+    shutil.rmtree(project.root / "hail-1.0.dist-info")
+
+    outcome = host.reload("hail")
+
+    assert outcome.kind is Kind.KEPT_OLD
+    assert "hail is not installed" in outcome.problem

@@ -82,6 +82,23 @@ def test_process_that_a_plugin_kills(tmp_path, when):
     assert "'bad'" in runs[1].stderr  # the host says so of its own accord
 
 
+def test_plugin_that_went_with_another_is_not_to_blame(bench, host):
+    """
+    If the process ends while a new version is started, those that run on their old sources are not in quarantine.
+    """
+    bench.load("weather")
+    bench.load("rain", more="from .weather import WORD as base\n")
+    seen = []
+    host.bind(setup=lambda plugin: seen.append((plugin.__name__, bench.store.text)))
+    bench.plugin("weather", "2")
+    assert host.reload("weather").others == ("rain",)
+    bench.store.text = dict(seen)["acme_plugins.rain"]
+
+    host = bench.die()
+
+    assert host.crashed == ("weather",)
+
+
 def test_failed_version_leaves_no_mark(bench, host):
     """
     A load or reload that failed in good order is no crash.

@@ -19,27 +19,51 @@ T = TypeVar("T")
 _ASKED: ContextVar[Any] = ContextVar("modreg.plugins.asked", default=None)  # an asyncio loop
 
 
-async def off_the_loop(
-    call: Callable[[], T],
-    executor: Any,  # a concurrent.futures executor, or None
-    is_inside: Callable[[], bool],
-) -> T:
+@attrs.define(eq=False)
+class Turns:
     """
-    Make a call in a thread of the executor, while this loop runs on and makes the calls that are meant for it.
+    Has calls that are asked for on a loop wait on that loop, and not in a thread of the executor.
 
-    Who cancels the wait does not end the call.
+    Else those that wait might have all its threads, and the one that is under way none for what its set-up awaits.
 
-    Args:
-        call: The call.
-        executor: The executor; `None` for the loop's own.
-        is_inside: Whether who awaits is inside a guard, which only this thread can tell.
+    Attributes:
+        executor: A `concurrent.futures` executor; `None` for each loop's own.
     """
-    import asyncio  # noqa: PLC0415  # whoever awaits has it; a host without a loop need not
 
-    loop = asyncio.get_running_loop()
-    context = copy_context()
-    context.run(_ASKED.set, (loop, is_inside()))
-    return await asyncio.shield(loop.run_in_executor(executor, context.run, call))
+    executor: Any
+    _locks: dict[Any, Any] = attrs.field(factory=dict)  # of each loop an asyncio.Lock
+
+    async def take(self, call: Callable[[], T], *, is_inside: bool, may_wait: bool) -> T:
+        """
+        Make a call in a thread, while this loop runs on and makes the calls that are meant for it.
+
+        Who cancels the wait does not end the call.
+
+        Args:
+            call: The call.
+            is_inside: Whether who awaits is inside a guard, which only this thread can tell.
+            may_wait: Whether it has to wait for the others; one that they wait for is refused, and so has no turn.
+        """
+        import asyncio  # noqa: PLC0415  # whoever awaits has it; a host without a loop need not
+
+        loop = asyncio.get_running_loop()
+        context = copy_context()
+        context.run(_ASKED.set, (loop, is_inside))
+        turn = self._turn(loop) if may_wait else nullcontext()
+
+        async def taken() -> T:
+            async with turn:
+                return await loop.run_in_executor(self.executor, context.run, call)
+
+        return await asyncio.shield(loop.create_task(taken()))
+
+    def _turn(self, loop: Any) -> Any:  # an asyncio loop and an asyncio.Lock
+        import asyncio  # noqa: PLC0415  # as above
+
+        if loop not in self._locks:
+            self._locks = {each: lock for each, lock in self._locks.items() if not each.is_closed()}
+            self._locks[loop] = asyncio.Lock()
+        return self._locks[loop]
 
 
 @attrs.define(eq=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -19,13 +18,13 @@ from packaging.version import Version
 import modreg
 from modreg import Diff, Registry
 from modreg.plugins import _places, _requirements
-from modreg.plugins._calls import off_the_loop
+from modreg.plugins._calls import Turns
 from modreg.plugins._names import PluginFinder
 from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, PluginVersion
 from modreg.plugins._store import Ledger, MemoryStore, Store
 from modreg.plugins._turnover import RefusalError
 from modreg.plugins._unit import Binding, State, Unit
-from modreg.plugins._works import Action, Check, Request, Source, Works
+from modreg.plugins._works import Action, Check, Request, Source, Works, allowed, identifier
 
 _LOG = logging.getLogger("modreg.plugins")
 T = TypeVar("T")
@@ -76,8 +75,12 @@ class Host:
         deny: For a plugin's name, specifiers of versions or source hashes that are not loaded.
         allow: Asked before each action; anything but a text or `False` allows it, a text says why not.
         clock: Gives the seconds since the epoch.
-        executor: Where the calls that begin with an ``a`` execute modules; by default the loop's own.
+        executor: Where the calls that begin with an ``a`` execute modules; by default the loop's own.  An action
+            has one of its threads until it is over, so a set-up that waits for the same executor needs another.
         registry: Whose transactions to take part in; by default the one of the functions of `modreg`.
+
+    Raises:
+        ValueError: *version* is none, or a helper is a module that no reload may touch: of Python or of modreg.
 
     .. versionadded:: 0.1.0
     """
@@ -97,10 +100,10 @@ class Host:
         executor: Any = None,  # a concurrent.futures executor
         registry: Registry | None = None,
     ) -> None:
-        finder = PluginFinder(package or re.sub(r"\W", "_", name) + "_plugins")
-        shared = tuple(helpers)
+        finder = PluginFinder(package or f"{identifier(name)}_plugins")
+        shared = tuple(map(allowed, helpers))
         roots = (finder.package, *shared)
-        self._executor = executor
+        self._turns = Turns(executor)
         self._works = Works(
             name=name,
             version=Version(version) if version is not None else None,
@@ -605,11 +608,17 @@ class Host:
     # On an event loop
 
     async def _off(self, call: Callable[[], T]) -> T:
-        return await off_the_loop(call, self._executor, self._works.is_inside)
+        works = self._works
+        is_inside = works.is_inside()
+        return await self._turns.take(call, is_inside=is_inside, may_wait=not (is_inside or works.is_acting()))
 
     async def aload(self, name: str, source: Source | None = None, **how: Any) -> Outcome:  # as for load()
         """As :meth:`load`, on the running loop."""
         return await self._off(partial(self.load, name, source, **how))
+
+    async def aadopt(self, name: str, module: str | None = None, **how: Any) -> Outcome:  # as for adopt()
+        """As :meth:`adopt`, on the running loop."""
+        return await self._off(partial(self.adopt, name, module, **how))
 
     async def areload(self, name: str, **how: Any) -> Outcome:  # as for reload()
         """As :meth:`reload`, on the running loop."""
@@ -638,6 +647,18 @@ class Host:
     async def aconfirm(self, name: str, **how: Any) -> Outcome:  # as for confirm()
         """As :meth:`confirm`, on the running loop."""
         return await self._off(partial(self.confirm, name, **how))
+
+    async def apin(self, name: str, **how: Any) -> Outcome:  # as for pin()
+        """As :meth:`pin`, on the running loop."""
+        return await self._off(partial(self.pin, name, **how))
+
+    async def aunpin(self, name: str, **how: Any) -> Outcome:  # as for unpin()
+        """As :meth:`unpin`, on the running loop."""
+        return await self._off(partial(self.unpin, name, **how))
+
+    async def arelease(self, name: str, **how: Any) -> Outcome:  # as for release()
+        """As :meth:`release`, on the running loop."""
+        return await self._off(partial(self.release, name, **how))
 
     async def atick(self) -> tuple[Outcome, ...]:
         """As :meth:`tick`, on the running loop."""

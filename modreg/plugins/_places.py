@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import shutil
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ModuleSpec, PathFinder
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -201,11 +202,19 @@ class ModulePlace:
 
     Attributes:
         name: Its absolute dotted name.
+        is_ours: Whether a distribution that its own requires is the host or a plugin; the others are pip's business.
         entry: The entry point that led to it, if one did.
     """
 
     name: str
+    is_ours: Callable[[str], bool]
     entry: EntryPoint | None = None
+    _distribution: str = attrs.field(init=False, default="")
+
+    def __attrs_post_init__(self) -> None:
+        distribution = self.entry.dist if self.entry is not None else None
+        if distribution is not None:
+            self._distribution = distribution.name
 
     @property
     def where(self) -> str:
@@ -214,10 +223,9 @@ class ModulePlace:
     def look(self) -> Look:
         main, files = self._files()
         look = _looked(main.parent, files, main)
-        version = self._distribution_version()
-        if look.metadata.version is None and version is not None:
-            return attrs.evolve(look, metadata=attrs.evolve(look.metadata, version=version))
-        return look
+        mine, installed = look.metadata, self._installed()
+        version, requires = mine.version or installed.version, mine.requires or installed.requires
+        return attrs.evolve(look, metadata=attrs.evolve(mine, version=version, requires=requires))
 
     def spec(self, fullname: str) -> ModuleSpec | None:
         return None
@@ -234,11 +242,18 @@ class ModulePlace:
         places = [Path(each) for each in spec.submodule_search_locations or ()]
         return Path(origin), [file for place in places for file in _files(place)] or [Path(origin)]
 
-    def _distribution_version(self) -> Any:  # a packaging Version or None
-        distribution = self.entry.dist if self.entry is not None else None
-        if distribution is None:
-            return None
-        return _metadata.made({"version": distribution.version}, distribution.name).version
+    def _installed(self) -> Metadata:
+        """What the distribution says that is installed now: perhaps not any more that of the entry point."""
+        if not self._distribution:
+            return Metadata()
+        importlib.invalidate_caches()
+        try:
+            found = importlib.metadata.distribution(self._distribution)
+        except importlib.metadata.PackageNotFoundError as error:
+            raise PlaceError(f"the distribution {self._distribution} is not installed any more") from error
+        declared = {"version": found.version, "requires": found.requires or ()}
+        metadata = _metadata.made(declared, f"the metadata of {self._distribution}")
+        return attrs.evolve(metadata, requires=tuple(each for each in metadata.requires if self.is_ours(each.name)))
 
 
 def _found(name: str) -> ModuleSpec | None:

@@ -36,7 +36,7 @@ def problems(name: str, metadata: Metadata, world: World, others: Mapping[str, M
 
 
 def _applies(requirement: Requirement) -> bool:
-    return requirement.marker is None or requirement.marker.evaluate()
+    return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
 
 
 def _lack(who: str, requirement: Requirement, world: World) -> str:

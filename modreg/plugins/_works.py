@@ -123,7 +123,10 @@ class Works:
         busy = self._busy(action)
         if busy:
             return Outcome(kind=Kind.REFUSED, action=name, plugin=plugin, phase="rule", problem=busy)
-        with self._lock:
+        if not self._lock.acquire(blocking=not action.caller.is_inside):  # the one under way may wait for the guard
+            busy = "it was asked for inside a guarded call while another action is under way; ask again later"
+            return Outcome(kind=Kind.REFUSED, action=name, plugin=plugin, phase="rule", problem=busy)
+        try:
             self._action = action
             token = _INSIDE.set((*_INSIDE.get(), (self, action)))
             try:
@@ -132,10 +135,16 @@ class Works:
                 _INSIDE.reset(token)
                 action.is_over = True
                 self._action = None
+        finally:
+            self._lock.release()
+
+    def is_acting(self) -> bool:
+        """Whether who asks is part of an action of this host."""
+        return any(host is self and not outer.is_over for host, outer in _INSIDE.get())
 
     def _busy(self, action: Action) -> str:
         """Why an action cannot even wait for its turn; ``""`` if it can."""
-        if any(host is self and not outer.is_over for host, outer in _INSIDE.get()):
+        if self.is_acting():
             return "it was asked for inside another action of the same host; ask for it when that is over"
         if action.caller.is_inside and action.name not in _HARMLESS:
             return "it was asked for inside a guarded call, which it would have to wait for; ask when that has returned"
@@ -290,22 +299,23 @@ class Works:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise ValueError(f"a plugin's name is of letters, digits, dots, dashes and underscores, not {name!r}")
         if isinstance(source, EntryPoint):
-            return Unit(name, self._allowed_root(source.module), ModulePlace(source.module, source))
+            return Unit(name, self._allowed_root(source.module), ModulePlace(source.module, self._is_ours, source))
         if isinstance(source, str):
-            return Unit(name, self._allowed_root(source), ModulePlace(source))
+            return Unit(name, self._allowed_root(source), ModulePlace(source, self._is_ours))
         if not isinstance(source, Path):
             raise TypeError(f"a plugin is at a pathlib.Path, a module's name or an entry point, not {source!r}")
-        child = re.sub(r"\W", "_", name)
-        child = child if child.isidentifier() else f"_{child}"
+        child = identifier(name)
         return Unit(name, f"{self.finder.package}.{child}", self._place(source.absolute(), child))
 
     def _allowed_root(self, root: str) -> str:
         if not root or not all(part.isidentifier() for part in root.split(".")):
             raise ValueError(f"{root!r} is no module's name; a file or folder is given as a pathlib.Path")
-        top = root.partition(".")[0]
-        if top in _NEVER or top in sys.stdlib_module_names or self._is_protected(root):
-            raise ValueError(f"{root} can be no plugin: it is of Python, of modreg or of the host itself")
-        return root
+        if self._is_protected(root):
+            raise ValueError(f"{root} can be no plugin: it is of the host itself")
+        return allowed(root)
+
+    def _is_ours(self, name: str) -> bool:
+        return canonicalize_name(name) in {canonicalize_name(self.name), *(unit.key for unit in self.units.values())}
 
     def _is_protected(self, module: str) -> bool:
         return any(module == root or module.startswith(root + ".") for root in self.protected)
@@ -346,10 +356,15 @@ class Works:
         return unit.binding if unit.binding is not None else self.binding
 
     def starting(self, *units: tuple[Unit, Look]) -> None:
-        """Leave a mark that these are being started."""
-        for unit, look in units:
+        """
+        Leave a mark that these are being started.
+
+        Those that run on the sources that they had are not to blame while another one's are new.
+        """
+        new = [(unit, look) for unit, look in units if unit.current is None or unit.current.source_hash != look.hash]
+        for unit, look in new or units:
             self.ledger.of(unit.name).starting = look.hash
-        self.ledger.save(*(unit.name for unit, _ in units))
+        self.ledger.save(*(unit.name for unit, _ in new or units))
 
     def moment(self, unit: Unit, what: str) -> None:
         """Tell those who listen."""
@@ -829,6 +844,20 @@ class Works:
         self._unmark(unit)
         after = "" if made else f"; and then: {made.problem}"
         return attrs.evolve(made, problem=f"{version} did not pass its probation: {why}{after}")
+
+
+def allowed(root: str) -> str:
+    """A module that plugins may be or share: none of what all others stand on."""
+    top = root.partition(".")[0]
+    if top in _NEVER or top in sys.stdlib_module_names:
+        raise ValueError(f"{root} can be no plugin and no helper: it is of Python or of modreg")
+    return root
+
+
+def identifier(name: str) -> str:
+    """A name as a part of a module's name."""
+    found = re.sub(r"\W", "_", name)
+    return found if found.isidentifier() else f"_{found}"
 
 
 class CheckError(Exception):
