@@ -220,7 +220,9 @@ def test_rolled_back_sources_are_left_alone(bench, host):
     again = host.reload("weather")
 
     assert again.kind is Kind.UNCHANGED
-    assert "rollback" in again.explain()
+    assert "a rollback turned these sources away, and one to version 2 brings them back" in again.explain()
+    assert host.rollback("weather", 2)
+    assert bench.offers == {"weather": "2"}
     bench.plugin("weather", "3")
     assert host.reload("weather").kind is Kind.RELOADED
 
@@ -584,6 +586,23 @@ def test_a_path_is_no_module(host):
         host.add("weather", "plugins/weather.py")
     with pytest.raises(ValueError, match="letters"):
         host.add("../weather", Path("weather.py"))
+
+
+def test_refusal_of_several_is_told_for_each(bench, host):
+    """
+    Where one of several cannot come, there is an outcome for each, with what is running of it.
+    """
+    bench.load("one")
+    bench.load("two")
+    bench.plugin("two", "2")
+
+    outcomes = host.reload_all(["none", "one", "two"], together=True)
+
+    assert [each.plugin for each in outcomes] == ["none", "one", "two"]
+    assert {each.kind for each in outcomes} == {Kind.REFUSED}
+    assert "no plugin 'none' is known" in outcomes[2].problem
+    assert [each.running for each in outcomes] == ["", "version 1", "version 1"]
+    assert bench.offers == {"one": "1", "two": "1"}
 
 
 @pytest.mark.parametrize("helper", ["json", "os.path", "modreg.plugins", "__main__", "attrs"])

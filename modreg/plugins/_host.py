@@ -579,6 +579,9 @@ class Host:
             together: As one transaction, all of them or none; else each on its own.
             by: As for :meth:`load`.
             reason: As for :meth:`load`.
+
+        Returns:
+            An outcome for each, in the order of the names.
         """
         wanted = [each.name for each in self._works.units.values() if each.is_loaded] if names is None else list(names)
         if not together:
@@ -590,6 +593,8 @@ class Host:
             return found.pop()
 
         last = self._works.act("reload", wanted[-1], act, by, reason) if wanted else None
+        if last is not None and not found:  # one refusal for all, or there is but one
+            return tuple(self._works.restated(last, name) for name in wanted)
         return (*found, last) if last is not None else ()
 
     def unload_all(self, *, by: str = "") -> tuple[Outcome, ...]:

@@ -219,6 +219,12 @@ class Works:
             return Outcome(kind=refusal.kind, action=action.name, plugin=plugin, phase=phase, problem=problem)
         return self.outcome(refusal.kind, unit, action, phase=phase, problem=problem)
 
+    def restated(self, outcome: Outcome, name: str) -> Outcome:
+        """The outcome of an action on several plugins, for one of them of which nothing else is to be said."""
+        unit = self.units.get(name)
+        running, version = (unit.running, unit.current) if unit is not None else ("", None)
+        return attrs.evolve(outcome, plugin=name, running=running, version=version)
+
     def _unreadable(self, error: Exception, plugin: str, action: Action) -> Outcome:
         """The outcome of an action on files that cannot be had or understood: nothing was touched."""
         unit = self.units.get(plugin)
@@ -598,8 +604,11 @@ class Works:
     def _unchanged(self, unit: Unit, look: Look, action: Action) -> Outcome:
         problem = ""
         if unit.current is not None and look.hash != unit.current.source_hash:
-            seen = any(each.source_hash == look.hash for each in unit.versions)
-            problem = "a rollback turned these sources away" if seen else "no module that is loaded changed"
+            mine = [each for each in unit.versions if each.loading == unit.loading]
+            seen = [each.number for each in mine if each.source_hash == look.hash]
+            problem = "no module that is loaded changed"
+            if seen:
+                problem = f"a rollback turned these sources away, and one to version {seen[-1]} brings them back"
         if unit.state is State.BROKEN:
             return self.enable(unit, action)
         return self.outcome(Kind.UNCHANGED, unit, action, problem=problem)
