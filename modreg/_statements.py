@@ -32,6 +32,8 @@ _OVER_LINES: Final = ('"""', "'''")
 _BEFORE_FIRST: Final = (*" \t\f\n#",)
 """How a source begins that does not begin with a statement."""
 
+_GLOBAL: Final = re.compile(r"\bglobal\b")
+
 _DEFINITIONS: Final = ("def ", "class ", "async def ", "@")
 """How a statement begins inside which ``global`` is a definition's own matter."""
 
@@ -238,6 +240,7 @@ class _Splitter:
                 done = self._statement(chunk, line, done) if found else self._first(chunk, known)
             if done is not None:
                 found.append(done)
+                self.imported |= done.imported  # most of what the rest has to be compiled with in mind
                 line += chunk.count("\n")
                 start = end
         if start < len(text) or not found:
@@ -320,7 +323,7 @@ class _Splitter:
     def _check(self, text: str, code: CodeType) -> None:
         """Raise for what means something to the statements around it."""
         is_definition = text.startswith(_DEFINITIONS)
-        if ("global" in text and not is_definition) or not _OF_MODULE.isdisjoint(code.co_names):
+        if (not is_definition and _GLOBAL.search(text)) or not _OF_MODULE.isdisjoint(code.co_names):
             raise _UndividedError
 
 
