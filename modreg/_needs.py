@@ -225,6 +225,8 @@ def _is_submodule(package: str, name: str) -> bool:
     return module is not None and (namespace is None or namespace.get(name, module) is module)
 
 
+_Sides = tuple[tuple[Statement, ...], tuple[Statement, ...]]
+
 Rebinds = dict[str, dict[str, tuple[str, str]]]
 """By module and name there the module and name whose object it is to be given; ``""`` for a name that is to leave."""
 
@@ -355,6 +357,7 @@ class Needs:
         former: The objects that names stood for before.
         stars: For each executed module the names that only now, or no more, go to star imports.
         is_blind: Whether nobody is to be executed for another's sake.
+        differing: For each module two of its sources, and of which definitions they do not say the same.
     """
 
     look: Callable[[str], View]
@@ -371,6 +374,7 @@ class Needs:
     former: dict[tuple[str, str], object] = attrs.field(factory=dict)
     stars: dict[str, set[str]] = attrs.field(factory=dict)
     is_blind: bool = False
+    differing: dict[str, tuple[_Sides, dict[str, tuple[bool, bool]]]] = attrs.field(factory=dict)
 
     def view(self, name: str) -> View:
         if name not in self.views:
@@ -538,8 +542,16 @@ class Needs:
         """What an execution is going to change in a module by what its source says."""
         new = self.view(name)
         namespace = namespace_of(sys.modules.get(name)) or {}
-        differing = {} if new is old else _uses.differing(old.statements or (), new.statements or ())
+        differing = {} if new is old else self._differing(name, old, new)
         return {each: _expected_level(each, sides, namespace) for each, sides in differing.items()}
+
+    def _differing(self, name: str, old: View, new: View) -> dict[str, tuple[bool, bool]]:
+        """As :func:`modreg._uses.differing`, which takes long: what is expected and what shows ask the same."""
+        sides = old.statements or (), new.statements or ()
+        known = self.differing.get(name)
+        if known is None or any(one is not other for one, other in zip(known[0], sides, strict=True)):
+            known = self.differing[name] = sides, _uses.differing(*sides)
+        return known[1]
 
     def _computed(self, name: str) -> Changes:
         """What an execution is going to change beyond that: it computes anew, and makes new objects."""
@@ -579,7 +591,7 @@ class Needs:
             held: What :func:`holding` told before.
         """
         new = self.view(name)
-        said = {} if new.statements is old.statements else _differing(old, new)
+        said = {} if new.statements is old.statements else _by_top(self._differing(name, old, new))
         found: Changes = {}
         for each in {**former, **namespace}:
             before, after = former.get(each, MISSING), namespace.get(each, MISSING)
@@ -658,10 +670,10 @@ def _is_like(old: Any, new: Any) -> bool:  # any objects
     return type(old) is type(new) and type(old) not in PLAIN and is_alike(_attributes(old), _attributes(new))
 
 
-def _differing(old: View, new: View) -> dict[str, Changes]:
+def _by_top(definitions: Iterable[str]) -> dict[str, Changes]:
     """By name, of which of its definitions the new source says something else."""
     found: dict[str, Changes] = {}
-    for each in _uses.differing(old.statements or (), new.statements or ()):
+    for each in definitions:
         top, _, member = each.partition(".")
         found.setdefault(top, {})[each] = Level.BODY if member else Level.SHAPE
     return found

@@ -561,8 +561,9 @@ class Planner:
             return False
         mine, theirs = old.statements, part.view.statements
         body = part.record.compiled()
-        is_same = mine is not None and theirs is not None and _uses.is_same(mine, theirs)
-        return is_same and body is not None and _positions.moves(body.codes, part.body.codes) is not None
+        if mine is None or theirs is None or body is None:
+            return False
+        return _positions.moves(body.codes, part.body.codes) is not None and _uses.is_same(mine, theirs)
 
     def _view(self, name: str) -> View:
         """What the present source of a module defines and uses."""

@@ -16,16 +16,17 @@ def moves(old: list[CodeType], new: list[CodeType]) -> dict[CodeType, CodeType] 
 
     Args:
         old: The code of the functions and classes that stand directly in the module.
-        new: The same of its new source, which says the same.
+        new: The same of its new source.
 
     Returns:
-        `None` if the two are not built alike: the compiler may merge constants that stand on one line.
+        `None` if the two are not built alike: the new source says something else, or the compiler has merged
+        constants that stand on one line.
     """
     found: dict[CodeType, CodeType] = {}
     if [each.co_qualname for each in old] != [each.co_qualname for each in new]:
         return None
     for before, after in zip(old, new, strict=True):
-        inside = moves(_codes(before), _codes(after))
+        inside = moves(_codes(before), _codes(after)) if before.co_names == after.co_names else None
         if inside is None or before.co_freevars != after.co_freevars:
             return None
         found[before] = after

@@ -6,7 +6,7 @@ import ast
 import enum
 import functools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import attrs
@@ -127,17 +127,13 @@ class Statement:
         """Its tree."""
         return ast.parse(self.text).body[self.place]
 
-    @functools.cached_property
-    def texts(self) -> dict[str, str]:
-        """By definition what it says, without positions."""
-        if self.is_definition and isinstance(node := self.node, ast.ClassDef):
-            return _texts_of_class(node)
-        return dict.fromkeys(self.names, self.said)
-
-    @functools.cached_property
-    def said(self) -> str:
-        """All that it says, without positions."""
-        return ast.dump(self.node)
+    @property
+    def said(self) -> dict[str, list[_Said]]:
+        """By definition what it says."""
+        node = self.node
+        if isinstance(node, ast.ClassDef):
+            return _said_by_class(node, self.text.split("\n"))
+        return {name: [_Said(self.text, self.place, [node])] for name in self.names}
 
     @functools.cached_property
     def refs(self) -> dict[str, tuple[Ref, ...]]:
@@ -153,13 +149,29 @@ class Statement:
         return {name: tuple(refs) for name, refs in found.items()}
 
 
+@attrs.frozen(eq=False)
+class _Said:
+    """
+    A part of what statements say of a definition.
+
+    Attributes:
+        text: The lines that it stands on; `None` if it is no connected part.
+        column: Where it begins on the first of them, or its place among the statements on them.
+        nodes: Its trees.
+    """
+
+    text: str | None
+    column: int
+    nodes: Sequence[ast.AST]
+
+
 def is_same(one: tuple[Statement, ...], other: tuple[Statement, ...]) -> bool:
     """Whether two modules differ in comments, layout and positions at most."""
     return len(one) == len(other) and all(map(_is_alike, one, other))
 
 
 def _is_alike(one: Statement, other: Statement) -> bool:
-    return _is_written_alike(one, other) or one.said == other.said
+    return _is_written_alike(one, other) or is_same_tree(one.node, other.node)
 
 
 def _is_written_alike(one: Statement, other: Statement) -> bool:
@@ -175,7 +187,8 @@ def differing(old: tuple[Statement, ...], new: tuple[Statement, ...]) -> dict[st
         mine, theirs = before.get(name, ()), after.get(name, ())
         if len(mine) != len(theirs) or not all(map(_is_written_alike, mine, theirs)):
             one, other = _said(mine, name), _said(theirs, name)
-            found.update({d: (d in one, d in other) for d in {**one, **other} if one.get(d) != other.get(d)})
+            every = {**one, **other}
+            found.update({each: (each in one, each in other) for each in every if not _is_said(each, one, other)})
     return found
 
 
@@ -199,14 +212,45 @@ def _by_name(statements: tuple[Statement, ...], names: frozenset[str]) -> dict[s
     return found
 
 
-def _said(statements: Iterable[Statement], name: str) -> dict[str, str]:
+def _said(statements: Iterable[Statement], name: str) -> dict[str, list[_Said]]:
     """What statements say of a name, and of its methods."""
-    found: dict[str, str] = {}
+    found: dict[str, list[_Said]] = {}
     for each in statements:
-        for definition, text in each.texts.items():
+        for definition, said in each.said.items():
             if definition.partition(".")[0] == name:
-                found[definition] = found.get(definition, "") + text
+                found.setdefault(definition, []).extend(said)
     return found
+
+
+def _is_said(definition: str, one: dict[str, list[_Said]], other: dict[str, list[_Said]]) -> bool:
+    """Whether both say the same of a definition."""
+    mine, theirs = one.get(definition, ()), other.get(definition, ())
+    return len(mine) == len(theirs) and all(map(_is_said_alike, mine, theirs))
+
+
+def _is_said_alike(one: _Said, other: _Said) -> bool:
+    is_written_alike = one.text is not None and (one.text, one.column) == (other.text, other.column)
+    return is_written_alike or is_same_tree(one.nodes, other.nodes)
+
+
+def is_same_tree(one: object, other: object) -> bool:
+    """Whether two trees, or lists of them, differ in positions at most."""
+    queue = [(one, other)]
+    for mine, theirs in queue:  # it grows while it is walked
+        if type(mine) is not type(theirs):
+            return False
+        if isinstance(mine, ast.AST):
+            for name in mine._fields:
+                pair = getattr(mine, name, None), getattr(theirs, name, None)
+                if pair[0] is not pair[1]:  # names and contexts mostly are
+                    queue.append(pair)
+        elif isinstance(mine, list) and isinstance(theirs, list):
+            if len(mine) != len(theirs):
+                return False
+            queue.extend(zip(mine, theirs, strict=True))
+        elif repr(mine) != repr(theirs):  # it tells 0.0 from -0.0
+            return False
+    return True
 
 
 def statements(text: str, *, is_future: bool | None = None) -> tuple[Statement, ...]:
@@ -309,21 +353,23 @@ def _loaded(target: Any) -> Any:  # what can be assigned to in place
     return type(target)(**{**dict(ast.iter_fields(target)), "ctx": ast.Load()})
 
 
-def _texts_of_class(node: ast.ClassDef) -> dict[str, str]:
+def _said_by_class(node: ast.ClassDef, lines: list[str]) -> dict[str, list[_Said]]:
     """The class without what its methods do, and what they do."""
-    found = {node.name: ""}
-    shell = ast.ClassDef(**{**dict(ast.iter_fields(node)), "body": []})
-    parts = [ast.dump(shell)]
+    shell: list[ast.AST] = [_emptied(node)]
+    found = {node.name: [_Said(None, 0, shell)]}
     for each in node.body:
         if isinstance(each, _FUNCTIONS):
-            head = type(each)(**{**dict(ast.iter_fields(each)), "body": []})
-            parts.append(ast.dump(head))
-            key = f"{node.name}.{each.name}"
-            found[key] = found.get(key, "") + "".join(map(ast.dump, each.body))
+            shell.append(_emptied(each))
+            text = "\n".join(lines[each.body[0].lineno - 1 : each.end_lineno])
+            said = _Said(text, each.body[0].col_offset, each.body)
+            found.setdefault(f"{node.name}.{each.name}", []).append(said)
         else:
-            parts.append(ast.dump(each))
-    found[node.name] = "".join(parts)
+            shell.append(each)
     return found
+
+
+def _emptied(definition: Any) -> ast.AST:  # one of _DEFINITIONS
+    return type(definition)(**{**dict(ast.iter_fields(definition)), "body": []})  # type: ignore[no-any-return]  # as the line above says
 
 
 # Uses

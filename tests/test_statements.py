@@ -1,5 +1,6 @@
 """Statement by statement: what is compiled of an edited source does what the whole does."""
 
+import ast
 import sys
 import types
 
@@ -138,9 +139,14 @@ def used(body, text):
     """What the statements of a body define and use, as told by it and by its whole text."""
     whole = _uses.statements(text)
     return [
-        [(s.names, s.taken, s.texts, s.refs, s.is_definition, s.is_compound, s.is_future) for s in statements]
+        [(s.names, s.taken, texts(s), s.refs, s.is_definition, s.is_compound, s.is_future) for s in statements]
         for statements in (body.uses() if body.uses() is not None else whole, whole)
     ]
+
+
+def texts(statement):
+    """By definition what a statement says, without positions."""
+    return {key: "".join(ast.dump(n) for each in said for n in each.nodes) for key, said in statement.said.items()}
 
 
 def differing(old, new):
@@ -150,7 +156,7 @@ def differing(old, new):
         said = [{}, {}]
         for side, statements in zip(said, (old, new), strict=True):
             for each in statements:
-                for key, text in each.texts.items():
+                for key, text in texts(each).items():
                     if name in each.names and key.partition(".")[0] == name:
                         side[key] = side.get(key, "") + text
         one, other = said
