@@ -86,6 +86,7 @@ class View:
     stars: list[Taken] = attrs.field(factory=list)
     places: dict[tuple[str, str], list[_Place]] = attrs.field(factory=dict)
     _unread: list[Statement] = attrs.field(init=False)
+    _asked: set[tuple[str, str]] = attrs.field(init=False, factory=set)
 
     def __attrs_post_init__(self) -> None:
         statements = self.statements or ()
@@ -145,7 +146,9 @@ class View:
 
     def uses(self, module: str, name: str) -> list[_Place]:
         """Where a definition of *module* is used, or the module as a whole."""
-        self._read({name, *self._aliases(module, name)})
+        if (module, name) not in self._asked:
+            self._asked.add((module, name))
+            self._read({name, *self._aliases(module, name)})
         if self.statements is None:
             return [_Place("", Use.USED), _Place(ANY, Use.USED)]
         kinds = ((module, name), (module, ""), (module, ANY), ("", ANY))

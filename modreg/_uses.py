@@ -464,16 +464,20 @@ class _Reader:
 
     def _later(self, node: ast.AST, owner: str) -> None:
         """Read what runs when a function is called."""
-        for each in _walk(node):
-            name = _spelled(each)
-            if name:
-                self._note((name,), Use.LATER, owner)
-            elif isinstance(each, _IMPORTS):
-                self._import(each)
-            elif isinstance(each, (ast.Attribute, ast.Name)):
+        queue = [node]
+        for each in queue:  # it grows while it is walked
+            if isinstance(each, (ast.Attribute, ast.Name)):
                 path = _path(each)
                 if path:
                     self._note(path, Use.LATER, owner)
+                    continue
+            elif isinstance(each, _WITH_GLOBALS) and (name := _spelled(each)):
+                self._note((name,), Use.LATER, owner)
+                queue.extend(_beside_globals(each))
+                continue
+            elif isinstance(each, _IMPORTS):
+                self._import(each)
+            queue.extend(_children(each))
 
     def _expression(self, node: ast.AST, use: Use, owner: str) -> None:
         name = _spelled(node)
@@ -550,15 +554,20 @@ def _last(node: ast.AST) -> str:
     return "".join(_path(node)[-1:])
 
 
-def _walk(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes below, the longest dotted expressions only."""
-    queue = [node]
-    for each in queue:
-        yield each
-        if _spelled(each):
-            queue.extend(_beside_globals(each))
-        elif not _path(each):
-            queue.extend(ast.iter_child_nodes(each))
+def _children(node: ast.AST) -> list[ast.AST]:
+    """As `ast.iter_child_nodes`, which takes several times as long, without contexts."""
+    found: list[ast.AST] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            found.extend([each for each in value if isinstance(each, ast.AST)])
+        elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
+            found.append(value)
+    return found
+
+
+_WITH_GLOBALS: Final = (ast.Subscript, ast.Call, ast.Compare)
+"""The nodes that :func:`_spelled` may find a name in."""
 
 
 def _spelled(node: Any) -> str:  # any node

@@ -7,7 +7,7 @@ import gc
 import operator
 import sys
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from types import (
     CellType,
@@ -67,17 +67,40 @@ class Window:
 
     def holders(self, targets: list[object]) -> list[object]:
         """
-        Everything that the collector shows and that refers to a target.
+        Everything that the collector shows and that refers to a target, but for modules.
 
-        ``gc.get_referrers`` compares each reference with each target: quick for a few targets in a
-        large heap, slow for the many of a window.  From 3.13 on it also finds its own arguments.
+        A module has its namespace, which is shown as well.
         """
-        if not self.is_narrow and len(targets) < _FEW:
-            mark = object()
-            return [x for x in gc.get_referrers(*targets, mark) if not (type(x) is tuple and x[-1:] == (mark,))]
-        wanted = {id(x) for x in targets}
-        referents = _referents_for(targets)
-        return [x for x in _objects() if not wanted.isdisjoint(map(id, referents(x)))]
+        return _holders(targets, is_exact=self.is_narrow)
+
+    def owners(self, dicts: list[object]) -> list[object]:
+        """The classes that refer to a dict: it may be their attribute table."""
+        if not self.is_narrow:
+            return [x for x in self.holders(dicts) if is_class(x)]
+        shown = gc.get_objects()
+        kinds = {kind for kind in set(map(type, shown)) if issubclass(kind, type)}
+        return [x for x in shown if type(x) in kinds]
+
+
+def _holders(targets: list[object], *, is_exact: bool) -> list[object]:
+    """
+    As :meth:`Window.holders`.
+
+    ``gc.get_referrers`` compares each reference with each target: quick for a few targets, slow for many.  From
+    3.13 on it also finds its own arguments.  Past tuples that are not tracked it does not see: if it has to be
+    exact, they are asked.
+    """
+    if len(targets) < _FEW and not (is_exact and not all(map(gc.is_tracked, targets))):
+        mark = object()
+        return _without_call(gc.get_referrers(*targets, mark), mark)
+    wanted = {id(x) for x in targets}
+    referents = _referents_for(targets)
+    return [x for x in _objects() if not wanted.isdisjoint(map(id, referents(x)))]
+
+
+def _without_call(found: list[object], mark: object) -> list[object]:
+    """What was found, but for modules and the arguments of the call, the last of which is *mark*."""
+    return [x for x in found if type(x) is not ModuleType and not (type(x) is tuple and x[-1:] == (mark,))]
 
 
 def _objects() -> Iterator[object]:
@@ -122,7 +145,7 @@ def held(pairs: Iterable[Pair], namespace: Mapping[str, object] | None = None) -
     Reference counts tell: what the collector finds inside the window is subtracted, and what a namespace binds.
     """
     wanted = {id(p.new): p for p in pairs}
-    seen = _seen(wanted.keys(), _referents_for(p.new for p in wanted.values()))
+    seen = _seen(wanted)
     for key in map(id, (namespace or {}).values()):
         if key in seen:
             seen[key] += 1
@@ -134,11 +157,13 @@ def is_held(pairs: Iterable[Pair]) -> bool:
     return any(sys.getrefcount(p.new) - _OWN != 1 for p in pairs)
 
 
-def _seen(wanted: Collection[int], referents: Callable[[object], list[object]]) -> dict[int, int]:
-    """How many references to each object the collector shows, by identity."""
+def _seen(wanted: Mapping[int, Pair]) -> dict[int, int]:
+    """How many references to each new object the collector shows, by identity."""
     counts = dict.fromkeys(wanted, 0)
-    for holder in _objects():
-        for inside in referents(holder):
+    targets = [p.new for p in wanted.values()]
+    referents = _referents_for(targets)
+    for holder in _holders(targets, is_exact=True):
+        for inside in referents(holder) if holder is not targets else ():
             if id(inside) in counts:
                 counts[id(inside)] += 1
     return counts
@@ -238,10 +263,9 @@ class _Round:
             return {}
         wanted = {id(x) for x in dicts}
         found: dict[int, type] = {}
-        for owner in self.window.holders(dicts):
-            if is_class(owner):
-                inside = [x for x in gc.get_referents(owner) if id(x) in wanted and type(x) is dict]
-                found.update((id(x), cast("type", owner)) for x in inside)
+        for owner in self.window.owners(dicts):
+            inside = [x for x in gc.get_referents(owner) if id(x) in wanted and type(x) is dict]
+            found.update((id(x), cast("type", owner)) for x in inside)
         return found
 
     def _change(self, holder: object, owner: type | None) -> None:

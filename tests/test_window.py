@@ -171,6 +171,23 @@ def test_holders_of_few_and_of_many(number, is_open):
     assert [type(x) for x in holders if id(x) not in {id(targets), id(pair), id(mapping)} and type(x) is tuple] == []
 
 
+@pytest.mark.parametrize("targets", [[Old(), Old()], [object()], [Old(), {}], [{"a": []}]])
+def test_either_way_of_searching_finds_the_same(monkeypatch, window, targets):
+    """
+    Searching by the collector's own means and by asking every object for what it refers to find the same holders.
+
+    Those of what the collector does not track are found past tuples that it does not track either.
+    """
+    made = [each for x in targets for each in ([x], {"a": x}, {"a": (x,)}, types.MethodType(print, x), (x, [x]))]
+    found = []
+    for few in (0, 1000):
+        monkeypatch.setattr("modreg._window._FEW", few)
+        found.append({id(x) for x in window.holders(targets)} & {*map(id, made), id(targets)})
+
+    assert found[0] == found[1]
+    assert len(found[0]) > 1
+
+
 # Replacing
 
 HOLDERS = {
