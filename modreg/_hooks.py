@@ -50,7 +50,7 @@ def migrate_instances(owner: str, namespace: dict[str, object], old_version: int
         old_version: The number of the version that has gone.
         journal: Where the attributes are noted.
     """
-    hooked = {cls for cls in namespace.values() if is_class(cls) and is_own(cls, owner) and _HOOK in table(cls)}  # type: ignore[arg-type]  # classes
+    hooked = {cls for cls in namespace.values() if is_class(cls) and _HOOK in table(cls) and is_own(cls, owner)}  # type: ignore[arg-type]  # classes
     if not hooked:
         return
     for value in [each for each in gc.get_objects() if not hooked.isdisjoint(mro(each))]:

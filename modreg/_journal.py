@@ -411,7 +411,7 @@ class Journal:
         """Take every change back as changes of *journal*, leaving what others have changed since."""
         first = self._first_of_caches()
         for entry in reversed(self.entries):
-            if _is_turn(entry, first):
+            if not first or _is_turn(entry, first):
                 journal.write(entry.place, entry.place.merged(entry.before, entry.after))
             else:
                 journal.entries.append(Entry(entry.place, None, None))  # for when this is taken back in its turn

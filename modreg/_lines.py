@@ -11,14 +11,11 @@ from modreg._source import Source
 
 def show(source: Source) -> None:
     """
-    Have the line cache show *source* for its file, if the file holds another one.
+    Have the line cache show *source* for its file, whatever that holds.
 
     After a rollback the file is still the one that was turned away.  An entry without a time is what
     `linecache` makes of sources that come from loaders: it is never held against the file.
     """
-    if _source.sign(source.path) == source.signature:
-        forget(source.path)
-        return
     import linecache  # noqa: PLC0415  # most programs never go back
 
     lines = io.StringIO(_source.decode(source.data)).readlines()

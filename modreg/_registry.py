@@ -890,6 +890,8 @@ class Registry:
         any of the same modules since; a rollback and what it took back cancel out.
         """
         later = self._history.commits[revision:]
+        if len(later) == 1:
+            return later if any(name in later[0].before for name in names) else ()
         concerned, found, grown = set(names), set[int](), True
         while grown:
             more = {c.revision for c in later if c.revision not in found and not concerned.isdisjoint(_modules(c))}

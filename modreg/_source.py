@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import dis
 import hashlib
 import importlib.util
@@ -212,6 +213,11 @@ def misleading_code(source: Source, before: float) -> CodeType | None:
     return None if is_same_code(code, compile_source(source)) else code
 
 
+def _first_lines(data: bytes) -> bytes:
+    """The two lines in which a coding cookie may stand."""
+    return data[: data.find(b"\n", data.find(b"\n") + 1)]
+
+
 def decode(data: bytes) -> str:
     """
     Decode source as the compiler does: by its coding cookie or UTF-8, with line feeds for all line ends.
@@ -222,8 +228,11 @@ def decode(data: bytes) -> str:
             mind that in comments.
 
     Source:
-        `importlib.util.decode_source`.
+        `importlib.util.decode_source`, which takes ten times as long to find that nearly every file is in UTF-8
+        without saying so.
     """
+    if b"\r" not in data and not data.startswith(codecs.BOM_UTF8) and b"coding" not in _first_lines(data):
+        return data.decode()
     try:
         return importlib.util.decode_source(data)
     except LookupError as exc:
