@@ -153,11 +153,15 @@ def pair(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> li
     """
     found: dict[int, Pair] = {}
     seen: set[tuple[int, int]] = set()
-    queue = deque((old[name], new[name], 0) for name in new if name in old)
+    queue = deque((old[name], new[name], 0) for name in new if name in old and name not in _OF_IMPORT)
     _follow(queue, owner, found, seen)
     queue.extend((*both, 0) for both in _moved(old, new, owner, found))
     _follow(queue, owner, found, seen)
     return list(found.values())
+
+
+_OF_IMPORT: Final = frozenset({"__spec__", "__loader__"})
+"""Instances that the import system puts into every namespace, new ones each time."""
 
 
 def _follow(
