@@ -38,19 +38,23 @@ class Folders:
         now = time.time()
         finders: list[tuple[str, Any]] = list(sys.path_importer_cache.items())  # whatever a path hook made, or nothing
         for folder, finder in finders:
+            if self._is_settled(folder, finder):  # as nearly all are, so it is asked first
+                continue
             if finder is None or not os.path.isabs(folder):
                 sys.path_importer_cache.pop(folder, None)  # it may be there now, or somewhere else
             elif type(finder) is not FileFinder:
                 _invalidate(finder)
-            elif not self._is_settled(folder, finder):
+            else:
                 finder.invalidate_caches()
                 self._told[folder] = finder, now
 
-    def _is_settled(self, folder: str, finder: FileFinder) -> bool:
+    def _is_settled(self, folder: str, finder: object) -> bool:
         """Whether the folder was read long after it last changed."""
         told, when = self._told.get(folder, (None, 0.0))
+        if told is None or told is not finder:
+            return False
         read: float = getattr(finder, "_path_mtime", _UNREAD)  # importlib's own: the folder's time when it was read
-        return told is finder and read != _UNREAD and when - read > SETTLED
+        return read != _UNREAD and when - read > SETTLED
 
 
 def _invalidate(finder: Any) -> None:  # whatever stands on sys.meta_path or answers for one of its entries

@@ -273,7 +273,8 @@ class Calm:
         """What of it holds as well for these modules, in their present situation."""
         known: dict[tuple[str, str, Level], tuple[Rebinds | None, set[str]]] = {}
         if self.tracked is tracked and self.situation == situation and self.users is users:
-            changed = {n for n, *pair in zip(tracked, self.sources, sources, strict=True) if not _is_same_source(*pair)}
+            pairs = zip(tracked, self.sources, sources, strict=True)
+            changed = {name for name, one, other in pairs if one is not other and not _is_same_source(one, other)}
             known = {key: each for key, each in self.known.items() if each[1].isdisjoint(changed)}
         return Calm(tracked, situation, sources, users, known)
 

@@ -18,7 +18,7 @@ from importlib.machinery import (
     ModuleSpec,
     SourceFileLoader,
 )
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any, Final, NoReturn, cast
 
 import attrs
@@ -216,7 +216,7 @@ class _Row:
         names: The modules that these pairs would be, and then all others that its statements name.
         situation: Which of the names were loaded, and which of the pairs submodules, when the edges were made.
         is_starring: Whether it takes names with a star.
-        is_loose: Whether somebody may bind other objects to names on which the edges depend.
+        taken: The pairs that were loaded modules, by their full names: somebody may bind other objects to these names.
     """
 
     record: Record
@@ -224,7 +224,7 @@ class _Row:
     names: tuple[str, ...]
     situation: tuple[bool, ...] | None = None
     edges: dict[str, Edge] = attrs.field(factory=dict)
-    is_loose: bool = False
+    taken: tuple[str, ...] = ()
     is_starring: bool = False
 
     @classmethod
@@ -245,7 +245,7 @@ class _Row:
     def look(self, make: Callable[[Record], dict[str, Edge]]) -> None:
         """Make the edges anew if what they depend on is other than it was."""
         loaded = tuple(map(sys.modules.__contains__, self.names))
-        self.is_loose = True in loaded[: len(self.pairs)]
+        self.taken = tuple(itertools.compress(self.names, loaded[: len(self.pairs)]))
         situation = (*loaded, *(_is_submodule(*pair) for pair in itertools.compress(self.pairs, loaded)))
         if self.situation != situation:
             self.edges, self.situation = make(self.record), situation
@@ -258,6 +258,7 @@ class _Found:
 
     Attributes:
         tracked: The modules; the very tuple stands for what is loaded.
+        places: For each its package, and its name in it.
         records: Their current versions.
         situation: Which modules are bound in their packages, and which namespaces have names that mean something to us.
         loose: The modules whose edges have to be looked at each time.
@@ -265,6 +266,7 @@ class _Found:
     """
 
     tracked: tuple[str, ...] = ()
+    places: list[tuple[str, str]] = attrs.field(factory=list)
     records: list[Record] = attrs.field(factory=list)
     situation: tuple[list[bool], ...] = ()
     loose: tuple[str, ...] = ()
@@ -287,7 +289,8 @@ class _Rows:
     ) -> dict[str, dict[str, Edge]]:
         """The edges of the *tracked* modules; of most nothing that they depend on has changed."""
         was, now = self._found, [records[name][-1] for name in tracked]
-        situation = _situation(tracked)
+        places = was.places if was.tracked is tracked else [_place(name) for name in tracked]
+        situation = _situation(tracked, places)
         if was.tracked is tracked and was.situation == situation:
             names = [n for n, mine, theirs in zip(tracked, was.records, now, strict=True) if mine is not theirs]
             names.extend(was.loose)
@@ -295,9 +298,10 @@ class _Rows:
         else:
             names, found = [*tracked], {}
         found.update((name, self._edges(records[name][-1], make)) for name in names)
-        declaring = [name for name, is_declaring in zip(tracked, situation[2], strict=True) if is_declaring]
-        loose = (*declaring, *(name for name in tracked if name not in declaring and self._rows[name].is_loose))
-        self._found = _Found(tracked, now, situation, loose, found)
+        bound, _, declaring = (set(itertools.compress(tracked, each)) for each in situation)
+        # Where a submodule is bound as it should be, a change of that is a change of the situation.
+        loose = [n for n in dict.fromkeys(names) if n in declaring or not bound.issuperset(self._rows[n].taken)]
+        self._found = _Found(tracked, places, now, situation, tuple(loose), found)
         return found
 
     def _edges(self, record: Record, make: Callable[[Record], dict[str, Edge]]) -> dict[str, Edge]:
@@ -321,17 +325,23 @@ class _Rows:
         return self._calm
 
 
-def _situation(tracked: tuple[str, ...]) -> tuple[list[bool], ...]:
+def _place(name: str) -> tuple[str, str]:
+    """The package of a module, and its name in it."""
+    package, _, child = name.rpartition(".")
+    return package, child
+
+
+def _situation(tracked: tuple[str, ...], places: list[tuple[str, str]]) -> tuple[list[bool], ...]:
     """Of each module whether it is bound in its package, and whether it has two names that mean something to us."""
     empty: dict[str, object] = {}
-    namespaces = {name: namespace_of(sys.modules.get(name)) or empty for name in tracked}
-    asked = ["__getattr__" in each for each in namespaces.values()]
-    declaring = ["__depends__" in each for each in namespaces.values()]
-    bound = []
-    for name in tracked:
-        parent, _, child = name.rpartition(".")
-        package = namespaces.get(parent) or namespace_of(sys.modules.get(parent)) or empty
-        bound.append(package.get(child) is sys.modules.get(name))
+    modules = [*map(sys.modules.get, tracked)]
+    # A plain module runs nothing when it is asked for its namespace; nearly all are, and there may be thousands.
+    spaces = [each.__dict__ if type(each) is ModuleType else namespace_of(each) or empty for each in modules]
+    asked = ["__getattr__" in each for each in spaces]
+    declaring = ["__depends__" in each for each in spaces]
+    known = dict(zip(tracked, spaces, strict=True))
+    packages = [known.get(package) or namespace_of(sys.modules.get(package)) or empty for package, _ in places]
+    bound = [package.get(name) is module for package, (_, name), module in zip(packages, places, modules, strict=True)]
     return bound, asked, declaring
 
 
@@ -377,7 +387,8 @@ class Planner:
         seeds: dict[str, str] = {}
         gone: list[str] = []
         tracked = self.tracked()
-        wanted = [name for name in tracked if only is None or any(is_under(name, root) for root in only)]
+        below = tuple(f"{root}." for root in only or ())
+        wanted = [name for name in tracked if only is None or name in only or name.startswith(below)]
         for name in self._roll.suspects(tracked, self.history) if only is None else wanted:
             record = self.history.current(name)
             change = self._change(record)

@@ -30,6 +30,11 @@ class _Loaded:
     def now(cls, changes: tuple[int, int]) -> _Loaded:
         return cls([*sys.modules], [*map(id, sys.modules.values())], changes)
 
+    def is_same(self, other: _Loaded) -> bool:
+        """Whether the same modules were loaded, in whatever order."""
+        mine, theirs = (dict(zip(each.names, each.modules, strict=False)) for each in (self, other))
+        return mine == theirs
+
 
 @attrs.define(eq=False)
 class Roll:
@@ -37,8 +42,8 @@ class Roll:
 
     # Both together, for any thread may ask.
     _noted: tuple[_Loaded, tuple[str, ...]] | None = None
-    # Made for the very tuple of names and a revision, by the one thread that has a transaction open.
-    _made_for: tuple[tuple[str, ...], int] | None = None
+    # Made for the very tuple of names and a state of the history, by the one thread that has a transaction open.
+    _made_for: tuple[tuple[str, ...], tuple[int, int]] | None = None
     _files: list[tuple[str, str, int, int, int]] = attrs.field(factory=list)
     _unsettled: list[str] = attrs.field(factory=list)
 
@@ -53,9 +58,15 @@ class Roll:
         return noted[1] if noted is not None and noted[0] == _Loaded.now(changes) else None
 
     def take(self, names: Iterable[str], changes: tuple[int, int]) -> tuple[str, ...]:
-        """Note the names of the modules in scope."""
-        tracked = tuple(names)
-        self._noted = _Loaded.now(changes), tracked
+        """
+        Note the names of the modules in scope.
+
+        The very tuple stands for these modules, so it is kept with them; `importlib.reload` only moves a module.
+        """
+        loaded, tracked, noted = _Loaded.now(changes), tuple(names), self._noted
+        if noted is not None and noted[0].is_same(loaded) and {*noted[1]} == {*tracked}:
+            tracked = noted[1]
+        self._noted = loaded, tracked
         return tracked
 
     def forget_files(self) -> None:
@@ -68,10 +79,10 @@ class Roll:
 
         It costs little more than the system's own answers.
         """
-        made_for = self._made_for
-        if made_for is None or made_for[0] is not tracked or made_for[1] != history.revision:
+        made_for, now = self._made_for, (history.revision, history.changes)
+        if made_for is None or made_for[0] is not tracked or made_for[1] != now:
             self._files, self._unsettled = _files(tracked, history.records)
-            self._made_for = tracked, history.revision
+            self._made_for = tracked, now
         found = list(self._unsettled)
         stat = os.stat
         for name, path, mtime, size, inode in self._files:

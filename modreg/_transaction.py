@@ -760,9 +760,10 @@ class Execution(Work):
 
     def _bind_submodules(self, name: str, namespace: dict[str, object]) -> None:
         """What is loaded is not bound again by its import: a package that deletes the name must find it once more."""
-        for each, module in list(sys.modules.items()):
-            parent, _, child = each.rpartition(".")
-            if parent == name and each in self.history.records:
+        start = f"{name}."
+        for each, module in [(each, module) for each, module in list(sys.modules.items()) if each.startswith(start)]:
+            child = each.removeprefix(start)
+            if "." not in child and each in self.history.records:
                 namespace.setdefault(child, module)
 
     def _drop(self, part: Part, namespace: dict[str, object]) -> None:

@@ -1,5 +1,6 @@
 """What is known of the loaded modules and their files is what looking at each would find."""
 
+import importlib
 import os
 import sys
 
@@ -47,6 +48,20 @@ def test_the_modules_in_scope_are_known_after(event, project, registry):
 
     assert registry._planner.tracked() == found_anew(registry)
     assert event != "nothing" or registry._planner.tracked() is before
+
+
+def test_the_same_modules_are_the_same_tuple(project, registry):
+    """
+    `importlib.reload` moves a module to the end of `sys.modules`; the order of the first imports stays.
+    """
+    module = project.load("a", "X = 1")
+    project.load("b", "X = 1")
+    before = registry._planner.tracked()
+
+    importlib.reload(module)
+
+    assert [*sys.modules].index("a") > [*sys.modules].index("b")
+    assert registry._planner.tracked() is before
 
 
 def touch(file):

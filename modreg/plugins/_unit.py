@@ -118,8 +118,8 @@ class Unit:
 
     @property
     def look(self) -> Look | None:
-        """What the files of the current version held."""
-        return self.looks.get(self.current.number) if self.current is not None else None
+        """What the files of the current version held; asked of all plugins for the sake of one, hence short."""
+        return self.looks.get(len(self.versions)) if self.state is not State.KNOWN else None
 
     @property
     def metadata(self) -> Metadata:
