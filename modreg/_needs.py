@@ -144,6 +144,11 @@ class View:
                 return True
         return False
 
+    def given_by_stars(self, name: str) -> dict[str, object]:
+        """What star imports bring under a name, by the module that they are of."""
+        bases = {base: namespace_of(sys.modules.get(base)) or {} for base in map(self.absolute, self.stars)}
+        return {base: each[name] for base, each in bases.items() if name in each and _is_given(name, each)}
+
     def uses(self, module: str, name: str) -> list[_Place]:
         """Where a definition of *module* is used, or the module as a whole."""
         if (module, name) not in self._asked:
@@ -480,6 +485,10 @@ class Needs:
             is_own = each in view.made or each in view.taken
             if (is_own and not view.is_covered(each, module)) or not (name == ANY or _is_public(module, each)):
                 continue
+            if not is_own and level is Level.PRESENCE and (given := view.given_by_stars(each)).keys() - {module}:
+                if any(value is not _value(user, each) for value in given.values()):  # the execution shows which is last
+                    self._affect(user, f"other star imports bring {each} too, which {module} gives only now, or no more")
+                continue
             if is_own and level >= Level.OBJECT:  # which of them the name then stands for shows when it is executed
                 self._affect(user, f"its own {each} is covered by that of {module}, which changed")
             elif level >= Level.OBJECT:
@@ -711,6 +720,10 @@ def is_value(value: object, depth: int = 6) -> bool:
 def _is_value_of(module: str, name: str) -> bool:
     namespace = namespace_of(sys.modules.get(module)) or {}
     return name in namespace and is_value(namespace[name])
+
+
+def _value(module: str, name: str) -> object:
+    return (namespace_of(sys.modules.get(module)) or {}).get(name, MISSING)
 
 
 def _definitions(module: str) -> list[str]:

@@ -18,6 +18,9 @@ from modreg._pairs import CACHED, Pair, bases_of, is_class, is_own, layout, mro,
 ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 """Types whose values can be compared without running anybody's code."""
 
+CONSTANTS: Final = ATOMS | {tuple, frozenset, type(...)}
+"""Types whose values can be constants of any code."""
+
 _OF_ATTRIBUTES: Final = (functools.cached_property, functools.singledispatchmethod)
 
 

@@ -12,6 +12,7 @@ import attrs
 from modreg import _uses
 from modreg._journal import PLAIN, Contents, Journal
 from modreg._pairs import Pair, is_class
+from modreg._patch import CONSTANTS
 
 _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS: Final = (ast.Import, ast.ImportFrom)
@@ -122,10 +123,7 @@ def bind(former: Mapping[str, object], namespace: dict[str, object], names: Iter
     wanted = {name: former[name] for name in names if name in former}
     made = [(old, namespace.get(name, old)) for name, old in wanted.items()]
     namespace.update(wanted)
-    return [Pair(old, new) for old, new in made if old is not new and type(new) not in _CONSTANTS]
-
-
-_CONSTANTS: Final = frozenset({type(None), bool, int, float, complex, str, bytes, tuple, frozenset, type(...)})
+    return [Pair(old, new) for old, new in made if old is not new and type(new) not in CONSTANTS]
 
 
 def _is_definition(value: object) -> bool:

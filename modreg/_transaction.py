@@ -34,9 +34,9 @@ from modreg._journal import (
     is_submodule,
 )
 from modreg._model import Cause, Decision, Finding, Participant, Phase, Step, rebinding
-from modreg._needs import Calm, Held, Level, declared, holding
+from modreg._needs import Calm, Held, Level, declared, holding, is_value
 from modreg._pairs import Pair, is_class, mro_of, table
-from modreg._patch import ATOMS, Twins, forget_checks, forward, marking, patch
+from modreg._patch import ATOMS, CONSTANTS, Twins, forget_checks, forward, is_alike, marking, patch
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names
 from modreg._removed import retire
@@ -559,10 +559,10 @@ class Execution(Work):
         for mine, (module, theirs) in wanted.items():
             source = namespace_of(sys.modules.get(module)) or {}
             before = former.get((module, theirs), MISSING) if theirs else source.get(mine, MISSING)
-            now = source.get(theirs, MISSING)
-            if now is before or namespace.get(mine, MISSING) is not before or (now is MISSING and not self.is_dropping):
+            had, now = namespace.get(mine, MISSING), source.get(theirs, MISSING)
+            if now is had or not _is_still(had, before) or (now is MISSING and not self.is_dropping):
                 continue
-            former[name, mine] = before
+            former[name, mine] = had
             self.journal.write(Item(namespace, mine), now)
             self.rebound.setdefault(name, []).append(mine)
 
@@ -898,6 +898,11 @@ class Execution(Work):
         for each in held(twins.pairs):
             self.held.add(each.old, each.new)
         return done.instead
+
+
+def _is_still(had: object, before: object) -> bool:
+    """Whether a name stands for what its import gave it; of a constant an equal one may have been made meanwhile."""
+    return had is before or (type(before) in CONSTANTS and is_value(before) and is_alike(had, before))
 
 
 def _is_as_defined(former: dict[str, object], namespace: dict[str, object]) -> bool:

@@ -326,6 +326,53 @@ def test_a_name_that_leaves_through_two_star_imports(project, dropping):
     assert (user.X, hasattr(user, "g")) == (2, False)
 
 
+@pytest.mark.parametrize("value", ["4.5", "(1, (2,))", "float('4.5')"])
+@pytest.mark.parametrize("line", ["from leaf import X", "from middle import X", "from middle import *"])
+def test_a_value_that_changes_after_it_was_made_anew(project, registry, value, line):
+    """
+    Who imported a value gets the next one, also where it has been made anew, or elsewhere, meanwhile.
+    """
+    project.load("leaf", f"X = {value}\ndef f(n=1): return n\n")
+    project.load("middle", f"from leaf import f\nX = {value}\n")
+    user = project.load("user", line)
+    project.write("leaf.py", f"X = {value}\ndef f(n=2): return n\n")
+    project.write("middle.py", "from leaf import X, f\n")
+    registry.refresh()
+    project.write("leaf.py", "X = 5.5\ndef f(n=2): return n\n")
+
+    registry.refresh()
+
+    assert user.X == 5.5
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "edited"),
+    [
+        ("import json", "import json", ""),
+        ("X = 1", "X = 2", ""),
+        ("", "X = 2", "X = 1"),
+        ("X = 1", "from one import *", ""),
+        ("import json as X", "import json as X; __all__ = ['X']", "import json as X; __all__ = []"),
+    ],
+)
+@pytest.mark.parametrize("order", ["from one import *\nfrom two import *\n", "from two import *\nfrom one import *\n"])
+def test_a_name_that_two_star_imports_bring(project, dropping, order, one, two, edited):
+    """
+    What one star import gives no more, or only now, another may give all the same: the last of them counts.
+    """
+    project.write("one.py", one + "\n")
+    project.write("two.py", two + "\n")
+    user = project.load("user", order)
+    project.write("one.py", edited + "\n")
+
+    dropping.refresh()
+
+    fresh = {}
+    exec(order, fresh)
+    del fresh["__builtins__"]
+    assert {name: value for name, value in vars(user).items() if not name.startswith("__")} == fresh
+
+
 @pytest.mark.parametrize("line", ["from package import Thing", "from package import Thing as T; Thing = T"])
 def test_what_a_module_getattr_gave_is_known_by_where_it_is_from(project, registry, line):
     """
