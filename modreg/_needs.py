@@ -8,6 +8,7 @@ executed as well; a module that is executed tells afterwards what came out diffe
 
 from __future__ import annotations
 
+import builtins
 import enum
 import sys
 from collections import deque
@@ -135,6 +136,12 @@ class View:
         except ImportError:
             return ""
 
+    def is_made_by(self, name: str, kind: object, namespace: Mapping[str, object]) -> bool:
+        """Whether all that binds a name is assignments of what calls of *kind* give: no other module made it."""
+        statements = [each for each in self.statements or () if name in each.names]
+        called = [path for each in statements for path in each.called(name)]
+        return bool(called) and name not in self.taken and all(_reached(each, namespace) is kind for each in called)
+
     def is_covered(self, name: str, module: str) -> bool:
         """Whether a star import of *module* may come after another statement that binds *name*."""
         is_bound = False
@@ -209,6 +216,16 @@ class View:
         if rest and rest[0] not in namespace and "__getattr__" in namespace:
             yield module, "__getattr__", rest
             yield *behind(self.name, module, rest[0]), rest[1:]
+
+
+def _reached(path: tuple[str, ...], namespace: Mapping[str, object]) -> object:
+    """What a dotted name leads to through nothing but namespaces."""
+    found: object = None
+    names = {**vars(builtins), **namespace}
+    for name in path:
+        found = names.get(name)
+        names = namespace_of(found) or {}
+    return found
 
 
 def behind(user: str, module: str, asked: str) -> tuple[str, str]:
@@ -486,8 +503,8 @@ class Needs:
             if (is_own and not view.is_covered(each, module)) or not (name == ANY or _is_public(module, each)):
                 continue
             if not is_own and level is Level.PRESENCE and (given := view.given_by_stars(each)).keys() - {module}:
-                if any(value is not _value(user, each) for value in given.values()):  # the execution shows which is last
-                    self._affect(user, f"other star imports bring {each} too, which {module} gives only now, or no more")
+                if any(value is not _value(user, each) for value in given.values()):  # executed, it takes the last
+                    self._affect(user, f"several star imports bring {each}, which {module} gives only now, or no more")
                 continue
             if is_own and level >= Level.OBJECT:  # which of them the name then stands for shows when it is executed
                 self._affect(user, f"its own {each} is covered by that of {module}, which changed")

@@ -13,7 +13,7 @@ from typing import Any, Final
 import attrs
 
 from modreg._journal import MISSING, Attribute, Cache, Cell, ClassAttribute, ClassField, Code, Item, Journal, is_layout
-from modreg._pairs import CACHED, Pair, bases_of, is_class, is_own, layout, mro, pair, rebound, table
+from modreg._pairs import CACHED, Pair, bases_of, is_class, is_own, is_pair, layout, mro, pair, rebound, table
 
 ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 """Types whose values can be compared without running anybody's code."""
@@ -157,9 +157,17 @@ class Patched:
     unmarked: tuple[type, ...] = ()
 
 
-def marking(old: Mapping[str, object], new: Mapping[str, object]) -> list[Pair]:
-    """The bare objects under one name: they say nothing but who they are (``MISSING = object()``)."""
-    return [Pair(old[n], x) for n, x in new.items() if type(x) is object is type(old.get(n)) and old[n] is not x]
+def alone(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> dict[str, Pair]:
+    """
+    What is no definition of the module *owner* and may be its own all the same, by name.
+
+    Bare objects say nothing but who they are (``MISSING = object()``); a partial may be of what another defines.
+    """
+    both = {n: Pair(old[n], x) for n, x in new.items() if type(x) in _ALONE and type(x) is type(old.get(n))}
+    return {n: p for n, p in both.items() if not (is_alike(p.old, p.new) or is_pair(p.old, p.new, owner))}
+
+
+_ALONE: Final = frozenset({object, functools.partial})
 
 
 def patch(

@@ -36,7 +36,7 @@ from modreg._journal import (
 from modreg._model import Cause, Decision, Finding, Participant, Phase, Step, rebinding
 from modreg._needs import Calm, Held, Level, declared, holding, is_value
 from modreg._pairs import Pair, is_class, mro_of, table
-from modreg._patch import ATOMS, CONSTANTS, Twins, forget_checks, forward, is_alike, marking, patch
+from modreg._patch import ATOMS, CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names
 from modreg._removed import retire
@@ -378,6 +378,7 @@ class Execution(Work):
     finished: list[str] = attrs.field(factory=list)
     foreseen: dict[str, str] = attrs.field(factory=dict)
     left: dict[str, None] = attrs.field(factory=dict)
+    passed: set[str] = attrs.field(factory=set)
     seen: int = 0
     disposed: set[str] = attrs.field(factory=set)
     kept: set[str] = attrs.field(factory=set)
@@ -481,7 +482,7 @@ class Execution(Work):
         if hooked:
             foreseen = self.draft.foreseen(self.draft.order)
             self.foreseen.update((name, foreseen[name]) for name in hooked if name in foreseen)
-        going = [n for n in self.draft.order if n in self.foreseen or (n in self.parts and not self.parts[n].is_layout)]
+        going = [n for n in self.draft.order if self._is_going(n)]
         self.disposed.update(going)
         self.dispose(reversed(going))
 
@@ -508,7 +509,30 @@ class Execution(Work):
             self._follow_positions(part)
         else:
             self.left[name] = None
+        self._run_behind(name)
         self._rebind(name)
+
+    def _run_behind(self, name: str) -> None:
+        """
+        Execute what a module in a circle, which is itself left alone, imports, and what those import that are left too.
+
+        Who asked for it may be on the way round the circle, and would find that executed in a fresh interpreter.
+        """
+        members = self.draft.components[name]
+        queue = [name] if len(members) > 1 else []
+        while queue:
+            each = queue.pop()
+            if self._is_going(each):
+                self.pending.run(each)
+            elif each not in self.passed:
+                self.passed.add(each)
+                queue.extend(n for n in reversed(self.draft.imports(each)) if n in members)
+
+    def _is_going(self, name: str) -> bool:
+        """Whether a module is known to be executed."""
+        if name in self.parts and not self.parts[name].is_layout:
+            return True
+        return name in self.foreseen or name in self.draft.needs.affected
 
     def _foresee(self, name: str) -> None:
         """
@@ -642,7 +666,7 @@ class Execution(Work):
             self._drop_stars(part, namespace)
         self.phase = Phase.PATCH
         if self.is_live:
-            self._patch(part.name, former, namespace, since, self.finished[finished:])
+            self._patch(part, former, namespace, since, self.finished[finished:])
         if self.is_keeping:
             self._keep_state(part, former, namespace)
         self._give_way(bind(former, namespace, declared(part.name, "__keep__")), namespace)
@@ -710,16 +734,17 @@ class Execution(Work):
                 forget(place.container, gone, self.journal)
 
     def _patch(
-        self, name: str, former: dict[str, object], namespace: dict[str, object], since: int, nested: list[str]
+        self, part: Part, former: dict[str, object], namespace: dict[str, object], since: int, nested: list[str]
     ) -> None:
         """Make the old objects the new definitions, and point everything to them."""
+        name = part.name
         begun = len(self.journal.entries)
         settle(former, namespace, name)
         if _is_as_defined(former, namespace):
             self._forget_checks(since)
             return
-        marks = Twins.of(self.window.made(marking(former, namespace), namespace))
-        patched = patch(former, namespace, name, self.journal, marks)
+        again = Twins.of(self._made_again(part, former, namespace))
+        patched = patch(former, namespace, name, self.journal, again)
         if len(self.journal.entries) > begun:
             self.patched.add(name)
         self.replaced.extend((name, each) for each in patched.replaced)
@@ -732,6 +757,13 @@ class Execution(Work):
             instead = self._replace(patched.twins)
             self._publish(instead, namespace)
             self._revise(instead, since, nested)
+
+    def _made_again(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> Iterator[Pair]:
+        """What the module makes besides definitions, and stays the same object, by what its two sources say."""
+        for name, pair in alone(former, namespace, part.name).items():
+            sides = (self.draft.needs.view(part.name), former), (part.view, namespace)
+            if all(view.is_made_by(name, type(pair.old), names) for view, names in sides):
+                yield pair
 
     def _forget_checks(self, since: int) -> None:
         """

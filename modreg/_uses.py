@@ -135,6 +135,12 @@ class Statement:
             return _said_by_class(node, self.text.split("\n"))
         return {name: [_Said(self.text, self.place, [node])] for name in self.names}
 
+    def called(self, name: str) -> list[tuple[str, ...]]:
+        """The dotted names of what the assignments to a name call for its value; nothing for one that does not."""
+        nodes = [each for each in _at_once(self.node) if isinstance(each, (ast.Assign, ast.AnnAssign))]
+        values = [each.value for each in nodes if any(name in _names(target) for target in _targets(each))]
+        return [_path(value.func) if isinstance(value, ast.Call) else () for value in values]
+
     @functools.cached_property
     def refs(self) -> dict[str, tuple[Ref, ...]]:
         """By definition all that it uses, now or when it is called; ``""`` has what the statement uses now."""
@@ -319,6 +325,10 @@ def made(statement: ast.stmt) -> set[str]:
 
 def _names(node: ast.AST) -> set[str]:
     return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _targets(node: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
+    return node.targets if isinstance(node, ast.Assign) else [node.target]
 
 
 def _at_once(statement: ast.stmt) -> Iterator[Any]:  # nodes, asked for what their kind has

@@ -1034,6 +1034,38 @@ def test_a_bare_object_stays_who_it_is(project, registry):
     assert m.TAKEN is m.marks.OTHER is marks["OTHER"]
 
 
+def test_a_bare_object_in_the_place_of_anothers(project, registry):
+    """
+    A mark that takes the name of another module's, or that is made otherwise, is another object.
+    """
+    marks = project.load("marks", "ONE = object()\n")
+    m = project.load("m", "import marks\nA = marks.ONE\nfrom marks import ONE as B\nif marks.ONE:\n    C = object()\n")
+    held = m.C
+    project.write("m.py", "import marks\nA = object()\nB = object()\nif marks.ONE:\n    C = object()\nD = 1\n")
+
+    registry.reload(m)
+
+    assert m.C is held
+    assert len({m.A, m.B, m.C, marks.ONE}) == 4
+
+
+def test_a_partial_of_what_another_module_defines(project, registry):
+    """
+    A partial that a module makes of another's function stays the same object; another module's partial is left alone.
+    """
+    other = project.load("other", "import functools\ndef f(*args): return args\ntheirs = functools.partial(f, 0)\n")
+    text = "import functools, other\nfrom functools import partial\na = functools.partial(other.f, {0})\nb = partial(other.f, {0})\n"
+    m = project.load("m", text.format(1) + "c = other.theirs\n")
+    held = m.a, m.b
+    project.write("m.py", text.format(2) + "c = partial(other.f, 3)\n")
+
+    registry.reload(m)
+
+    assert [each() for each in (*held, m.a, m.b, m.c, other.theirs)] == [(2,), (2,), (2,), (2,), (3,), (0,)]
+    registry.rollback(m)
+    assert [each() for each in (*held, m.a, m.b, m.c, other.theirs)] == [(1,), (1,), (1,), (1,), (0,), (0,)]
+
+
 def test_what_is_kept_stands_as_a_default_value_too(project, registry):
     """
     With `state="keep"` and `__keep__` the former object stands wherever the execution put the new one.

@@ -1064,6 +1064,20 @@ def test_circle_is_executed_in_the_order_of_a_fresh_interpreter(project, registr
     assert log.ORDER == ["two", "one"]
 
 
+def test_a_module_left_alone_leads_on_round_a_circle(project, registry):
+    """
+    Who is executed in a circle finds done what a module imports that is not: a fresh interpreter would have done it.
+    """
+    project.write("package/leaf.py", "import package\ndef rate(n=1): return n\n")
+    project.write("package/middle.py", "from .leaf import rate\ndef double(): return rate() * 2\n")
+    package = project.load("package.__init__", "from .middle import double\nTWICE = double()\n")
+    project.write("package/leaf.py", "import package\ndef rate(n=2): return n\n")
+
+    registry.refresh()
+
+    assert package.TWICE == 4
+
+
 def test_pending_module_is_executed_where_the_statement_is(project, registry):
     """
     A circle is entered where it was, and its other module is executed in the middle of the first.
