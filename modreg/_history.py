@@ -221,6 +221,8 @@ class History:
     _sources: dict[tuple[str, str], Source] = attrs.field(factory=dict)
     # For each module the commits that still have their journal, oldest first.
     _recent: dict[str, deque[Commit]] = attrs.field(factory=dict)
+    # Modules of which a source may be turned away at present.
+    _declining: set[str] = attrs.field(factory=set)
     # Imports that nobody has asked about yet. Threads append to it without the lock, and under it one takes
     # them off again: both are single steps of C, atomic under the GIL and locked in free threading.
     _noted: deque[Note] = attrs.field(factory=deque)
@@ -282,8 +284,16 @@ class History:
                 record.revision, record.number = commit.revision, len(before) + 1
                 record.source = self._one(record.source)
                 journal.write(Item(records, record.name), (*before, record))
+                if record.declined:
+                    self._declining.add(record.name)
             journal.write(Attribute(self, "commits"), (*self.commits, commit))
             journal.write(Attribute(self, "revision"), commit.revision)
+
+    def declining(self) -> list[Record]:
+        """The current versions that turn sources away."""
+        found = [self.records[name][-1] for name in self._declining if self.records[name][-1].declined]
+        self._declining.intersection_update(each.name for each in found)
+        return found
 
     def standing(self, name: str) -> Commit | None:
         """The last commit that concerns a module and that no rollback has taken back; `None` if there is none."""

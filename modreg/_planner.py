@@ -374,6 +374,9 @@ class Planner:
             RefusedError: It cannot be executed again.
             SourceError: Its source cannot be read or compiled.
         """
+        for record in self.history.declining():
+            with suppress(SourceError):  # whoever needs that source will say so
+                self._change(record)
         self._refuse(name)
         return self._draft(Cause.RELOAD, {name: "it was asked for"})
 
@@ -606,10 +609,15 @@ class Planner:
             return self._part(record, cause, reason, spec, source)
 
     def _dependent(self, name: str, reason: str, *, is_limited: bool) -> Part:
-        """A module that takes part for another's sake; its source is read again only if the file changed, or never."""
+        """
+        A module that takes part for another's sake; its source is read again only if the file changed, or never.
+
+        Where the file is gone it has the source that it runs: what becomes of it, the next refresh decides.
+        """
         record = self.history.current(name)
         spec = _spec(name)
-        if spec is None or record.source is None or (not is_limited and self._change(record)):
+        change = "" if is_limited else self._change(record)
+        if spec is None or record.source is None or change not in ("", "gone"):
             return self._seed(name, Cause.DEPENDENT, reason, None)
         with _told(record):
             return self._part(record, Cause.DEPENDENT, reason, spec, record.source)

@@ -618,6 +618,22 @@ def test_rollback_of_a_rollback(project, registry):
     assert [v.restores for v in registry.history(tax)] == [None, None, 1, 2]
 
 
+def test_a_reload_of_what_a_deleted_module_uses(project, registry):
+    """
+    A dependent whose file is gone is executed with the source that it runs; a refresh then lets it go.
+    """
+    leaf = project.load("leaf", "RATE = 1\n")
+    user = project.load("user", "import leaf\nTWICE = leaf.RATE * 2\n")
+    project.write("leaf.py", "RATE = 2\n")
+    (project.root / "user.py").unlink()
+
+    registry.reload(leaf)
+
+    assert user.TWICE == 4
+    registry.refresh()
+    assert "user" not in sys.modules
+
+
 def test_refresh_leaves_a_declined_source_alone(project, registry):
     """
     After a rollback the file still holds the newer source; a refresh takes it only after another edit.
