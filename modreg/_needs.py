@@ -12,13 +12,13 @@ import builtins
 import enum
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any, Final
 
 import attrs
 
-from modreg import _scan, _source, _uses
+from modreg import _graph, _scan, _source, _uses
 from modreg._importer import namespace_of
 from modreg._journal import MISSING, PLAIN
 from modreg._pairs import is_class, is_own, label_of, mro_of, parts, table
@@ -135,6 +135,21 @@ class View:
             return _scan.resolve(_scan.Import(module=taken.module, level=taken.level), self.package)
         except ImportError:
             return ""
+
+    def preceding(self, among: Collection[str]) -> dict[str, frozenset[str]]:
+        """For each name the modules of *among* that are imported before it is bound."""
+        found: dict[str, frozenset[str]] = {}
+        before: frozenset[str] = frozenset()
+        for each in self.statements or ():
+            imported = {name for _, taken in each.taken for name in self._modules(taken)}.intersection(among)
+            for name in (*each.names, *(name for name, _ in each.taken)):
+                found.setdefault(name, before)
+            before = before | imported if imported else before
+        return found
+
+    def _modules(self, taken: Taken) -> tuple[str, str]:
+        base = self.absolute(taken)
+        return base, f"{base}.{taken.name}"
 
     def is_made_by(self, name: str, kind: object, namespace: Mapping[str, object]) -> bool:
         """Whether all that binds a name is assignments of what calls of *kind* give: no other module made it."""
@@ -277,7 +292,7 @@ class Calm:
     tracked: tuple[str, ...] = ()
     situation: tuple[list[bool], ...] = ((), (), ())  # type: ignore[assignment]  # nothing is written to them
     sources: list[_source.Source | None] = attrs.field(factory=list)
-    users: Mapping[str, Iterable[str]] = attrs.field(factory=dict)
+    users: Mapping[str, Collection[str]] = attrs.field(factory=dict)
     known: dict[tuple[str, str, Level], tuple[Rebinds | None, set[str]]] = attrs.field(factory=dict)
 
     @classmethod
@@ -290,7 +305,7 @@ class Calm:
         tracked: tuple[str, ...],
         situation: tuple[list[bool], ...],
         sources: list[_source.Source | None],
-        users: Mapping[str, Iterable[str]],
+        users: Mapping[str, Collection[str]],
     ) -> Calm:
         """What of it holds as well for these modules, in their present situation."""
         known: dict[tuple[str, str, Level], tuple[Rebinds | None, set[str]]] = {}
@@ -387,7 +402,7 @@ class Needs:
     """
 
     look: Callable[[str], View]
-    users: Mapping[str, Iterable[str]]
+    users: Mapping[str, Collection[str]]
     calm: Calm = attrs.field(factory=Calm)
     spelled: Callable[[str], frozenset[str]] = attrs.field(default=lambda _name: frozenset())
     _users_of: dict[str, tuple[str, ...]] = attrs.field(init=False, factory=dict)
@@ -573,7 +588,18 @@ class Needs:
         new = self.view(name)
         namespace = namespace_of(sys.modules.get(name)) or {}
         differing = {} if new is old else self._differing(name, old, new)
-        return {each: _expected_level(each, sides, namespace) for each, sides in differing.items()}
+        expected = {each: _expected_level(each, sides, namespace) for each, sides in differing.items()}
+        return {**expected, **self._reordered(old)}
+
+    def _reordered(self, old: View) -> Changes:
+        """The names that modules in a circle with this one, when it imports them, now find there, or no more."""
+        new = self.view(old.name)
+        if new.statements is old.statements:
+            return {}
+        former, present = old.preceding(self.users), new.preceding(self.users)
+        moved = {name: each ^ former[name] for name, each in present.items() if former.get(name, each) != each}
+        around = _graph.reachable(self.users, [old.name]) if moved else ()
+        return {name: Level.PRESENCE for name, modules in moved.items() if not modules.isdisjoint(around)}
 
     def _differing(self, name: str, old: View, new: View) -> dict[str, tuple[bool, bool]]:
         """As :func:`modreg._uses.differing`, which takes long: what is expected and what shows ask the same."""
@@ -639,6 +665,7 @@ class Needs:
         self.stars[name] = {each for each in both if _is_given(each, former) != _is_given(each, namespace)}
         if self.stars[name]:
             found[ANY] = Level.PRESENCE
+        found.update(self._reordered(old))
         return {each: level for each, level in found.items() if each not in _OF_IMPORT_SYSTEM}
 
 

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
@@ -317,7 +317,7 @@ class _Rows:
         row = self._rows.get(name)
         return row is None or row.is_starring
 
-    def calm(self, users: Mapping[str, Iterable[str]]) -> Calm:
+    def calm(self, users: Mapping[str, Collection[str]]) -> Calm:
         """What is known of changes that make nobody be executed, as of what was found last."""
         found = self._found
         sources = [record.source for record in found.records]

@@ -545,8 +545,9 @@ class Execution(Work):
         for each in (each for member in members for each in self.draft.imports(member)):
             if each not in members:
                 self.pending.run(each)
-        if len(members) > 1 and name not in self.foreseen:
-            self.foreseen.update(self.draft.foreseen(members))
+        is_around = len(members) > 1 or not set(self.executing).isdisjoint(self.draft.imports(name))
+        if is_around and name not in self.foreseen:
+            self.foreseen.update(self.draft.foreseen((*self.executing, *members)))
 
     def _execute_dependent(self, name: str) -> bool:
         """Execute a module if something that it computed can be different now."""

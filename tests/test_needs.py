@@ -481,6 +481,31 @@ def test_members_of_a_circle_see_each_others_new_values(project, registry):
     assert (sys.modules["b"].TWICE, a.TOTAL) == (4, 5)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("import b\nX = 1\n", "X = 1\nimport b\n"),
+        ("import b\nX = 1\n", "X = 1\nimport c\n"),
+        ("import b\nX = 1\n", "X = 1\nfrom b import Y\n"),
+    ],
+)
+@pytest.mark.parametrize("line", ["import a\nY = getattr(a, 'X', None)\n", "try:\n    from a import X as Y\nexcept ImportError:\n    Y = None\n"])
+def test_an_edit_that_only_changes_the_order_of_imports_in_a_circle(project, registry, old, new, line):
+    """
+    Who is imported in the middle of a module, and uses it then, is executed where it meets other names there.
+    """
+    project.write("b.py", line)
+    project.write("c.py", "import b\nZ = b.Y\n")
+    project.load("a", old)
+    first = sys.modules["b"].Y
+    project.write("a.py", new)
+
+    registry.refresh()
+
+    assert (first, sys.modules["b"].Y) == (None, 1)
+    assert "c" not in sys.modules or sys.modules["c"].Z == 1
+
+
 def test_a_change_behind_a_late_import_is_seen(project, registry):
     """
     A module that calls what imports the changed module when it is called is executed, though no import leads there.
