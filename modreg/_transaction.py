@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import attrs
 
-from modreg import _graph, _lines, _positions, _source
+from modreg import _graph, _lines, _pairs, _positions, _source
 from modreg._alike import settle
 from modreg._closures import renew
 from modreg._history import GONE, NONE, NOTHING, Commit, History, Record
@@ -35,7 +35,7 @@ from modreg._journal import (
 )
 from modreg._model import Cause, Decision, Finding, Participant, Phase, Step, rebinding
 from modreg._needs import Calm, Held, Level, declared, holding, is_value
-from modreg._pairs import Pair, is_class, mro_of, table
+from modreg._pairs import Pair, attributes, content, is_class, mro_of, table
 from modreg._patch import ATOMS, CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names
@@ -44,7 +44,7 @@ from modreg._snapshot import Snapshot
 from modreg._source import Source
 from modreg._state import Statements, bind, forget, keep, unchanged
 from modreg._successor import succeed
-from modreg._window import Window, held, is_held, replace
+from modreg._window import Window, held, is_held, point, replace
 from modreg.errors import ReloadError, SourceError
 
 BOUND: Final = 10_000
@@ -448,7 +448,7 @@ class Execution(Work):
         for part in self.parts.values():  # a spec that is kept must not pass for one under execution
             part.spec.__dict__["_initializing"] = False
         self.twins.update(self.held)
-        if self.twins:
+        if self.twins and is_held(self.twins.pairs):
             replace(self.twins, self.window)  # what the failed code put where no journal reaches
 
     # Before
@@ -466,6 +466,8 @@ class Execution(Work):
             self.kept |= more
             for container in _containers(more & self.draft.graph.keys(), self.findings):
                 self.journal.keep(Contents(container))
+            for clear in _dispatch_caches(more & self.draft.graph.keys()):
+                self.journal.keep(Cache(clear))
 
     def _dispose_first(self) -> None:
         """
@@ -659,7 +661,11 @@ class Execution(Work):
         is_used = self.draft.needs.is_used(part.name)
         held_before = holding(part.name, former) if is_used else {}
         self._prepare(part, module, namespace)
-        self._run(part, module, namespace)
+        try:
+            self._run(part, module, namespace)
+        except BaseException:  # what was defined until then may be anywhere, and the old definitions go on
+            self.twins.update(Twins.of(held(_pairs.pair(former, namespace, part.name), namespace)))
+            raise
         place = Item(sys.modules, part.name)
         if place.get() is not module:  # it put something else there, which a rollback has to tell from what others put
             self.journal.entries.append(Entry(place, module, place.get()))
@@ -732,6 +738,7 @@ class Execution(Work):
         }
         if gone:
             for place in [entry.place for entry in self.journal.entries if isinstance(entry.place, Contents)]:
+                point(place.container, self.held)  # no twin may get into the journal
                 forget(place.container, gone, self.journal)
 
     def _patch(
@@ -982,7 +989,11 @@ def _changes_shape(entry: Entry) -> bool:
 
 
 def _containers(names: Iterable[str], findings: list[Finding]) -> Iterator[Any]:  # plain containers of anything
-    """The plain containers at module level and in class bodies; too large ones are findings instead."""
+    """
+    The plain containers where definitions are registered; too large ones are findings instead.
+
+    They stand at module level, in class bodies, in the attributes of instances, and in the closures of functions.
+    """
     seen: set[int] = set()
     for name in names:
         namespace = namespace_of(sys.modules.get(name)) or {}
@@ -997,14 +1008,39 @@ def _containers(names: Iterable[str], findings: list[Finding]) -> Iterator[Any]:
                 findings.append(Finding(code="container-over-bound", module=name, message=said))
 
 
+def _enclosed(function: FunctionType, depth: int = 2) -> Iterator[tuple[str, object]]:
+    """What the closure of a function holds, and those of functions in it (`functools.singledispatch`)."""
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        value = content(cell)
+        yield name, value
+        if type(value) is FunctionType and depth > 1:
+            yield from _enclosed(value, depth - 1)
+
+
+def _dispatch_caches(names: Iterable[str]) -> Iterator[Any]:  # callables
+    """What empties the caches of functions made by `functools.singledispatch`, in which others register theirs."""
+    for name in names:
+        for value in (namespace_of(sys.modules.get(name)) or {}).copy().values():
+            if type(value) is FunctionType and "_clear_cache" in value.__dict__:
+                yield value.__dict__["_clear_cache"]
+
+
 def _plain(namespace: dict[str, object], owner: str) -> Iterator[tuple[str, Any]]:  # as above
     for name, value in namespace.items():
         if type(value) in PLAIN and name != "__builtins__":
             yield name, value
-        elif is_class(value):
-            attributes = table(value)  # type: ignore[arg-type]  # a class by the line above
-            if attributes.get("__module__") == owner:
-                yield from ((f"{name}.{n}", v) for n, v in attributes.items() if type(v) in PLAIN)
+        else:
+            yield from ((f"{name}.{n}", v) for n, v in _inside(value, owner) if type(v) in PLAIN)
+
+
+def _inside(value: Any, owner: str) -> Iterable[tuple[str, object]]:  # any object
+    """What a module's own class, instance or function holds by name."""
+    if is_class(value):
+        return table(value).items() if table(value).get("__module__") == owner else ()
+    if type(value) is FunctionType:
+        return _enclosed(value)
+    found = attributes(value)
+    return found.copy().items() if type(found) is dict and type(value) is not ModuleType else ()
 
 
 @attrs.define(eq=False)

@@ -343,6 +343,11 @@ def _changed(holder: Any, kept: Kept) -> bool:  # any object
     return (kind in PLAIN and kind is not defaultdict) or _in_instance(holder, kept) or found
 
 
+def point(container: Any, twins: Twins) -> None:  # a plain container of anything
+    """Point one container to the kept objects, ahead of the search for all others."""
+    _changed(container, twins.kept)
+
+
 def _write(place: Any, kept: Kept) -> bool:  # any Place
     """Put the kept object where a twin is; whether that was so."""
     now = place.get()

@@ -618,6 +618,54 @@ def test_rollback_of_a_rollback(project, registry):
     assert [v.restores for v in registry.history(tax)] == [None, None, 1, 2]
 
 
+REGISTRIES = {
+    "a dict": (
+        "R = {}\ndef add(key, f): R[key] = f\n",
+        "{key: f() for key, f in hub.R.items()}",
+    ),
+    "a list": (
+        "R = []\ndef add(key, f): R.append(f)\n",
+        "[f() for f in hub.R]",
+    ),
+    "an instance": (
+        "class Table: pass\nR = Table()\nR.items = {}\ndef add(key, f): R.items[key] = f\n",
+        "{key: f() for key, f in hub.R.items.items()}",
+    ),
+    "a closure": (
+        "def make():\n    items = {}\n    def add(key, f): items[key] = f\n    return add, lambda: items\nadd, items = make()\n",
+        "{key: f() for key, f in hub.items().items()}",
+    ),
+    "singledispatch": (
+        "import functools\nkinds = {'a': int, 'b': str, 'c': set}\n@functools.singledispatch\ndef ask(x): return 0\ndef add(key, f): ask.register(kinds[key])(lambda x: f())\n",
+        "[hub.ask(x) for x in (1, 'x', set())]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REGISTRIES)
+@pytest.mark.parametrize("added", ["def b(): return 3\nadd('b', b)\n", "def c(): return 3\nadd('c', c)\n", ""])
+@pytest.mark.parametrize("is_failing", [False, True])
+def test_what_was_registered_elsewhere_is_taken_back(project, dropping, name, added, is_failing):
+    """
+    An abort and a rollback bring a registry in another module back, wherever it is kept there.
+    """
+    source, told = REGISTRIES[name]
+    hub = project.load("hub", source)
+    user = project.load("user", "from hub import add\ndef a(): return 1\nadd('a', a)\ndef b(): return 1\nadd('b', b)\n")
+    before = eval(told, {"hub": hub})
+    project.write("user.py", f"from hub import add\ndef a(): return 2\nadd('a', a)\n{added}" + "1 / 0\n" * is_failing)
+
+    if is_failing:
+        with pytest.raises(modreg.ReloadError):
+            dropping.refresh()
+    else:
+        dropping.refresh()
+        dropping.rollback(user)
+
+    assert eval(told, {"hub": hub}) == before
+    assert user.a() == 1
+
+
 def test_a_reload_of_what_a_deleted_module_uses(project, registry):
     """
     A dependent whose file is gone is executed with the source that it runs; a refresh then lets it go.
