@@ -63,6 +63,10 @@ class _Place:
     is_deeper: bool = False
 
 
+Written = tuple[str, str, tuple[str, ...]]
+"""A module, a name there, and if it is an attribute of that, the way to it."""
+
+
 @attrs.define(eq=False)
 class View:
     """
@@ -135,6 +139,21 @@ class View:
             return _scan.resolve(_scan.Import(module=taken.module, level=taken.level), self.package)
         except ImportError:
             return ""
+
+    def written(self) -> dict[Written, tuple[str, ...]]:
+        """What an execution sets in other modules, each with the texts of the statements that do."""
+        found: dict[Written, tuple[str, ...]] = {}
+        for each in self.statements or ():
+            if not self.taken.keys().isdisjoint(each.names):
+                for path in each.writes:
+                    for target in self._targets(Ref(path, Use.STORED)):
+                        if target[0] != self.name and target[1]:
+                            found[target] = (*found.get(target, ()), each.text)
+        return found
+
+    def is_binding(self, name: str) -> bool:
+        """Whether its own statements bind a name."""
+        return name in self.made or name in self.taken
 
     def preceding(self, among: Collection[str]) -> dict[str, frozenset[str]]:
         """For each name the modules of *among* that are imported before it is bound."""
@@ -556,6 +575,8 @@ class Needs:
     def _foresee(self, name: str, old: View, *, is_trying: bool = False) -> bool:
         """Note what an execution of a module is expected to change; as :meth:`change`."""
         is_calm = self.change(name, self._differing_sources(name, old), is_trying=is_trying)
+        for module, target, rest in self._differing_writes(old) if is_calm or not is_trying else ():
+            is_calm = self.wrote(module, target, rest, is_trying=is_trying) and is_calm
         while (is_calm or not is_trying) and (more := self._computed(name)):
             is_calm = self.change(name, more, is_trying=is_trying) and is_calm
         return is_calm
@@ -590,6 +611,17 @@ class Needs:
         differing = {} if new is old else self._differing(name, old, new)
         expected = {each: _expected_level(each, sides, namespace) for each, sides in differing.items()}
         return {**expected, **self._reordered(old)}
+
+    def wrote(self, module: str, name: str, rest: tuple[str, ...], *, is_trying: bool = False) -> bool:
+        """Note that another module set a name of *module*, or an attribute of what it stands for; as :meth:`change`."""
+        changes = {f"{name}.{rest[0]}": Level.SHAPE} if rest else {name: Level.OBJECT}
+        return self.change(module, changes, is_trying=is_trying)
+
+    def _differing_writes(self, old: View) -> list[Written]:
+        """What an execution is going to set otherwise in other modules."""
+        new = self.view(old.name)
+        former, present = ({}, {}) if new is old else (old.written(), new.written())
+        return [each for each in {**former, **present} if former.get(each) != present.get(each)]
 
     def _reordered(self, old: View) -> Changes:
         """The names that modules in a circle with this one, when it imports them, now find there, or no more."""

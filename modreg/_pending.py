@@ -14,6 +14,7 @@ import attrs
 
 from modreg import _scan
 from modreg._importer import namespace_of
+from modreg._scope import packages_of
 
 # importlib keeps the lock of each module under its name here; see Pending._fail.
 _module_locks: Final[dict[str, Callable[[], Any]]] = sys.modules["_frozen_importlib"]._module_locks
@@ -114,9 +115,9 @@ class Pending:
 
     def run(self, name: str) -> None:
         """Execute a module if it waits, after the packages it is in, as an import does."""
-        parent = name.rpartition(".")[0]
-        if parent and name in self.waiting:
-            self.run(parent)
+        if name in self.waiting and "." in name:
+            for package in reversed([*packages_of(name)]):
+                self.run(package)
         if name in self.waiting:
             del self.waiting[name]
             self.execute(name)
@@ -227,8 +228,7 @@ def _around(names: Iterable[str]) -> list[str]:
     found = dict.fromkeys(names)
     below = tuple(f"{name}." for name in found if _is_package(name))
     for name in list(found):
-        while name := name.rpartition(".")[0]:
-            found[name] = None
+        found.update(dict.fromkeys(packages_of(name)))
     if below:
         found.update(dict.fromkeys(name for name in list(sys.modules) if name.startswith(below)))
     return list(found)

@@ -31,7 +31,7 @@ from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step,
 from modreg._needs import Calm, Needs, View, behind, declared
 from modreg._roll import Roll
 from modreg._scan import Import
-from modreg._scope import OWN, Scope, is_under
+from modreg._scope import OWN, Scope, is_under, packages_of
 from modreg._source import Source
 from modreg._statements import Body
 from modreg.errors import NotLoadedError, RefusedError, SourceError
@@ -535,7 +535,11 @@ class Planner:
             part.is_layout = cause is not Cause.ROLLBACK and self._is_layout(part, needs.view(name))
         old = self.graph()
         users = self._users.of(old)
-        names = self._users.reached(*(name for name, part in parts.items() if not part.is_layout), *gone)
+        written = self._written(parts, needs, old)
+        for name, reason in written.items():
+            if reason and name not in gone:
+                parts.setdefault(name, self._dependent(name, reason, is_limited=is_limited))
+        names = self._users.reached(*(name for name, part in parts.items() if not part.is_layout), *gone, *written)
         running = [n for n in names if n not in {*parts, *gone} and _is_initializing(n)] if _module_locks else []
         new = self._graph_with(parts, old)
         left = {*gone, *running}
@@ -559,6 +563,19 @@ class Planner:
         if not is_limited:
             self._prepare(draft)
         return draft
+
+    def _written(self, parts: Mapping[str, Part], needs: Needs, tracked: Collection[str]) -> dict[str, str]:
+        """The modules in which parts set something, each with why it has to be executed, if one does so no more."""
+        found: dict[str, str] = {}
+        for name, part in parts.items():
+            former = needs.view(name).written()
+            present = former if part.is_unchanged or part.is_layout else part.view.written()
+            for each in {**former, **present}:
+                if each[0] in tracked and each[0] not in parts:
+                    is_lost = each not in present and (each[2] or needs.view(each[0]).is_binding(each[1]))
+                    lost = f"{name} set {each[1]} there, and does so no more" if is_lost else ""
+                    found[each[0]] = found.get(each[0]) or lost
+        return found
 
     def _prepare(self, draft: Draft) -> None:
         """Read and compile what else changed and will have to be executed: a mistake ends all before it begins."""
@@ -777,17 +794,11 @@ class _Users:
             found = dict.fromkeys(names)
             queue = list(found)
             for name in queue:
-                around = (name, *_packages_of(name))  # who imports a package may ask it for what is in it
+                around = (name, *packages_of(name))  # who imports a package may ask it for what is in it
                 queue.extend(fresh := [u for each in around for u in self._users.get(each, ()) if u not in found])
                 found.update(dict.fromkeys(fresh))
             self._reached[names] = tuple(found)
         return self._reached[names]
-
-
-def _packages_of(name: str) -> Iterator[str]:
-    """The packages that a module is in, innermost first."""
-    while name := name.rpartition(".")[0]:
-        yield name
 
 
 # Reading

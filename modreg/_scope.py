@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import site
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.machinery import SOURCE_SUFFIXES
 from typing import Final
 
@@ -27,6 +27,12 @@ def _installed() -> tuple[str, ...]:
     found.add(os.path.dirname(os.__file__))
     real = {os.path.realpath(folder) for folder in found if folder}
     return tuple(sorted(os.path.join(folder, "") for folder in found | real if folder))
+
+
+def packages_of(name: str) -> Iterator[str]:
+    """The packages that a module is in, innermost first."""
+    while name := name.rpartition(".")[0]:
+        yield name
 
 
 def is_under(name: str, root: str) -> bool:

@@ -33,8 +33,8 @@ from modreg._journal import (
     Namespace,
     is_submodule,
 )
-from modreg._model import Cause, Decision, Finding, Participant, Phase, Step, rebinding
-from modreg._needs import Calm, Held, Level, declared, holding, is_value
+from modreg._model import Cause, Decision, EdgeKind, Finding, Participant, Phase, Step, rebinding
+from modreg._needs import Calm, Held, Level, Written, declared, holding, is_value
 from modreg._pairs import Pair, attributes, content, is_class, mro_of, table
 from modreg._patch import ATOMS, CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch
 from modreg._pending import Pending
@@ -525,10 +525,16 @@ class Execution(Work):
         while queue:
             each = queue.pop()
             if self._is_going(each):
-                self.pending.run(each)
+                if not self._is_taking_half(each):
+                    self.pending.run(each)
             elif each not in self.passed:
                 self.passed.add(each)
                 queue.extend(n for n in reversed(self.draft.imports(each)) if n in members)
+
+    def _is_taking_half(self, name: str) -> bool:
+        """Whether a module takes names from one under execution: a fresh interpreter may fail there and go on."""
+        edges = self.draft.graph.get(name, {})
+        return any(each in edges and edges[each].kind is EdgeKind.BINDING for each in self.executing)
 
     def _is_going(self, name: str) -> bool:
         """Whether a module is known to be executed."""
@@ -660,12 +666,15 @@ class Execution(Work):
         former = namespace.copy()
         is_used = self.draft.needs.is_used(part.name)
         held_before = holding(part.name, former) if is_used else {}
+        written = self._keep_written(part)
         self._prepare(part, module, namespace)
         try:
             self._run(part, module, namespace)
         except BaseException:  # what was defined until then may be anywhere, and the old definitions go on
             self.twins.update(Twins.of(held(_pairs.pair(former, namespace, part.name), namespace)))
             raise
+        for target, entry in written.items():
+            self._wrote(target, entry)
         place = Item(sys.modules, part.name)
         if place.get() is not module:  # it put something else there, which a rollback has to tell from what others put
             self.journal.entries.append(Entry(place, module, place.get()))
@@ -683,6 +692,30 @@ class Execution(Work):
             self._tell(part, former, namespace, held_before)
         self.draft.needs.executed.add(part.name)
         self.phase = Phase.EXECUTE
+
+    def _keep_written(self, part: Part) -> dict[Written, Entry]:
+        """Note what stands where the code sets attributes of other modules, and of what these define."""
+        found: dict[Written, Entry] = {}
+        former, present = self.draft.needs.view(part.name).written(), part.view.written()
+        for target in {**former, **present}:
+            place = _place(*target)
+            if place is not None:
+                self.journal.keep(place)
+                found[target] = self.journal.entries[-1]
+            if isinstance(place, Item) and target not in present and self.is_dropping and self._is_foreign(*target):
+                place.put(MISSING)
+        return found
+
+    def _is_foreign(self, module: str, name: str, rest: tuple[str, ...]) -> bool:
+        """Whether nothing in the source of a module binds a name of it."""
+        return not rest and not self.draft.needs.view(module).is_binding(name)
+
+    def _wrote(self, target: Written, entry: Entry) -> None:
+        """Note what an execution set elsewhere."""
+        entry.after = entry.place.get()
+        if entry.after is not entry.before:
+            self.draft.needs.former.setdefault(target[:2], entry.before)
+            self.draft.needs.wrote(*target)
 
     def _drop_gone(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
         """What to do about definitions that left the source."""
@@ -938,6 +971,18 @@ class Execution(Work):
         for each in held(twins.pairs):
             self.held.add(each.old, each.new)
         return done.instead
+
+
+def _place(module: str, name: str, rest: tuple[str, ...]) -> Item | ClassAttribute | None:
+    """A name of a module, or an attribute of a class or an instance there."""
+    namespace = namespace_of(sys.modules.get(module))
+    if namespace is None or not rest:
+        return None if namespace is None else Item(namespace, name)
+    owner = namespace.get(name)
+    if is_class(owner):
+        return ClassAttribute(owner, rest[0]) if len(rest) == 1 else None  # type: ignore[arg-type]  # asked a line above
+    found = attributes(owner)
+    return Item(found, rest[0]) if type(found) is dict and len(rest) == 1 else None
 
 
 def _is_still(had: object, before: object) -> bool:

@@ -135,6 +135,13 @@ class Statement:
             return _said_by_class(node, self.text.split("\n"))
         return {name: [_Said(self.text, self.place, [node])] for name in self.names}
 
+    @functools.cached_property
+    def writes(self) -> tuple[tuple[str, ...], ...]:
+        """The attributes that it sets or deletes when it runs, as dotted names."""
+        if self.is_definition or not ("=" in self.text or "del" in self.text or "setattr" in self.text):
+            return ()
+        return tuple(path for node in _at_once(self.node) if len(path := _written(node)) > 1)
+
     def called(self, name: str) -> list[tuple[str, ...]]:
         """The dotted names of what the assignments to a name call for its value; nothing for one that does not."""
         nodes = [each for each in _at_once(self.node) if isinstance(each, (ast.Assign, ast.AnnAssign))]
@@ -325,6 +332,17 @@ def made(statement: ast.stmt) -> set[str]:
 
 def _names(node: ast.AST) -> set[str]:
     return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _written(node: Any) -> tuple[str, ...]:  # any node
+    """What a node sets as an attribute, be it by `setattr`; nothing if it does not."""
+    if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+        owner = _path(node.value)
+        return (*owner, node.attr) if owner else ()
+    is_call = isinstance(node, ast.Call) and _path(node.func) in (("setattr",), ("delattr",)) and len(node.args) > 1
+    if is_call and isinstance(node.args[1], ast.Constant) and (owner := _path(node.args[0])):
+        return *owner, str(node.args[1].value)
+    return ()
 
 
 def _targets(node: ast.Assign | ast.AnnAssign) -> list[ast.expr]:

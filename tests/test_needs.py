@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import types
 
 import pytest
 
@@ -844,3 +845,58 @@ def test_nothing_is_remembered_of_a_source_that_changed(project, registry):
     assert was == 1
     assert user.show() == 8
     assert user.ran == 3
+
+
+# What a module sets in another
+
+WRITES = {
+    "another value": ("X = 1", "leaf.X = 9", "leaf.X = 10"),
+    "another value by setattr": ("X = 1", "setattr(leaf, 'X', 9)", "setattr(leaf, 'X', 10)"),
+    "a name that the module has not": ("Z = 1", "leaf.X = 9", "leaf.X = 10"),
+    "a new name": ("X = 1", "", "leaf.Y = 10"),
+    "no more": ("X = 1", "leaf.X = 9", ""),
+    "no more, a name that the module has not": ("Z = 1", "leaf.X = 9", ""),
+    "another name": ("X = 1", "leaf.Y = 9", "leaf.Z = 9"),
+    "a method": ("class X:\n    def m(self): return 1", "leaf.X.m = lambda self: 9", "leaf.X.m = lambda self: 10"),
+    "a method no more": ("class X:\n    def m(self): return 1", "leaf.X.m = lambda self: 9", ""),
+    "a function": ("def X(): return 1", "def f(): return 9\nleaf.X = f", "def f(): return 10\nleaf.X = f"),
+    "an attribute of an instance": ("class C: y = 1\nX = C()", "leaf.X.y = 9", "leaf.X.y = 10"),
+}
+
+
+def _seen(leaf):
+    return {name: _told(value) for name, value in vars(leaf).items() if name in "XYZ"}
+
+
+def _told(value):
+    """What a value of the modules above comes to."""
+    value = value() if callable(value) else value
+    return value.m() if hasattr(value, "m") else getattr(value, "y", value)
+
+
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("is_failing", [False, True])
+def test_what_a_module_sets_in_another(project, dropping, name, is_failing):
+    """
+    An attribute that code sets in another module is as in a fresh interpreter, and an abort and a rollback take it back.
+    """
+    source, old, new = WRITES[name]
+    leaf = project.load("leaf", source + "\n")
+    setter = project.load("setter", f"import leaf\n{old}\n")
+    user = project.load("user", "import setter, leaf\nTOLD = [str(getattr(leaf, n, None)) for n in 'XYZ' if n in vars(leaf)]\n")
+    before = _seen(leaf), user.TOLD
+    fresh = types.ModuleType("leaf")
+    exec(source, vars(fresh))
+    exec(new, {"leaf": fresh})
+    project.write("setter.py", f"import leaf\n{new}\n" + "1 / 0\n" * is_failing)
+
+    if is_failing:
+        with pytest.raises(ReloadError):
+            dropping.refresh()
+    else:
+        dropping.refresh()
+        after = _seen(leaf), [value for value in user.TOLD if "<" not in value]
+        dropping.rollback(setter)
+        assert after == (_seen(fresh), [str(x) for n, x in sorted(vars(fresh).items()) if n in "XYZ" and type(x) is int])
+
+    assert (_seen(leaf), user.TOLD) == before

@@ -119,6 +119,21 @@ def test_relative_imports_execute_what_they_ask_for(executions, project):
     assert executions.names == ["pack", "pack.one", "pack.two"]
 
 
+def test_running_executes_all_packages_first(project):
+    """
+    Those further out count as well, also where one in between does not wait.
+    """
+    project.write("far/near/leaf.py", "")
+    project.write("far/near/__init__.py", "")
+    project.load("far.__init__", "from .near import leaf\n")
+    made = Executions()
+
+    with made.pending.watch(["far.near.leaf", "far"]):
+        made.pending.run("far.near.leaf")
+
+    assert made.names == ["far", "far.near.leaf"]
+
+
 def test_running_executes_packages_first(executions):
     """
     A module is executed after the packages that it is in, and none of them twice.

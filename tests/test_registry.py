@@ -1142,6 +1142,26 @@ def test_a_module_left_alone_leads_on_round_a_circle(project, registry):
     assert package.TWICE == 4
 
 
+def test_a_module_that_would_fail_in_the_middle_of_a_circle_has_its_turn_later(project, registry):
+    """
+    Who takes a name from a module that has not got to it fails in a fresh interpreter, and is imported after that.
+    """
+    optional = "try:\n    import optional\nexcept ImportError:\n    optional = None\n"
+    project.write("middle.py", optional)
+    project.write("optional.py", "import user\n")
+    project.write("user.py", "from upper import D\nimport lower\nE = D\n")
+    project.write("lower.py", "try:\n    from middle import fast\nexcept ImportError:\n    fast = None\n")
+    project.load("upper", "import middle\nD = 1\n")
+    project.load("optional")
+    project.write("upper.py", "import middle\nD = 2\n")
+    project.write("middle.py", optional + "def fast(): return 1\n")
+
+    registry.refresh()
+
+    assert sys.modules["lower"].fast is sys.modules["middle"].fast
+    assert sys.modules["user"].E == 2
+
+
 def test_pending_module_is_executed_where_the_statement_is(project, registry):
     """
     A circle is entered where it was, and its other module is executed in the middle of the first.
