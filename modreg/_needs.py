@@ -233,11 +233,9 @@ class View:
         else:
             for taken in self.taken.get(head, ()):
                 yield from self._through(taken, tuple(rest))
-            if head in self.made:
-                yield self.name, head, tuple(rest)
-            elif head not in self.taken:
+            if head not in self.made and head not in self.taken:
                 yield from ((self.absolute(star), head, tuple(rest)) for star in self.stars)
-                yield self.name, head, tuple(rest)  # by whatever other means it came here
+            yield self.name, head, tuple(rest)  # by whatever means it came here
 
     def _through(self, taken: Taken, rest: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         module = self.absolute(taken)
@@ -575,8 +573,6 @@ class Needs:
     def _foresee(self, name: str, old: View, *, is_trying: bool = False) -> bool:
         """Note what an execution of a module is expected to change; as :meth:`change`."""
         is_calm = self.change(name, self._differing_sources(name, old), is_trying=is_trying)
-        for module, target, rest in self._differing_writes(old) if is_calm or not is_trying else ():
-            is_calm = self.wrote(module, target, rest, is_trying=is_trying) and is_calm
         while (is_calm or not is_trying) and (more := self._computed(name)):
             is_calm = self.change(name, more, is_trying=is_trying) and is_calm
         return is_calm
@@ -612,16 +608,17 @@ class Needs:
         expected = {each: _expected_level(each, sides, namespace) for each, sides in differing.items()}
         return {**expected, **self._reordered(old)}
 
-    def wrote(self, module: str, name: str, rest: tuple[str, ...], *, is_trying: bool = False) -> bool:
-        """Note that another module set a name of *module*, or an attribute of what it stands for; as :meth:`change`."""
-        changes = {f"{name}.{rest[0]}": Level.SHAPE} if rest else {name: Level.OBJECT}
-        return self.change(module, changes, is_trying=is_trying)
+    def wrote(self, module: str, name: str, rest: tuple[str, ...], earlier: Collection[str]) -> None:
+        """
+        Note that another module set a name of *module*, or an attribute of what it stands for.
 
-    def _differing_writes(self, old: View) -> list[Written]:
-        """What an execution is going to set otherwise in other modules."""
-        new = self.view(old.name)
-        former, present = ({}, {}) if new is old else (old.written(), new.written())
-        return [each for each in {**former, **present} if former.get(each) != present.get(each)]
+        Those that are executed *earlier* than that one have never seen it.
+        """
+        known = set(self.affected)
+        self.change(module, {f"{name}.{rest[0]}": Level.SHAPE} if rest else {name: Level.OBJECT})
+        for each in self.affected.keys() - known:
+            if each in earlier:
+                del self.affected[each]
 
     def _reordered(self, old: View) -> Changes:
         """The names that modules in a circle with this one, when it imports them, now find there, or no more."""

@@ -40,6 +40,7 @@ from modreg._patch import ATOMS, CONSTANTS, Twins, alone, forget_checks, forward
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names
 from modreg._removed import retire
+from modreg._scope import packages_of
 from modreg._snapshot import Snapshot
 from modreg._source import Source
 from modreg._state import Statements, bind, forget, keep, unchanged
@@ -511,8 +512,25 @@ class Execution(Work):
             self._follow_positions(part)
         else:
             self.left[name] = None
+        self._take_halves(name)
         self._run_behind(name)
         self._rebind(name)
+
+    def _take_halves(self, name: str) -> None:
+        """Give the names that a module took from one under execution, which just asks for it, what they are by now."""
+        view = self.draft.needs.view(name) if self.executing else None
+        namespace = namespace_of(sys.modules.get(name))
+        if view is None or namespace is None:
+            return
+        for mine, taken in ((mine, each) for mine, every in view.taken.items() for each in every):
+            module = view.absolute(taken)
+            if taken.name and module in self.executing and module in self.snapshots:
+                before = self.snapshots[module].bindings.get(taken.name, MISSING)
+                now = (namespace_of(sys.modules.get(module)) or {}).get(taken.name, MISSING)
+                if now is not before and now is not MISSING and _is_still(namespace.get(mine, MISSING), before):
+                    self.draft.needs.former[name, mine] = namespace[mine]
+                    self.journal.write(Item(namespace, mine), now)
+                    self.rebound.setdefault(name, []).append(mine)
 
     def _run_behind(self, name: str) -> None:
         """
@@ -529,12 +547,26 @@ class Execution(Work):
                     self.pending.run(each)
             elif each not in self.passed:
                 self.passed.add(each)
+                self._take_halves(each)
                 queue.extend(n for n in reversed(self.draft.imports(each)) if n in members)
 
     def _is_taking_half(self, name: str) -> bool:
-        """Whether a module takes names from one under execution: a fresh interpreter may fail there and go on."""
-        edges = self.draft.graph.get(name, {})
-        return any(each in edges and edges[each].kind is EdgeKind.BINDING for each in self.executing)
+        """
+        Whether a module, or what it leads to, takes names from one under execution.
+
+        A fresh interpreter may fail there and go on, or has done it before.
+        """
+        seen = {name, *packages_of(name)}
+        waiting = list(seen)
+        while waiting:
+            each = waiting.pop()
+            edges = self.draft.graph.get(each, {})
+            if self._is_going(each) and any(n in edges and edges[n].kind is EdgeKind.BINDING for n in self.executing):
+                return True
+            around = {n for found in self.draft.imports(each) for n in (found, *packages_of(found))}
+            waiting.extend(fresh := (around & self.pending.waiting.keys()) - seen)
+            seen |= fresh
+        return False
 
     def _is_going(self, name: str) -> bool:
         """Whether a module is known to be executed."""
@@ -674,7 +706,7 @@ class Execution(Work):
             self.twins.update(Twins.of(held(_pairs.pair(former, namespace, part.name), namespace)))
             raise
         for target, entry in written.items():
-            self._wrote(target, entry)
+            self._wrote(part.name, target, entry)
         place = Item(sys.modules, part.name)
         if place.get() is not module:  # it put something else there, which a rollback has to tell from what others put
             self.journal.entries.append(Entry(place, module, place.get()))
@@ -710,12 +742,13 @@ class Execution(Work):
         """Whether nothing in the source of a module binds a name of it."""
         return not rest and not self.draft.needs.view(module).is_binding(name)
 
-    def _wrote(self, target: Written, entry: Entry) -> None:
-        """Note what an execution set elsewhere."""
+    def _wrote(self, name: str, target: Written, entry: Entry) -> None:
+        """Note what the execution of a module set elsewhere."""
         entry.after = entry.place.get()
         if entry.after is not entry.before:
             self.draft.needs.former.setdefault(target[:2], entry.before)
-            self.draft.needs.wrote(*target)
+            order = self.draft.order
+            self.draft.needs.wrote(*target, earlier=order[: order.index(name)])
 
     def _drop_gone(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
         """What to do about definitions that left the source."""

@@ -1671,8 +1671,9 @@ def test_class_of_another_module_in_the_namespace_is_left_alone(project, registr
     A class is patched by its own module alone, not by one that took it.
     """
     base = project.load("base", "class Base: x = 1\n")
-    m = project.load("m", "from base import Base\nBase.y = 1\n")
+    m = project.load("m", "from base import Base\n")
     kept = base.Base
+    kept.y = 1
     project.write("m.py", "class Base: x = 2\n")
 
     registry.reload(m)

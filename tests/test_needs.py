@@ -507,6 +507,55 @@ def test_an_edit_that_only_changes_the_order_of_imports_in_a_circle(project, reg
     assert "c" not in sys.modules or sys.modules["c"].Z == 1
 
 
+@pytest.mark.parametrize("value", ["{}", "[{}]", "lambda: {}"])
+def test_a_module_in_a_circle_takes_what_the_one_under_execution_has_by_then(project, registry, value):
+    """
+    Who imports a name from a package and is used by that at once has the new object of that name, though not executed.
+    """
+    project.write("package/inner.py", "from . import RATE\ndef ask(): return RATE\n")
+    project.write("package/user.py", "from . import RATE\nfrom .inner import ask\n")
+    text = "RATE = {}\nfrom .user import ask\nTOLD = ask()\n"
+    package = project.load("package.__init__", text.format(value.format(1)))
+    project.write("package/__init__.py", text.format(value.format(2)))
+
+    registry.refresh()
+    after = package.TOLD is package.RATE is package.user.RATE or package.TOLD == package.RATE == package.user.RATE
+    told = package.TOLD() if callable(package.TOLD) else package.TOLD
+    registry.rollback(package)
+
+    assert (after, told) == (True, eval(value.format(2))() if "lambda" in value else eval(value.format(2)))
+    assert package.user.ask() is package.RATE
+
+
+def test_a_base_that_another_module_defines_from_now_on(project, registry):
+    """
+    Where a definition moved to another module, what uses it by its old name has changed too.
+    """
+    project.write("m.py", "class A:\n    x = 1\nclass B(A): pass\ndef f(): return B.x\n")
+    user = project.load("user", "from m import f\nX = f()\n")
+    project.write("n.py", "class A:\n    x = 2\n")
+    project.write("m.py", "from n import A\nclass B(A): pass\ndef f(): return B.x\n")
+
+    registry.refresh()
+
+    assert user.X == 2
+
+
+def test_who_was_executed_before_does_not_see_what_a_module_sets(project, registry):
+    """
+    What one module sets in another is nothing to those that are executed before it.
+    """
+    leaf = project.load("leaf", "X = 0\n")
+    project.write("first.py", "import leaf\nleaf.X = 1\n")
+    project.load("second", "import first, leaf\nleaf.X = 2\n")
+    user = project.load("user", "import second, leaf\nY = leaf.X\n")
+    project.write("second.py", "import first, leaf\nleaf.X = 3\n")
+
+    registry.refresh()
+
+    assert (leaf.X, user.Y) == (3, 3)
+
+
 def test_a_change_behind_a_late_import_is_seen(project, registry):
     """
     A module that calls what imports the changed module when it is called is executed, though no import leads there.
