@@ -728,9 +728,10 @@ class Execution(Work):
     def _keep_written(self, part: Part) -> dict[Written, Entry]:
         """Note what stands where the code sets attributes of other modules, and of what these define."""
         found: dict[Written, Entry] = {}
-        former, present = self.draft.needs.view(part.name).written(), part.view.written()
+        former = self.draft.needs.view(part.name).written()
+        present = former if part.is_unchanged else part.view.written()
         for target in {**former, **present}:
-            place = _place(*target)
+            place = _place(*target) if target[0] in self.draft.graph else None  # in scope
             if place is not None:
                 self.journal.keep(place)
                 found[target] = self.journal.entries[-1]

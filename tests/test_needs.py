@@ -949,3 +949,16 @@ def test_what_a_module_sets_in_another(project, dropping, name, is_failing):
         assert after == (_seen(fresh), [str(x) for n, x in sorted(vars(fresh).items()) if n in "XYZ" and type(x) is int])
 
     assert (_seen(leaf), user.TOLD) == before
+
+
+def test_what_a_module_sets_out_of_scope_is_its_own_affair(project, dropping):
+    """
+    Modules that are not in scope are not looked after.
+    """
+    module = project.load("module", "import sys\nsys.left_by_a_test = 1\n")
+    project.write("module.py", "import sys\nX = sys.left_by_a_test\n")
+
+    dropping.refresh()
+
+    assert module.X == 1
+    del sys.left_by_a_test
