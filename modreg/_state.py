@@ -16,6 +16,7 @@ from modreg._patch import CONSTANTS
 
 _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS: Final = (ast.Import, ast.ImportFrom)
+_READING_ANY: Final = _uses.REACHING_ANY | {"vars", "locals", "dir"}  # what they give no statement says
 
 
 @attrs.frozen(eq=False)
@@ -79,6 +80,7 @@ def unchanged(old: Statements, new: Statements, is_stable: Callable[[str], bool]
     changed = {name for name in {*old.makers, *new.makers} if old.makers.get(name) != new.makers.get(name)}
     changed |= {name for read in new.inputs.values() for name in read if name not in new.makers and not is_stable(name)}
     changed |= {name for name in new.imported if not is_stable(name)}
+    changed |= {name for name, read in new.inputs.items() if not read.isdisjoint(_READING_ANY)}
     grown = True
     while grown:
         more = {name for name, read in new.inputs.items() if name not in changed and not changed.isdisjoint(read)}

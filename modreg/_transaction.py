@@ -35,7 +35,7 @@ from modreg._journal import (
 )
 from modreg._model import Cause, Decision, EdgeKind, Finding, Participant, Phase, Step, rebinding
 from modreg._needs import Calm, Held, Level, Written, declared, holding, is_value
-from modreg._pairs import Pair, attributes, content, is_class, mro_of, table
+from modreg._pairs import Pair, attributes, content, is_class, is_own, mro_of, table
 from modreg._patch import ATOMS, CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names
@@ -45,7 +45,7 @@ from modreg._snapshot import Snapshot
 from modreg._source import Source
 from modreg._state import Statements, bind, forget, keep, unchanged
 from modreg._successor import succeed
-from modreg._window import Window, held, is_held, point, replace
+from modreg._window import Window, held, is_held, orphan, point, replace
 from modreg.errors import ReloadError, SourceError
 
 BOUND: Final = 10_000
@@ -452,6 +452,12 @@ class Execution(Work):
         if self.twins and is_held(self.twins.pairs):
             replace(self.twins, self.window)  # what the failed code put where no journal reaches
 
+    def _abort(self, error: BaseException) -> None:
+        kept = [(x.place.namespace, x.before) for x in self.journal if isinstance(x.place, Namespace)]
+        made = [cls for namespace, before in kept for cls in _made_classes(namespace, before)]
+        super()._abort(error)
+        orphan(made)
+
     # Before
 
     def _keep(self, names: Iterable[str]) -> None:
@@ -623,9 +629,11 @@ class Execution(Work):
         former = self.draft.needs.former
         for mine, (module, theirs) in wanted.items():
             source = namespace_of(sys.modules.get(module)) or {}
-            before = former.get((module, theirs), MISSING) if theirs else source.get(mine, MISSING)
+            before = former.get((module, theirs or mine), MISSING if theirs else source.get(mine, MISSING))
             had, now = namespace.get(mine, MISSING), source.get(theirs, MISSING)
-            if now is had or not _is_still(had, before) or (now is MISSING and not self.is_dropping):
+            is_given = had is MISSING and theirs in self.draft.needs.stars.get(module, ())  # to star imports, only now
+            is_still = is_given or _is_still(had, before)
+            if now is had or not is_still or (now is MISSING and not self.is_dropping):
                 continue
             former[name, mine] = had
             self.journal.write(Item(namespace, mine), now)
@@ -855,6 +863,7 @@ class Execution(Work):
         """Let go of what must not steer the new code, and set what the import system sets."""
         if self.is_dropping:
             self._drop(part, namespace)
+            self._drop_stars(part, namespace)
         if sys.version_info >= (3, 14):
             # What was evaluated of the old source; the new one's __annotate__ gives it anew when it is asked for.
             namespace.pop("__annotations__", None)
@@ -885,7 +894,11 @@ class Execution(Work):
                 namespace.pop(name, None)
 
     def _drop_stars(self, part: Part, namespace: dict[str, object]) -> None:
-        """Names of former star imports that the present ones do not bring leave once these are known."""
+        """
+        Names of former star imports that the present ones do not bring leave.
+
+        Most are known beforehand; where the module's own imports execute what it takes them from, only afterwards.
+        """
         if part.body is None:
             return
         for name in self.starred.get(part.name, NONE) - part.body.bound - _IMPORT_SYSTEM - _starred(part):
@@ -1030,6 +1043,12 @@ def _is_as_defined(former: dict[str, object], namespace: dict[str, object]) -> b
         value is former.get(name) or name in _IMPORT_SYSTEM or {type(value), type(former.get(name))} <= ATOMS
         for name, value in namespace.copy().items()
     )
+
+
+def _made_classes(namespace: dict[str, object], before: Any) -> list[object]:  # what Namespace.get() gave
+    """The module's own classes in a namespace that were not there before."""
+    known, owner = set(map(id, before[1])), namespace.get("__name__")
+    return [x for x in namespace.copy().values() if id(x) not in known and is_class(x) and is_own(x, str(owner))]
 
 
 def _tree(source: Source | None) -> ast.Module | None:

@@ -200,7 +200,7 @@ def replace(twins: Twins, window: Window) -> Replaced:
     while round_.targets:
         round_.run()
     if not round_.stuck:
-        _orphan(twins)
+        orphan(p.new for p in twins.pairs)
     return Replaced(round_.instead, round_.stuck)
 
 
@@ -222,9 +222,9 @@ class _Gone:
     """The base of the classes that gave way, until the collector has taken them."""
 
 
-def _orphan(twins: Twins) -> None:
-    """Take the new classes out of what ``__subclasses__()`` of their bases says: a program may find its plugins so."""
-    for cls in (p.new for p in twins.pairs if is_class(p.new)):
+def orphan(values: Iterable[object]) -> None:
+    """Take classes out of what ``__subclasses__()`` of their bases says: a program may find its plugins so."""
+    for cls in filter(is_class, values):
         if next(table(kind)["mro"] for kind in mro(cls) if "mro" in table(kind)) is type.__dict__["mro"]:
             with suppress(TypeError):  # of another layout: it stays on the list until the collector comes
                 type.__setattr__(cls, "__bases__", (_Gone,))

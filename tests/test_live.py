@@ -1100,6 +1100,23 @@ def test_subclasses_of_a_foreign_base_are_there_once(project, registry):
         gc.enable()
 
 
+def test_subclasses_of_a_foreign_base_are_as_before_after_a_failure(project, registry):
+    """
+    A base finds none of the subclasses that a failed execution made.
+    """
+    base = project.load("base", "class Base:\n    pass\n")
+    m = project.load("m", "from base import Base\nclass C(Base): x = 1\n")
+    project.write("m.py", "from base import Base\nclass C(Base): x = 2\nclass D(Base): pass\n1 / 0\n")
+    gc.disable()
+    try:
+        with pytest.raises(ReloadError):
+            registry.reload(m)
+
+        assert base.Base.__subclasses__() == [m.C]
+    finally:
+        gc.enable()
+
+
 REGISTRIES = {
     "list": ("ALL = []\ndef add(x):\n    ALL.append(x)\n    return x\n", "base.ALL == [m.C, m.f]"),
     "set": ("ALL = set()\ndef add(x):\n    ALL.add(x)\n    return x\n", "base.ALL == {m.C, m.f}"),

@@ -311,6 +311,40 @@ def test_a_name_that_a_star_import_covers(project, dropping):
     assert seen == [(0, 0), (2, 2), (3, 3)]
 
 
+@pytest.mark.parametrize("value", [2, 3], ids=["as before", "changed"])
+def test_a_name_that_goes_to_star_imports_only_now_or_no_more(project, dropping, value):
+    """
+    What `__all__` gains and loses comes and goes with who imports it by a star, whether or not it changed itself.
+    """
+    text = "__all__ = {}\nX = 1\nY = {}\n"
+    project.load("low", text.format(["X"], 2))
+    high = project.load("high", "from low import *\n")
+
+    project.write("low.py", text.format(["X", "Y"], value))
+    dropping.refresh()
+    came = vars(high).get("Y")
+    project.write("low.py", text.format(["X"], value + 1))
+    dropping.refresh()
+    left = vars(high).get("Y")
+    dropping.rollback("low")
+
+    assert (came, left, high.Y) == (value, None, value)
+
+
+@pytest.mark.parametrize("state", ["reset", "keep"])
+def test_a_name_that_left_a_star_import_is_not_there_for_the_execution(project, dropping, state):
+    """
+    Who looks whether a name is there finds what a fresh interpreter would, also where state is kept.
+    """
+    project.load("leaf", "X = 1\nFAST = 2\n")
+    user = project.load("user", "from leaf import *\nIS_FAST = 'FAST' in globals()\n")
+    project.write("leaf.py", "X = 1\n")
+
+    dropping.refresh(state=state)
+
+    assert user.IS_FAST is False
+
+
 def test_a_name_that_leaves_through_two_star_imports(project, dropping):
     """
     Names that a module has by a star import of what itself took them with a star leave with them.
