@@ -556,7 +556,7 @@ class Needs:
     def is_calm(self, seeds: Mapping[str, View]) -> bool:
         """Whether it is expected that an execution of *seeds* makes no other necessary."""
         other = self._expecting(seeds)
-        return not other.affected and all(other._foresee(name, self.view(name), is_trying=True) for name in seeds)
+        return all(other._foresee(name, self.view(name), is_trying=True) for name in seeds) and not other.affected
 
     def _expecting(self, seeds: Mapping[str, View]) -> Needs:
         """What is known, with the new sources of *seeds*."""
@@ -606,7 +606,8 @@ class Needs:
         namespace = namespace_of(sys.modules.get(name)) or {}
         differing = {} if new is old else self._differing(name, old, new)
         expected = {each: _expected_level(each, sides, namespace) for each, sides in differing.items()}
-        return {**expected, **self._reordered(old)}
+        self._reorder(old)
+        return expected
 
     def wrote(self, module: str, name: str, rest: tuple[str, ...], earlier: Collection[str]) -> None:
         """
@@ -620,15 +621,19 @@ class Needs:
             if each in earlier:
                 del self.affected[each]
 
-    def _reordered(self, old: View) -> Changes:
-        """The names that modules in a circle with this one, when it imports them, now find there, or no more."""
+    def _reorder(self, old: View) -> None:
+        """Note who meets a name of a module now, when that imports them, because it is bound before and was not."""
         new = self.view(old.name)
         if new.statements is old.statements:
-            return {}
+            return
         former, present = old.preceding(self.users), new.preceding(self.users)
-        moved = {name: each ^ former[name] for name, each in present.items() if former.get(name, each) != each}
-        around = _graph.reachable(self.users, [old.name]) if moved else ()
-        return {name: Level.PRESENCE for name, modules in moved.items() if not modules.isdisjoint(around)}
+        met = {name: lost for name, each in present.items() if (lost := former.get(name, each) - each)}
+        for user in self.users_of(old.name) if met else ():
+            around = _graph.reachable(self.users, [user])
+            for name, lost in met.items():
+                places = self.view(user).uses(old.name, name) if not lost.isdisjoint(around) else ()
+                if any(not place.owner or place.use is Use.TAKEN for place in places):
+                    self._affect(user, f"{old.name} binds {name} before it is imported now")
 
     def _differing(self, name: str, old: View, new: View) -> dict[str, tuple[bool, bool]]:
         """As :func:`modreg._uses.differing`, which takes long: what is expected and what shows ask the same."""
@@ -694,7 +699,7 @@ class Needs:
         self.stars[name] = {each for each in both if _is_given(each, former) != _is_given(each, namespace)}
         if self.stars[name]:
             found[ANY] = Level.PRESENCE
-        found.update(self._reordered(old))
+        self._reorder(old)
         return {each: level for each, level in found.items() if each not in _OF_IMPORT_SYSTEM}
 
 
