@@ -788,10 +788,11 @@ def declared(module: str, name: str) -> tuple[str, ...]:
 def is_value(value: object, depth: int = 6) -> bool:
     """Whether a value has nothing in it that can be called, so that it changes only with the name it has."""
     kind = type(value)
-    if kind in (list, tuple, set, frozenset) and depth:
-        return all(is_value(each, depth - 1) for each in value)  # type: ignore[attr-defined]  # a collection by the line above
-    if kind is dict and depth:
-        return all(is_value(k, depth - 1) and is_value(v, depth - 1) for k, v in value.items())  # type: ignore[attr-defined]  # as above
+    if kind in (list, tuple, set, frozenset, dict) and depth:
+        inside: list[object] = list(value)  # type: ignore[call-overload]  # a collection by the line above
+        if kind is dict:
+            inside.extend(value.values())  # type: ignore[attr-defined]  # as above
+        return set(map(type, inside)) <= ATOMS or all(is_value(each, depth - 1) for each in inside)
     return kind in ATOMS
 
 

@@ -23,7 +23,7 @@ from typing import Any, Final, NoReturn, cast
 
 import attrs
 
-from modreg import _graph, _importer, _positions, _scan, _source, _uses
+from modreg import _graph, _importer, _positions, _scan, _source, _statements, _uses
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
 from modreg._importer import is_unloaded_lazy, namespace_of
@@ -641,14 +641,15 @@ class Planner:
 
     def _part(self, record: Record, cause: Cause, reason: str, spec: ModuleSpec, source: Source) -> Part:
         same = record.source is not None and record.source.hash == source.hash
-        old = record.compiled(is_edited=not same)
+        is_near = record.source is None or same or _statements.is_near(record.source, source)
+        old = record.compiled(is_edited=not same and is_near)
         if _is_plain(spec):
             record.body = old  # kept for as long as the version is current: the next attempt needs it too
         is_same_file = same and record.source is not None and record.source.path == source.path
         if is_same_file and record.body is not None:
             body: Body | None = record.body
         else:
-            body = _compile(spec, source, old)
+            body = _compile(spec, source, old, is_divided=is_near)
         bound = old.bound if old is not None else frozenset()
         return Part(record.name, record, cause, reason, spec, source, body, bound)
 
@@ -896,15 +897,21 @@ def _is_plain(spec: ModuleSpec) -> bool:
     return type(spec.loader) is SourceFileLoader or hasattr(spec.loader, "archive")
 
 
-def _compile(spec: ModuleSpec, source: Source, before: Body | None) -> Body | None:
+def _compile(spec: ModuleSpec, source: Source, before: Body | None, *, is_divided: bool) -> Body | None:
     """
     Compile exactly these bytes; a ``.pyc`` is never asked, for it may be of an edit in the same second.
 
     A loader that transforms sources does so; one that only executes gives no body.
+
+    Args:
+        spec: Whose loader compiles.
+        source: The bytes.
+        before: The body of the source before.
+        is_divided: Whether the statements are compiled one by one, with those of *before*.
     """
     loader: Any = spec.loader  # any loader
     if _is_plain(spec):
-        return Body.of(source, before)
+        return Body.of(source, before) if is_divided else Body.of_code(_source.compile_source(source))
     if hasattr(loader, "source_to_code"):
         return Body.of_code(_transformed(loader, spec.name, source))
     _source.compile_source(source)  # a mistake in syntax is found before anything is touched

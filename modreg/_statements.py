@@ -37,6 +37,9 @@ _GLOBAL: Final = re.compile(r"\bglobal\b")
 _DEFINITIONS: Final = ("def ", "class ", "async def ", "@")
 """How a statement begins inside which ``global`` is a definition's own matter."""
 
+_SMALL: Final = 4096
+"""Characters of a source that is divided in no time."""
+
 _ATTEMPTS: Final = 100
 """Chunks that are no statements by themselves, after which a source is compiled as a whole."""
 
@@ -197,6 +200,29 @@ class Body:
         return next((value for value in found if value is not None), None)
 
 
+def is_near(one: Source, other: Source) -> bool:
+    """
+    Whether most of *other* stands in *one* too, statement by statement: to divide both saves compiling it again.
+
+    To divide a source takes twice as long as to compile it as a whole.
+    """
+    try:
+        before, after = (list(_chunks(_source.decode(each.data))) for each in (one, other))
+    except (SyntaxError, ValueError):
+        return True
+    known = set(before)
+    size = sum(map(len, after))
+    return size < _SMALL or 2 * sum(len(each) for each in after if each in known) > size
+
+
+def _chunks(text: str) -> Iterator[str]:
+    """A source, divided wherever a statement may begin."""
+    start = 0
+    for end in (*[match.end() for match in _MAYBE_START.finditer(text)], len(text)):
+        yield text[start:end]
+        start = end
+
+
 def _of_path(body: Body | None, path: str) -> Body | None:
     return body if body is not None and body.path == path else None
 
@@ -255,11 +281,11 @@ class _Splitter:
         """Where the first statement can end, and then all others."""
         head = text.rfind("__future__")  # up to here all is one statement, for its order matters
         start = 0
-        for end in (*[match.end() for match in _MAYBE_START.finditer(text)], len(text)):
+        for chunk in _chunks(text):
             is_comment = not start and text[:1] in _BEFORE_FIRST
-            if end > head and not is_comment and not text.startswith("@", start):
-                yield end
-            start = end
+            start += len(chunk)
+            if start > head and not is_comment and not chunk.startswith("@"):
+                yield start
 
     def _first(self, text: str, known: dict[str, Statement]) -> Statement | None:
         """The statement that may be a docstring or ask for features; with it it is clear what of before can be used."""

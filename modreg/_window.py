@@ -134,7 +134,7 @@ def _referents_of_all(holder: object) -> list[object]:
 _OF_INTERPRETER: Final = 1000
 """Frozen objects that are no application's: a 3.12 starts with some hundreds."""
 
-_FEW: Final = 50
+_FEW: Final = 300
 """Targets for which comparing with each is quicker than a loop in Python."""
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modreg import _source, _uses
+from modreg import _source, _statements, _uses
 from modreg._statements import Body
 
 PIECES = [
@@ -289,3 +289,17 @@ def test_annotations_exist_before_the_first_of_them():
     text = "N = list(globals())\nX: int = 1\n"
 
     assert run(Body.of(source(text)).execute) == run(lambda ns: exec(_source.compile_source(source(text)), ns))
+
+
+@pytest.mark.parametrize("size", [10, 1000])
+@pytest.mark.parametrize("changed", [0, 0.3, 0.7, 1])
+def test_a_source_is_divided_where_that_saves_work(size, changed):
+    """
+    Statement by statement is compiled what mostly stands in the source before too, or is small.
+    """
+    old = [f"def f{n}():\n    return 'before'\n" for n in range(size)]
+    new = [each.replace("before", "after") if n < changed * size else each for n, each in enumerate(old)]
+
+    is_near = _statements.is_near(source("".join(old)), source("".join(new)))
+
+    assert is_near is (changed < 0.5 or size == 10)
