@@ -281,6 +281,22 @@ def rebound(
     return [*found, *(Pair(p.old.__wrapped__, p.new) for p in found if type(p.old) is CACHED)]
 
 
+def moving(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> list[Pair]:
+    """
+    The functions and classes whose name leads to one of that name in another module.
+
+    The module's own functions are left out, for which :func:`rebound` has more.
+    """
+    found = [Pair(value, new[name]) for name, value in old.items() if name in new and value is not new[name]]
+    return [each for each in found if _is_moving(label_of(each.old), label_of(each.new), owner)]
+
+
+def _is_moving(old: tuple[object, str, str] | None, new: tuple[object, str, str] | None, owner: str) -> bool:
+    if old is None or new is None or old[:2] == (FunctionType, owner):
+        return False
+    return (old[0], old[2]) == (new[0], new[2]) and old[1] != new[1]
+
+
 _EXCHANGED: Final = ({FunctionType}, {FunctionType, CACHED})
 
 

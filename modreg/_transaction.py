@@ -35,7 +35,7 @@ from modreg._journal import (
 )
 from modreg._model import Cause, Decision, EdgeKind, Finding, Participant, Phase, Step, rebinding
 from modreg._needs import Calm, Held, Level, Written, declared, holding, is_value
-from modreg._pairs import Pair, attributes, content, is_class, is_own, mro_of, table
+from modreg._pairs import Pair, attributes, content, is_class, is_own, label_of, moving, mro_of, table
 from modreg._patch import ATOMS, CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names
@@ -380,6 +380,8 @@ class Execution(Work):
     foreseen: dict[str, str] = attrs.field(factory=dict)
     left: dict[str, None] = attrs.field(factory=dict)
     passed: set[str] = attrs.field(factory=set)
+    loaded: frozenset[str] = NONE
+    moving: list[tuple[str, Pair]] = attrs.field(factory=list)
     seen: int = 0
     disposed: set[str] = attrs.field(factory=set)
     kept: set[str] = attrs.field(factory=set)
@@ -407,6 +409,7 @@ class Execution(Work):
         for part in self.parts.values():
             _lines.forget(part.spec.origin)
         self._dispose_first()
+        self.loaded = frozenset(sys.modules.copy())
         try:
             self.window.open()
             for name in self.draft.unload:
@@ -419,6 +422,7 @@ class Execution(Work):
             self._rebind(name)
         if self.held:
             replace(self.held, self.window)
+        self._follow_moved()
         for name, each in self.replaced:
             self.succeed(name, each)
         renew(self.journal)
@@ -831,6 +835,7 @@ class Execution(Work):
         if len(self.journal.entries) > begun:
             self.patched.add(name)
         self.replaced.extend((name, each) for each in patched.replaced)
+        self.moving.extend((name, each) for each in moving(former, namespace, name))
         self.findings.extend(_unmarked(each, name) for each in patched.unmarked)
         self._forget_checks(since)
         if patched.values:
@@ -847,6 +852,19 @@ class Execution(Work):
             sides = (self.draft.needs.view(part.name), former), (part.view, namespace)
             if all(view.is_made_by(name, type(pair.old), names) for view, names in sides):
                 yield pair
+
+    def _follow_moved(self) -> None:
+        """Lead to a definition in another module: where it was it is no more, and there it was not before."""
+        for name, each in self.moving:
+            if _home(each.old) is not each.old and self._is_new(each.new):
+                forward(each.old, each.new, self.journal)
+                self.replaced.append((name, each))
+
+    def _is_new(self, definition: object) -> bool:
+        """Whether its module had no definition of that name before."""
+        _, module, name = label_of(definition) or ("", "", "")
+        earlier = self.snapshots.get(module)
+        return module not in self.loaded or (earlier is not None and name not in earlier.names)
 
     def _forget_checks(self, since: int) -> None:
         """
@@ -1035,6 +1053,10 @@ def _place(module: str, name: str, rest: tuple[str, ...]) -> Item | ClassAttribu
 def _is_still(had: object, before: object) -> bool:
     """Whether a name stands for what its import gave it; of a constant an equal one may have been made meanwhile."""
     return had is before or (type(before) in CONSTANTS and is_value(before) and is_alike(had, before))
+def _home(definition: object) -> object:
+    """What is to be found where a definition says that it is."""
+    _, module, name = label_of(definition) or ("", "", "")
+    return (namespace_of(sys.modules.get(module)) or {}).get(name)
 
 
 def _is_as_defined(former: dict[str, object], namespace: dict[str, object]) -> bool:

@@ -1818,3 +1818,71 @@ def test_a_class_that_gave_way_to_one_with_a_base_comes_back(project, registry):
 
     assert m.C is held
     assert (held(1).x, type(held(1))) == (1, held)
+
+
+DEFINITIONS = "class A:\n    def f(self): return {0}\ndef g(): return {0}\n"
+MOVES = {
+    "to a module that comes": ({"m.py": DEFINITIONS}, {"m.py": "from n import A, g\n", "n.py": DEFINITIONS}, []),
+    "to a module that was there": (
+        {"n.py": "", "m.py": "import n\n" + DEFINITIONS},
+        {"m.py": "from n import A, g\n", "n.py": DEFINITIONS},
+        [],
+    ),
+    "from a module that goes": (
+        {"o.py": DEFINITIONS, "m.py": "from o import A, g\n"},
+        {"m.py": "from n import A, g\n", "n.py": DEFINITIONS},
+        ["o.py"],
+    ),
+    "from a module that stays": (
+        {"o.py": DEFINITIONS, "m.py": "from o import A, g\n"},
+        {"m.py": "from n import A, g\n", "n.py": DEFINITIONS, "o.py": ""},
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_definitions_that_moved_to_another_module(project, dropping, move):
+    """
+    What is held of a definition leads to the one that moved to another module, and a rollback takes that back.
+    """
+    before, after, gone = MOVES[move]
+    for name, text in before.items():
+        project.write(name, text.format(1))
+    m = project.load("m", before["m.py"].format(1))
+    a, function, derived = m.A(), m.g, type("Derived", (m.A,), {})
+    for name, text in after.items():
+        project.write(name, text.format(2))
+    for name in gone:
+        project.root.joinpath(name).unlink()
+
+    dropping.refresh()
+
+    def answers():
+        return isinstance(a, m.A), issubclass(derived, m.A), a.f(), derived().f(), function()
+
+    assert m.A.__module__ == "n"
+    assert answers() == (True, True, 2, 2, 2)
+    born = m.A()
+
+    dropping.rollback(m)
+
+    assert m.A.__module__ != "n"
+    assert answers() == (True, True, 1, 1, 1)
+    assert isinstance(born, m.A)
+
+
+def test_a_definition_that_is_still_there_is_left_alone(project, dropping):
+    """
+    A name that is taken from another module now says nothing of who has that name where it was, or had it there.
+    """
+    project.write("o.py", DEFINITIONS.format(1))
+    project.write("n.py", DEFINITIONS.format(2))
+    m = project.load("m", "import n\nfrom o import A, g\n")
+    a, function = m.A(), m.g
+    project.write("m.py", "import o\nfrom n import A, g\n")
+
+    dropping.refresh()
+
+    assert (m.A().f(), m.g()) == (2, 2)
+    assert (isinstance(a, m.A), a.f(), function()) == (False, 1, 1)
