@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Journal, is_layout
-from modreg._pairs import Pair, is_class, layout, mro_of, table
+from modreg._pairs import Pair, bases_of, is_class, layout, mro_of, table
 
 
 @attrs.frozen(kw_only=True)
@@ -83,13 +83,17 @@ def _lead(old: Any, new: Any, journal: Journal) -> bool:  # classes of any metac
     """
     Make the old class an empty subclass of the new one, and answer whether that was possible.
 
-    Where CPython refuses that, calling it makes instances of the new one; with the same layout it also gets
-    all the new one's attributes.
+    Where CPython asks for the old bases, because what instances have is laid down there, they stay in front.  Where
+    it refuses that too, calling it makes instances of the new one; with the same layout it also gets all the new
+    one's attributes.
     """
-    if _try(journal, ClassField(old, "__bases__"), (new,)):
+    bases = bases_of(old)
+    if any(_try(journal, ClassField(old, "__bases__"), each) for each in ((new,), (*bases, new))):
         for name, value in list(table(old).items()):
             if not is_layout(name, value):
                 journal.write(ClassAttribute(old, name), MISSING if name != "__doc__" else table(new).get(name))
+        if len(bases_of(old)) > 1:
+            _uncover(old, new, journal)
         return True
     if layout(old) == layout(new):
         flat = _flat(new)
@@ -101,6 +105,14 @@ def _lead(old: Any, new: Any, journal: Journal) -> bool:  # classes of any metac
     else:
         journal.write(ClassAttribute(old, "__new__"), staticmethod(lambda _, *args, **kwargs: new(*args, **kwargs)))
     return False
+
+
+def _uncover(old: type, new: type, journal: Journal) -> None:
+    """Give the old class what its old bases would have in the place of what the new one has."""
+    for name, value in _flat(new).items():
+        found = next(table(each)[name] for each in mro_of(old) if name in table(each))
+        if found is not value:
+            journal.write(ClassAttribute(old, name), value)
 
 
 def _initializer(new: Any) -> Any:  # a class of any metaclass, and a function

@@ -423,8 +423,10 @@ class Execution(Work):
         if self.held:
             replace(self.held, self.window)
         self._follow_moved()
+        since = len(self.journal.entries)
         for name, each in self.replaced:
             self.succeed(name, each)
+        self._forget_checks(since)
         renew(self.journal)
         self.migrate(self.finished)
 
@@ -1053,6 +1055,8 @@ def _place(module: str, name: str, rest: tuple[str, ...]) -> Item | ClassAttribu
 def _is_still(had: object, before: object) -> bool:
     """Whether a name stands for what its import gave it; of a constant an equal one may have been made meanwhile."""
     return had is before or (type(before) in CONSTANTS and is_value(before) and is_alike(had, before))
+
+
 def _home(definition: object) -> object:
     """What is to be found where a definition says that it is."""
     _, module, name = label_of(definition) or ("", "", "")

@@ -189,3 +189,34 @@ def test_functions_are_dealt_with_already():
 
     assert done == Succession()
     assert list(journal) == []
+
+
+class Bare:
+    __slots__ = ()
+
+
+def test_an_old_class_keeps_the_bases_that_its_layout_is_from():
+    """
+    Instances and subclasses that cannot move are of the new class all the same, with all that it has; undone, not.
+    """
+    top = type("Top", (Bare,), {})
+    old = type("C", (top,), {"f": lambda self: "old", "g": "old", "gone": 1})
+    root = type("Root", (Bare,), {"__slots__": (), "g": "new base", "f": lambda self: "base"})
+    new = type("C", (root,), {"f": lambda self: "new", "__slots__": ()})
+    top.g, top.f = "old base", lambda self: "old base"
+    instance, below = old(), type("Below", (old,), {})
+    before = dict(vars(old)), old.__bases__
+    journal = Journal()
+
+    done = succeed(Pair(old, new), journal)
+
+    assert done == Succession(left=2, example=f"{__name__}.C", is_led=True)
+    for each in (instance, below()):
+        assert isinstance(each, new)
+        assert (each.f(), each.g, hasattr(each, "gone")) == ("new", "new base", False)
+    assert issubclass(old, new)
+
+    journal.undo()
+
+    assert (dict(vars(old)), old.__bases__) == before
+    assert (instance.f(), below().g, isinstance(instance, new)) == ("old", "old", False)
