@@ -282,6 +282,7 @@ def _is_submodule(package: str, name: str) -> bool:
     return module is not None and (namespace is None or namespace.get(name, module) is module)
 
 
+Prediction = tuple[dict[str, str], dict[str, list[str]]]
 _Sides = tuple[tuple[Statement, ...], tuple[Statement, ...]]
 
 Rebinds = dict[str, dict[str, tuple[str, str]]]
@@ -415,6 +416,7 @@ class Needs:
         former: The objects that names stood for before.
         stars: For each executed module the names that only now, or no more, go to star imports.
         is_blind: Whether nobody is to be executed for another's sake.
+        predicted: What was predicted already, by all that it depends on; each with the levels at that time.
         differing: For each module two of its sources, and of which definitions they do not say the same.
     """
 
@@ -432,6 +434,7 @@ class Needs:
     former: dict[tuple[str, str], object] = attrs.field(factory=dict)
     stars: dict[str, set[str]] = attrs.field(factory=dict)
     is_blind: bool = False
+    predicted: dict[tuple[object, ...], tuple[dict[tuple[str, str], Level], Prediction]] = attrs.field(factory=dict)
     differing: dict[str, tuple[_Sides, dict[str, tuple[bool, bool]]]] = attrs.field(factory=dict)
 
     def view(self, name: str) -> View:
@@ -566,6 +569,7 @@ class Needs:
             affected=dict(self.affected),
             executed=set(self.executed),
             rebinds={},
+            predicted={},
             views={**self.views, **seeds},
             renewed={*self.renewed, *seeds},
         )
@@ -577,7 +581,7 @@ class Needs:
             is_calm = self.change(name, more, is_trying=is_trying) and is_calm
         return is_calm
 
-    def predict(self, seeds: Mapping[str, View], order: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    def predict(self, seeds: Mapping[str, View], order: Collection[str]) -> Prediction:
         """
         What an execution of *seeds* will make necessary.
 
@@ -589,6 +593,13 @@ class Needs:
             The modules that will have to be executed, each with the reason; and of the others the names that will
             have to be rebound.
         """
+        key = *seeds, "", *order, len(self.affected), len(self.executed), len(self.renewed)
+        known = self.predicted.get(key)
+        if known is None or known[0] != self.levels:
+            known = self.predicted[key] = dict(self.levels), self._predict(seeds, order)
+        return known[1]
+
+    def _predict(self, seeds: Mapping[str, View], order: Collection[str]) -> Prediction:
         other = self._expecting(seeds)
         told: set[str] = set()
         waiting = [name for name in order if name not in self.executed]

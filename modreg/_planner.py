@@ -28,7 +28,7 @@ from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
 from modreg._importer import is_unloaded_lazy, namespace_of
 from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step, rebinding
-from modreg._needs import Calm, Needs, View, behind, declared
+from modreg._needs import Calm, Needs, Prediction, View, behind, declared
 from modreg._roll import Roll
 from modreg._scan import Import
 from modreg._scope import OWN, Scope, is_under, packages_of
@@ -179,11 +179,11 @@ class Draft:
         assert self.make is not None  # without an order there are no dependents
         return self.prepared.get(name) or self.make(name, reason)
 
-    def foreseen(self, names: Iterable[str]) -> dict[str, str]:
+    def foreseen(self, names: Collection[str]) -> dict[str, str]:
         """Those of the names that will have to be executed for others, each with the reason."""
         return self._predicted(names)[0]
 
-    def _predicted(self, names: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    def _predicted(self, names: Collection[str]) -> Prediction:
         seeds = {name: self.parts[name].view for name in names if name in self.parts and not self.parts[name].is_layout}
         return self.needs.predict(seeds, names)
 
