@@ -109,13 +109,14 @@ class Statement:
     @classmethod
     def of(cls, node: ast.stmt, text: str, place: int, *, is_future: bool) -> Statement:
         """Read what is always asked; the tree itself is large, and made again for the rest."""
-        imports = [each for each in _at_once(node) if isinstance(each, _IMPORTS)]
+        nodes = list(_at_once(node))
+        imports = [each for each in nodes if isinstance(each, _IMPORTS)]
         taken = tuple(each for found in imports for each in _taken(found))
         return cls(
             text=text,
             place=place,
             is_future=is_future,
-            names=frozenset(made(node)),
+            names=frozenset(_made(node, nodes)),
             taken=taken,
             is_definition=isinstance(node, _DEFINITIONS),
             is_compound=hasattr(node, "body"),
@@ -313,10 +314,15 @@ def _is_future(node: ast.stmt) -> bool:
 
 def made(statement: ast.stmt) -> set[str]:
     """The names that a top-level statement binds, or whose objects it may change."""
+    return _made(statement, _at_once(statement))
+
+
+def _made(statement: ast.stmt, nodes: Iterable[Any]) -> set[str]:  # nodes, asked for what their kind has
+    """The same of a statement with the nodes that run when it does."""
     if isinstance(statement, _DEFINITIONS):
         return {statement.name}
     found: set[str] = set()
-    for node in _at_once(statement):
+    for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             found.add(node.id)
         elif isinstance(node, _IMPORTS):
@@ -350,14 +356,14 @@ def _targets(node: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
 
 
 def _at_once(statement: ast.stmt) -> Iterator[Any]:  # nodes, asked for what their kind has
-    """The nodes of a statement that run when it does, without what only type checkers run."""
+    """The nodes of a statement that run when it does, but for constants and what only type checkers run."""
     queue: list[ast.AST] = [statement]
     for node in queue:
         yield node
         if isinstance(node, ast.If) and _is_for_types(node.test):
             queue.extend(node.orelse)
         elif not isinstance(node, (*_DEFINITIONS, ast.Lambda)):
-            queue.extend(ast.iter_child_nodes(node))
+            queue.extend(_children(node))
 
 
 def _is_for_types(test: ast.expr) -> bool:
@@ -583,16 +589,18 @@ def _last(node: ast.AST) -> str:
 
 
 def _children(node: ast.AST) -> list[ast.AST]:
-    """As `ast.iter_child_nodes`, which takes several times as long, without contexts."""
+    """As `ast.iter_child_nodes`, which takes several times as long, without contexts and constants."""
     found: list[ast.AST] = []
     for name in node._fields:
         value = getattr(node, name, None)
         if isinstance(value, list):
-            found.extend([each for each in value if isinstance(each, ast.AST)])
-        elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
+            found.extend([each for each in value if isinstance(each, ast.AST) and type(each) is not ast.Constant])
+        elif isinstance(value, ast.AST) and not isinstance(value, _SAYING_NOTHING):
             found.append(value)
     return found
 
+
+_SAYING_NOTHING: Final = (ast.expr_context, ast.Constant)
 
 _WITH_GLOBALS: Final = (ast.Subscript, ast.Call, ast.Compare)
 """The nodes that :func:`_spelled` may find a name in."""
