@@ -84,8 +84,9 @@ def _lead(old: Any, new: Any, journal: Journal) -> bool:  # classes of any metac
     Make the old class an empty subclass of the new one, and answer whether that was possible.
 
     Where CPython asks for the old bases, because what instances have is laid down there, they stay in front.  Where
-    it refuses that too, calling it makes instances of the new one; with the same layout it also gets all the new
-    one's attributes.
+    it refuses that too, but the layout is the same, the old class gets all the new one's attributes, and calling it
+    makes instances of the new one.  Of another layout it stays what it was: only a ``__new__`` could lead on from
+    there, and that can never be taken back wholly (see :class:`ClassAttribute`).
     """
     bases = bases_of(old)
     if any(_try(journal, ClassField(old, "__bases__"), each) for each in ((new,), (*bases, new))):
@@ -102,8 +103,6 @@ def _lead(old: Any, new: Any, journal: Journal) -> bool:  # classes of any metac
         for name in [n for n, value in table(old).items() if n not in flat and not is_layout(n, value)]:
             journal.write(ClassAttribute(old, name), MISSING)
         journal.write(ClassAttribute(old, "__init__"), _initializer(new))
-    else:
-        journal.write(ClassAttribute(old, "__new__"), staticmethod(lambda _, *args, **kwargs: new(*args, **kwargs)))
     return False
 
 
