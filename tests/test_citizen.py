@@ -540,8 +540,8 @@ class Loader(SourceFileLoader):
         self.words = b"one", b"two"
         return super().get_code(name)
 
-    def source_to_code(self, data, path, **more):
-        return super().source_to_code(data.replace(*self.words), path, **more)
+    def source_to_code(self, data, path, *more, **options):
+        return super().source_to_code(data.replace(*self.words), path, *more, **options)
 
 class Finder:
     @staticmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 
 import pytest
 
@@ -212,7 +213,8 @@ def test_an_old_class_keeps_the_bases_that_its_layout_is_from():
 
     done = succeed(Pair(old, new), journal)
 
-    assert done == Succession(left=2, example=f"{__name__}.C", is_led=True)
+    assert (done.moved, done.example, done.is_led) == (0, f"{__name__}.C", True)
+    assert done.left == (2 if sys.version_info < (3, 15) else 1)  # 3.15 lets the subclass have the new base
     for each in (instance, below()):
         assert isinstance(each, new)
         assert (each.f(), each.g, hasattr(each, "gone")) == ("new", "new base", False)
