@@ -99,7 +99,7 @@ def test_the_interpreters_options_count_as_without(programs, both, flags):
         "import atexit; atexit.register(print, 'over')",
         "import os; os._exit(5)",
         "raise KeyboardInterrupt",
-        "import atexit, os, signal; atexit.register(print, 'over'); os.kill(os.getpid(), signal.SIGINT); signal.pause()",
+        "from signal import *\nimport atexit; signal(SIGINT, default_int_handler); atexit.register(print, 'over'); raise_signal(SIGINT)",
         "class Stop(BaseException): pass\nraise Stop",
     ],
 )
