@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import attrs
 
-from modreg import _graph, _lines, _pairs, _positions, _source
+from modreg import _graph, _lines, _positions, _source
 from modreg._alike import settle
 from modreg._closures import renew
 from modreg._history import GONE, NONE, NOTHING, Commit, History, Record
@@ -35,7 +35,7 @@ from modreg._journal import (
 )
 from modreg._model import Cause, Decision, EdgeKind, Finding, Participant, Phase, Step, rebinding
 from modreg._needs import Calm, Held, Level, Written, declared, holding, is_value
-from modreg._pairs import Pair, attributes, content, is_class, is_own, label_of, moving, mro_of, table
+from modreg._pairs import Pair, attributes, content, is_class, is_own, label_of, moving, mro_of, pair, table
 from modreg._patch import ATOMS, CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names
@@ -362,6 +362,11 @@ class Execution(Work):
         is_live: Whether old objects become the new definitions.
         is_keeping: Whether names keep their objects where nothing that made them changed.
         restores: For each module that is brought back by executing it, the version brought back.
+
+    Attributes:
+        passed: Modules of a circle that are left alone, and behind which all is settled.
+        loaded: The names of the modules that were loaded when the execution began.
+        moving: What a name led to before and, of that name in another module, leads to now; each with its module.
         starred: For each module that may take part and has star imports the names that its star imports had bound.
     """
 
@@ -540,9 +545,7 @@ class Execution(Work):
                 before = self.snapshots[module].bindings.get(taken.name, MISSING)
                 now = (namespace_of(sys.modules.get(module)) or {}).get(taken.name, MISSING)
                 if now is not before and now is not MISSING and _is_still(namespace.get(mine, MISSING), before):
-                    self.draft.needs.former[name, mine] = namespace[mine]
-                    self.journal.write(Item(namespace, mine), now)
-                    self.rebound.setdefault(name, []).append(mine)
+                    self._bind(name, namespace, mine, now)
 
     def _run_behind(self, name: str) -> None:
         """
@@ -639,11 +642,14 @@ class Execution(Work):
             had, now = namespace.get(mine, MISSING), source.get(theirs, MISSING)
             is_given = had is MISSING and theirs in self.draft.needs.stars.get(module, ())  # to star imports, only now
             is_still = is_given or _is_still(had, before)
-            if now is had or not is_still or (now is MISSING and not self.is_dropping):
-                continue
-            former[name, mine] = had
-            self.journal.write(Item(namespace, mine), now)
-            self.rebound.setdefault(name, []).append(mine)
+            if now is not had and is_still and (now is not MISSING or self.is_dropping):
+                self._bind(name, namespace, mine, now)
+
+    def _bind(self, name: str, namespace: dict[str, object], mine: str, now: object) -> None:
+        """Give a name that a module imported another object, or take it away, without executing the module."""
+        self.draft.needs.former[name, mine] = namespace.get(mine, MISSING)
+        self.journal.write(Item(namespace, mine), now)
+        self.rebound.setdefault(name, []).append(mine)
 
     def _follow_positions(self, part: Part) -> None:
         """Only comments or layout changed: functions learn their new lines."""
@@ -717,7 +723,7 @@ class Execution(Work):
         try:
             self._run(part, module, namespace)
         except BaseException:  # what was defined until then may be anywhere, and the old definitions go on
-            self.twins.update(Twins.of(held(_pairs.pair(former, namespace, part.name), namespace)))
+            self.twins.update(Twins.of(held(pair(former, namespace, part.name), namespace)))
             raise
         for target, entry in written.items():
             self._wrote(part.name, target, entry)
@@ -850,10 +856,10 @@ class Execution(Work):
 
     def _made_again(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> Iterator[Pair]:
         """What the module makes besides definitions, and stays the same object, by what its two sources say."""
-        for name, pair in alone(former, namespace, part.name).items():
+        for name, each in alone(former, namespace, part.name).items():
             sides = (self.draft.needs.view(part.name), former), (part.view, namespace)
-            if all(view.is_made_by(name, type(pair.old), names) for view, names in sides):
-                yield pair
+            if all(view.is_made_by(name, type(each.old), names) for view, names in sides):
+                yield each
 
     def _follow_moved(self) -> None:
         """Lead to a definition in another module: where it was it is no more, and there it was not before."""
@@ -1241,8 +1247,8 @@ class Rollback(Work):
         self.phase = Phase.PATCH
         for commit in self.chain:
             commit.journal.reversed_into(self.journal)  # type: ignore[union-attr]  # the caller has checked
-            for pair in reversed(commit.replaced):
-                self._give_way(pair.new, pair.old)
+            for each in reversed(commit.replaced):
+                self._give_way(each.new, each.old)
         self._note_bindings()
         renew(self.journal)
         for name, number in self.targets.items():

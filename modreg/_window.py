@@ -66,11 +66,7 @@ class Window:
         return [p for p in pairs if id(p.new) not in others]
 
     def holders(self, targets: list[object]) -> list[object]:
-        """
-        Everything that the collector shows and that refers to a target, but for modules.
-
-        A module has its namespace, which is shown as well.
-        """
+        """Everything that the collector shows and that refers to a target, but for modules: see :func:`_objects`."""
         return _holders(targets, is_exact=self.is_narrow)
 
     def owners(self, dicts: list[object]) -> list[object]:

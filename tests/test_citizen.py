@@ -529,6 +529,33 @@ def test_pytest_rewrites_assertions_as_ever(python, tmp_path):
     assert "assert 1 == (43 + 10)" in output
 
 
+def test_packages_that_are_installed_to_be_edited(project, registry, tmp_path):
+    """
+    What a finder gives that maps names to folders elsewhere, as that of an editable install does, is brought up to date.
+    """
+    project.write("source/lib/shop/__init__.py", "from .tax import rate\n")
+    project.write("source/lib/shop/tax.py", "def rate(): return 1\n")
+    mapping = {"shop": tmp_path / "source" / "lib" / "shop" / "__init__.py"}
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            return importlib.util.spec_from_file_location(name, mapping[name]) if name in mapping else None
+
+    sys.meta_path.append(Finder)
+    try:
+        shop = importlib.import_module("shop")
+        rate = shop.rate
+        project.write("source/lib/shop/tax.py", "def rate(): return 2\n")
+        project.write("source/lib/shop/__init__.py", "from .tax import rate\nLATE = rate()\n")
+
+        registry.refresh()
+    finally:
+        sys.meta_path.remove(Finder)
+
+    assert (rate(), shop.rate(), shop.LATE) == (2, 2, 2)
+
+
 TRANSFORMING = """
 import sys
 from importlib.machinery import PathFinder, SourceFileLoader

@@ -125,4 +125,4 @@ def test_a_reload_leaves_little_to_the_collector(project, registry):
     finally:
         gc.enable()
 
-    assert found <= 20 * 40
+    assert found <= 20 * 25  # nearly all of it two classes of the module, made anew each time
