@@ -204,7 +204,7 @@ def is_near(one: Source, other: Source) -> bool:
     """
     Whether most of *other* stands in *one* too, statement by statement: to divide both saves compiling it again.
 
-    To divide a source takes twice as long as to compile it as a whole.
+    To divide a source takes three times as long as to compile it as a whole.
     """
     try:
         before, after = (list(_chunks(_source.decode(each.data))) for each in (one, other))
