@@ -228,8 +228,8 @@ def decode(data: bytes) -> str:
             mind that in comments.
 
     Source:
-        `importlib.util.decode_source`, which takes up to two and a half times as long to find that nearly every file is in
-        UTF-8 without saying so.
+        `importlib.util.decode_source`, which takes up to two and a half times as long to find that nearly every
+        file is in UTF-8 without saying so.
     """
     if b"\r" not in data and not data.startswith(codecs.BOM_UTF8) and b"coding" not in _first_lines(data):
         return data.decode()
