@@ -435,7 +435,7 @@ def _observing_class(finder: Finder, base: type) -> type | None:
     below = getattr(base, "_initializing", None)
     if below is not None and type(below) is not _Flag:
         return None  # It keeps the flag in a way of its own.
-    return passing_for(base, {"_initializing": _Flag(finder, base)})
+    return _passing_for(base, {"_initializing": _Flag(finder, base)})
 
 
 def _reloading_class(finder: Finder, base: type) -> type | None:
@@ -443,20 +443,11 @@ def _reloading_class(finder: Finder, base: type) -> type | None:
     hear = {"loader": _reload_begins, "name": _reload_ends}
     if any(hasattr(base, key) for key in hear):
         return None  # It keeps them in a way of its own, or another finder is told already.
-    return passing_for(base, {key: _Read(finder, base, key, hear[key]) for key in hear})
+    return _passing_for(base, {key: _Read(finder, base, key, hear[key]) for key in hear})
 
 
-def passing_for(base: type, body: dict[str, object]) -> type | None:
-    """
-    Make a subclass that looks like *base*, also to pickle and copy, for specs that are watched for a while.
-
-    Args:
-        base: The class of a spec.
-        body: What the subclass has besides.
-
-    Returns:
-        `None` where there cannot be one.
-    """
+def _passing_for(base: type, body: dict[str, object]) -> type | None:
+    """Make a subclass that looks like *base*, or `None` where that cannot be."""
 
     def reduce_ex(self: object, protocol: int) -> object:
         # Pickled and copied as the base class: this one nobody can find by name. From protocol 2 on

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import copyreg
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +13,7 @@ from typing import Any, Final, NoReturn
 import attrs
 
 from modreg import _scan
-from modreg._importer import namespace_of, passing_for
+from modreg._importer import namespace_of
 from modreg._scope import packages_of
 
 # importlib keeps the lock of each module under its name here; see Pending._fail.
@@ -21,7 +22,7 @@ _module_locks: Final[dict[str, Callable[[], Any]]] = sys.modules["_frozen_import
 # The innermost watch of each thread, and the class that specs of each class have under a watch: made once, for
 # every class is a cycle, and a type that comes or goes empties the interpreter's caches.
 _watches: Final[dict[int, Pending]] = {}
-_watched_classes: Final[dict[type, type | None]] = {}
+_watched_classes: Final[dict[type, type]] = {}
 
 
 @attrs.define(eq=False)
@@ -88,18 +89,16 @@ class Pending:
         """
         Watch the imports of one more spec.
 
-        Where its class cannot be exchanged (slots), the module is executed in the plan's order.
+        Where its class cannot be assigned (slots), the module is executed in the plan's order.
         """
         base = type(spec)
         if base in _watched_classes.values():
             return
         if base not in _watched_classes:
             _watched_classes[base] = _watched_class(base)
-        made = _watched_classes[base]
-        if made is not None:
+        with suppress(TypeError):
             self._watched.append((spec, base))
-            with suppress(TypeError):
-                spec.__class__ = made
+            spec.__class__ = _watched_classes[base]
 
     def asked(self, spec: ModuleSpec, frame: Any) -> bool:  # FrameType; typeshed has no f_lasti for all
         """Execute what this import asks for; whether the import system is to be told of a failure."""
@@ -170,8 +169,8 @@ def forget_classes() -> None:
         _watched_classes.clear()
 
 
-def _watched_class(base: type) -> type | None:
-    """The subclass in which reading the flag asks the innermost watch of the thread, if there can be one."""
+def _watched_class(base: type) -> type:
+    """The subclass in which reading the flag asks the innermost watch of the thread."""
 
     def is_initializing(spec: ModuleSpec) -> object:
         own = spec.__dict__.get("_initializing", False)
@@ -184,7 +183,12 @@ def _watched_class(base: type) -> type | None:
     def set_initializing(spec: ModuleSpec, value: object) -> None:
         spec.__dict__["_initializing"] = value
 
-    return passing_for(base, {"_initializing": property(is_initializing, set_initializing)})
+    def reduce(spec: ModuleSpec, _: object) -> tuple[object, ...]:
+        return copyreg._reconstructor, (base, object, None), dict(spec.__dict__)  # type: ignore[attr-defined]  # private
+
+    names = {name: getattr(base, name) for name in ("__module__", "__qualname__", "__doc__")}
+    flag = property(is_initializing, set_initializing)
+    return type(base.__name__, (base,), {**names, "_initializing": flag, "__reduce_ex__": reduce})
 
 
 def _is_importing(frame: Any) -> bool:  # a FrameType, as above
