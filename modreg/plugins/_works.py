@@ -107,6 +107,8 @@ class Works:
     clock: Callable[[], float]
     binding: Binding = attrs.field(factory=Binding)
     units: dict[str, Unit] = attrs.field(factory=dict)
+    roots: dict[str, Unit] = attrs.field(factory=dict)  # the same, by the names of their modules
+    askers: dict[str, dict[str, None]] = attrs.field(factory=dict)  # for a canonical name, who has ever required it
     callbacks: tuple[Callable[[Event], object], ...] = ()
     audit: deque[AuditLine] = attrs.field(factory=lambda: deque(maxlen=1000))
     folder: tempfile.TemporaryDirectory[str] | None = None
@@ -295,7 +297,8 @@ class Works:
         if known is not None:
             unit.versions, unit.looks, unit.loading = known.versions, known.looks, known.loading
             unit.binding, unit.saved = known.binding, known.saved
-        self.units[name] = unit
+            del self.roots[known.root]
+        self.units[name] = self.roots[unit.root] = unit
         if isinstance(unit.place, ModulePlace):
             self.registry.include(unit.root)
         else:
@@ -346,9 +349,8 @@ class Works:
 
     def concerned(self, modules: Iterable[str]) -> tuple[Unit, ...]:
         """The loaded plugins that have one of the modules, each after those that it requires."""
-        roots = {unit.root: unit for unit in self.units.values() if unit.is_loaded}
-        found = [roots[root] for module in modules for root in _upwards(module) if root in roots]
-        names = {unit.name: unit.metadata for unit in found}
+        found = [self.roots[root] for module in modules for root in _upwards(module) if root in self.roots]
+        names = {unit.name: unit.metadata for unit in found if unit.is_loaded}
         return tuple(self.units[name] for name in _requirements.sorted_by_need(names, names))
 
     def protect(self, modules: Iterable[str]) -> None:
@@ -410,16 +412,19 @@ class Works:
     def _lacks(self, unit: Unit, look: Look, others: tuple[tuple[Unit, Look], ...]) -> tuple[str, ...]:
         """What requirements stand against it, with what changes in the same transaction counted as changed."""
         coming = {each.name: new.metadata for each, new in others}
-        key, names = canonicalize_name(unit.name), look.metadata.names
+        asked = look.metadata.names
+
+        def declared(each: Unit) -> Metadata:
+            return coming.get(each.name) or each.metadata
+
+        def is_up(each: Unit) -> bool:
+            return each is not unit and each.state in (State.RUNNING, State.BROKEN)
+
+        near = [each for each in self.units.values() if each.key in asked] if asked else []
         world: dict[str, Version | None] = {canonicalize_name(self.name): self.version}
-        users: dict[str, Metadata] = {}
-        for each in self.units.values():
-            if each is not unit and each.state in (State.RUNNING, State.BROKEN):
-                declared = coming.get(each.name) or each.metadata
-                if key in declared.names:
-                    users[each.name] = declared
-                if each.key in names:
-                    world[each.key] = declared.version
+        world.update((each.key, declared(each).version) for each in near if is_up(each))
+        askers = [self.units[name] for name in {**self.askers.get(unit.key, {}), **coming}]
+        users = {each.name: declared(each) for each in askers if is_up(each)}
         return _requirements.problems(unit.name, look.metadata, world, users)
 
     def _ask(self, unit: Unit, action: Action, look: Look | None = None) -> None:
@@ -464,6 +469,8 @@ class Works:
         )
         unit.versions.append(version)
         unit.looks[version.number] = look
+        for name in look.metadata.names:
+            self.askers.setdefault(name, {})[unit.name] = None
         return version
 
     def _settle(self, unit: Unit, confirm_within: float | None, check: Check | None) -> None:
