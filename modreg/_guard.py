@@ -6,9 +6,11 @@ import _thread
 import contextlib
 import functools
 import inspect
+import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Container, Iterable, Iterator
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import BuiltinFunctionType, FrameType
@@ -48,6 +50,7 @@ class _Closing:
     """A gate that is closed, from the request of a transaction until its end."""
 
     owner: int
+    process: int = attrs.field(factory=os.getpid)
     # Held by the owner until the gate opens.
     opened: Any = attrs.field(factory=_thread.allocate_lock)
     # Free when somebody has left since the owner last looked.
@@ -76,47 +79,53 @@ class Gate:
     """
     Guards calls: ``with gate:``, ``async with gate:``, or as a decorator.
 
-    A thread or task that is inside may enter again.  No lock is taken on the way in and out: each thread writes its
-    own entry of a dict, which is one step of C, atomic under the GIL and locked in free threading.  An
-    entry is made *before* the look at ``_closing``, and a transaction closes the gate *before* it looks at the
-    entries: one of the two always sees the other.
+    A thread or task that is inside may enter again, which is one more entry.  No lock is taken on the way in and
+    out: an entry is put and taken in one step of C, atomic under the GIL and locked in free threading.  It is
+    put *before* the look at the notices, and a transaction puts its notice *before* it looks at the entries: one of
+    the two always sees the other.
     """
 
-    __slots__ = ("__weakref__", "_at_rest", "_closing", "_inside", "_lock", "_requests")
+    __slots__ = ("__weakref__", "_at_rest", "_lock", "_notices", "_tasks", "_threads")
 
-    def __init__(self, requests: Any = (), at_rest: Callable[[], object] | None = None) -> None:
-        # By thread identity or task, how often it has entered.
-        self._inside: dict[Any, int] = {}  # of either
-        self._closing: _Closing | None = None
-        self._lock = _thread.allocate_lock()  # guards `_closing` and who waits for it
-        self._requests = requests  # what shall be done when nobody is inside, and who does it
-        self._at_rest = at_rest
+    def __init__(self, notices: dict[Any, Any], at_rest: Callable[[], object]) -> None:
+        # The identity of each thread, as often as it has entered.
+        self._threads: deque[int] = deque()
+        # How often each task has entered; there may be too many of them to look through.
+        self._tasks: dict[Any, int] = {}  # of either kind
+        # What concerns those who pass, for all gates of a registry, so that one look tells that there is nothing:
+        # by gate how a transaction closes it, and by module what shall be done when nobody is inside.
+        self._notices = notices
+        self._at_rest = at_rest  # does that
+        self._lock = _thread.allocate_lock()  # guards this gate's notice, and who waits
 
     def __enter__(self) -> None:
         key = _get_ident()
-        inside = self._inside
-        if key in inside:
-            inside[key] += 1
-        else:
-            inside[key] = 1
-            if self._closing is not None:
-                self._wait(key)
+        try:
+            self._threads.append(key)
+        except MemoryError:
+            raise
+        except BaseException:  # a signal handler's, which runs when the call is over
+            self._threads.remove(key)
+            raise
+        if self._notices:
+            self._wait(key)
 
-    def __exit__(self, *_: object) -> None:
-        self._leave(_get_ident())
+    # Three arguments and no further call, for each would cost a tenth of the whole.
+    def __exit__(self, kind: object, error: object, traceback: object, /) -> None:
+        self._threads.remove(_get_ident())
+        if self._notices:
+            self._left()
 
     async def __aenter__(self) -> None:
         key = _task()
-        inside = self._inside
-        if key in inside:
-            inside[key] += 1
-        else:
-            inside[key] = 1
-            if self._closing is not None:
-                await self._wait_without_blocking(key)
+        self._put(key)
+        if self._notices:
+            await self._wait_without_blocking(key)
 
     async def __aexit__(self, *_: object) -> None:
-        self._leave(_task())
+        self._take(_task())
+        if self._notices:
+            self._left()
 
     def __call__(self, function: _Function) -> _Function:
         """
@@ -142,18 +151,34 @@ class Gate:
 
         return cast("_Function", guarded)
 
-    def _leave(self, key: object) -> None:
-        inside = self._inside
-        count = inside[key] - 1
-        if count:
-            inside[key] = count
-            return
-        del inside[key]
-        if self._closing is not None:
-            closing = self._closing
-            if closing is not None:
-                closing.tell()
-        elif self._requests and not inside and self._at_rest is not None:
+    # Who is inside
+
+    def _put(self, key: Any) -> None:  # as of _task()
+        if type(key) is int:
+            self._threads.append(key)
+        else:
+            self._tasks[key] = self._tasks.get(key, 0) + 1
+
+    def _take(self, key: Any) -> None:  # as above
+        if type(key) is int:
+            self._threads.remove(key)
+        elif self._tasks[key] > 1:
+            self._tasks[key] -= 1
+        else:
+            del self._tasks[key]
+
+    def _count(self, key: Any) -> int:  # as above
+        return self._threads.count(key) if type(key) is int else self._tasks.get(key, 0)
+
+    def _keys(self) -> list[Any]:  # as above
+        return list(dict.fromkeys([*self._threads.copy(), *list(self._tasks)]))
+
+    def _left(self) -> None:
+        """Tell a transaction that waits that somebody has left, or if nobody is inside do what was asked for."""
+        closing = self._closing
+        if closing is not None:
+            closing.tell()
+        elif not self._threads and not self._tasks:
             self._at_rest()
 
     # Waiting for the gate to open
@@ -182,9 +207,10 @@ class Gate:
         """Go out again and line up; `None` if the gate is open by now, or closed by this thread or for its sake."""
         with self._lock:
             closing = self._closing
-            if closing is None or closing.owner == _get_ident() or closing in _BEHALF.get():
+            # Who was inside already may go on, for the transaction waits until it has left.
+            if closing is None or self._count(key) > 1 or closing.owner == _get_ident() or closing in _BEHALF.get():
                 return None
-            del self._inside[key]
+            self._take(key)
             closing.waiting.append(key)
             if wake is not None:
                 closing.wakers.append(wake)
@@ -196,23 +222,33 @@ class Gate:
             if self._closing is closing:
                 closing.waiting.remove(key)
             else:
-                self._inside.pop(key, None)
+                self._take(key)
 
     # For transactions
+
+    @property
+    def _closing(self) -> _Closing | None:
+        """How the gate is closed; that of another process, whose owner is not in this one, is none."""
+        closing: _Closing | None = self._notices.get(self)
+        if closing is not None and closing.process != os.getpid():
+            self._notices.pop(self, None)
+            return None
+        return closing
 
     def _close(self) -> _Closing:
         """Let nobody in who is not inside."""
         with self._lock:
-            self._closing = closing = _Closing(_get_ident())
+            self._notices[self] = closing = _Closing(_get_ident())
         return closing
 
     def _open(self) -> None:
         """Let in all who wait: they are inside before anybody can close the gate again, so none waits for ever."""
         with self._lock:
-            closing, self._closing = self._closing, None
+            closing = self._notices.pop(self, None)
             if closing is None:
                 return
-            self._inside.update(dict.fromkeys(closing.waiting, 1))
+            for key in closing.waiting:
+                self._put(key)
         closing.opened.release()
         for wake in closing.wakers:
             with contextlib.suppress(RuntimeError):  # its loop is closed
@@ -242,18 +278,23 @@ class Gate:
 
     def _present(self) -> list[object]:
         """Who is inside; what is no more leaves."""
-        if not self._inside:
-            return []
+        keys = self._keys()
         # It makes frames for the threads of all interpreters, which is not safe: only where there is need of it.
-        threads: Container[object] = sys._current_frames() if _is_native else self._inside
-        for key in list(self._inside):
-            if (type(key) is int and key not in threads) or _is_done(key):
-                self._inside.pop(key, None)
-        return list(self._inside)
+        # Afterwards, for a thread may begin and enter meanwhile.
+        threads = sys._current_frames() if keys and _is_native else None
+        for key in keys:
+            if _is_done(key) or (type(key) is int and threads is not None and key not in threads):
+                self._drop(key)
+        return self._keys()
+
+    def _drop(self, key: Any) -> None:  # as of _task()
+        with contextlib.suppress(ValueError, KeyError):  # it has left
+            while True:
+                self._take(key)
 
     def _holds(self) -> str:
         """Who is inside and would never leave while this thread waits: itself, or a task of its own loop."""
-        for key in list(self._inside):
+        for key in self._keys():
             if key == _get_ident() or (type(key) is not int and _is_of_this_thread(key)):
                 return _who(key)
         return ""
@@ -271,7 +312,7 @@ class Gates:
         gate = self.units.get(unit)
         # One step of C: threads that ask at once get the same gate.
         return gate if gate is not None else self.units.setdefault(
-            unit, Gate(self.everything._requests, self.everything._at_rest)
+            unit, Gate(self.everything._notices, self.everything._at_rest)
         )
 
     def refuse_task(self, wanted: str) -> None:
@@ -291,7 +332,7 @@ class Gates:
 
     def has(self, key: object) -> bool:
         """Whether a thread or task is inside one of the gates."""
-        return any(key in gate._inside for gate in self._concerned(None))
+        return any(gate._count(key) for gate in self._concerned(None))
 
     @contextmanager
     def closed(self, wanted: str, names: Iterable[str], timeout: float | None) -> Iterator[None]:

@@ -132,8 +132,10 @@ class Registry:
         self._live = True
         self._state: Literal["reset", "keep"] = "reset"
         self._dependents: Literal["needed", "all", "none"] = "needed"
-        self._requests: dict[str | None, Request] = {}
-        self._gates = Gates(Gate(self._requests, self._apply_at_rest))
+        # The requests, by module; and by gate how a transaction closes it.
+        self._notices: dict[Any, Any] = {}
+        self._gate = Gate(self._notices, self._apply_at_rest)
+        self._gates = Gates(self._gate)
 
     # Installation
 
@@ -501,7 +503,7 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        return self._gates.everything if unit is None else self._gates.of(_name(unit))
+        return self._gate if unit is None else self._gates.of(_name(unit))
 
     def is_guarded(self) -> bool:
         """
@@ -524,8 +526,7 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        name = _name(module)
-        return self._requests.setdefault(name, Request(name))
+        return self._requested(_name(module))
 
     def request_refresh(self) -> Request:
         """
@@ -533,7 +534,11 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        return self._requests.setdefault(None, Request(None))
+        return self._requested(None)
+
+    def _requested(self, module: str | None) -> Request:
+        request: Request = self._notices.setdefault(module, Request(module))
+        return request
 
     def apply_requests(self, *, timeout: float | None = None) -> tuple[Request, ...]:
         """
@@ -550,14 +555,16 @@ class Registry:
         .. versionadded:: 0.1.0
         """
         done = []
-        for key in list(self._requests):
-            request = self._requests.pop(key, None)  # whoever takes it out carries it out
+        for key in list(self._notices):
+            if isinstance(key, Gate):
+                continue
+            request = self._notices.pop(key, None)  # whoever takes it out carries it out
             if request is None:
                 continue
             try:
                 request.finish(self._carried_out(request, timeout), None)
             except (BusyError, NestedTransactionError, InsideGuardError):
-                self._requests.setdefault(key, request)
+                self._notices.setdefault(key, request)
                 continue
             except Exception as error:  # whatever it is, it belongs to who asked
                 request.finish(None, error)

@@ -8,6 +8,7 @@ import pickle
 import signal
 import threading
 import time
+from collections import deque
 
 import pytest
 
@@ -87,7 +88,7 @@ def test_a_transaction_waits_until_nobody_is_inside(registry, pair):
 
     with Inside(registry.guard()) as inside:
         thread, result = in_thread(registry.refresh)
-        until(lambda: registry._gates.everything._closing is not None)
+        until(lambda: registry.guard()._closing is not None)
         assert module.a() == 1
         inside.go.set()
         thread.join(30)
@@ -125,7 +126,7 @@ def test_calls_that_come_meanwhile_wait_and_are_let_in_before_the_next_transacti
     with Inside(registry.guard()) as inside:
         write(2)
         first, _ = in_thread(registry.refresh)
-        gate = registry._gates.everything
+        gate = registry.guard()
         until(lambda: gate._closing is not None)
         caller, _ = in_thread(registry.guard()(lambda: seen.append((module.a(), module.b()))))
         until(lambda: gate._closing.waiting)
@@ -155,13 +156,37 @@ def test_whoever_is_inside_may_enter_again_while_a_transaction_waits(registry, p
     thread, _ = in_thread(call)
     entered.wait(30)
     reloading, _ = in_thread(registry.refresh)
-    until(lambda: registry._gates.everything._closing is not None)
+    until(lambda: registry.guard()._closing is not None)
     go.set()
     thread.join(30)
     reloading.join(30)
 
     assert seen == [1]
     assert module.a() == 2
+
+
+def test_a_task_that_is_inside_may_enter_again_while_a_transaction_waits(registry, pair):
+    """
+    As a thread may; it is inside until it has left as often as it has entered.
+    """
+    module, write = pair
+    write(2)
+    gate = registry.guard()
+
+    async def main():
+        async with gate:
+            reloading = asyncio.create_task(asyncio.to_thread(registry.refresh))
+            await soon(lambda: gate._closing is not None)
+            async with gate:
+                seen = module.a()
+            assert gate._keys() == [asyncio.current_task()]
+            seen = seen, module.a()
+        await reloading
+        return seen
+
+    assert asyncio.run(main()) == (1, 1)
+    assert module.a() == 2
+    assert gate._keys() == []
 
 
 def test_no_guarded_call_sees_two_versions(registry, pair):
@@ -191,7 +216,7 @@ def test_no_guarded_call_sees_two_versions(registry, pair):
 
     assert wrong == []
     assert min(calls) > 0
-    assert registry._gates.everything._inside == {}
+    assert registry.guard()._keys() == []
 
 
 def test_a_failure_opens_the_gate_again(project, registry, pair):
@@ -228,6 +253,28 @@ def test_the_guard_of_a_unit_holds_back_what_concerns_it_alone(project, registry
 
     assert registry.refresh(timeout=0).revision == 2
     assert module.a() == 2
+
+
+def test_a_notice_for_others_changes_nothing(registry):
+    """
+    Whoever passes a gate while another one is closed is inside as often as without.
+    """
+    gate, other = registry.guard("pair"), registry.guard("shop")
+    counts = []
+
+    async def task():
+        async with gate, gate:
+            counts.append(gate._count(asyncio.current_task()))
+
+    other._close()
+    with gate, gate:
+        counts.append(gate._count(threading.get_ident()))
+    asyncio.run(task())
+    other._open()
+
+    assert counts == [2, 2]
+    assert gate._keys() == []
+    assert registry._notices == {}
 
 
 # What would wait for itself
@@ -269,21 +316,21 @@ def test_a_guard_is_a_decorator(registry):
     """
     Functions and coroutine functions are guarded for the time of their calls; of generators that cannot be.
     """
-    inside = registry._gates.everything._inside
+    inside = registry.guard()._keys
 
     @registry.guard()
     def plain():
-        return len(inside)
+        return len(inside())
 
     @registry.guard()
     async def waiting():
         await asyncio.sleep(0)
-        return len(inside)
+        return len(inside())
 
     assert plain() == 1
     assert asyncio.run(waiting()) == 1
     assert plain.__name__ == "plain"
-    assert inside == {}
+    assert inside() == []
     with pytest.raises(TypeError, match="generator"):
         registry.guard()(lambda: (yield))
 
@@ -323,7 +370,7 @@ def test_a_task_that_waits_inside_is_waited_for(registry, pair):
         return seen
 
     assert asyncio.run(main()) == [1, (2, 2)]
-    assert gate._inside == {}
+    assert gate._keys() == []
 
 
 def test_a_task_that_gives_up_waiting_is_not_inside(registry):
@@ -348,7 +395,7 @@ def test_a_task_that_gives_up_waiting_is_not_inside(registry):
         gate._open()
 
     asyncio.run(main())
-    assert gate._inside == {}
+    assert gate._keys() == []
 
 
 def test_a_reload_that_would_block_the_loop_of_a_guarded_task_is_refused(registry, pair):
@@ -454,12 +501,12 @@ def test_a_request_from_a_signal_handler_and_a_finaliser(registry, pair):
             signal.raise_signal(signal.SIGUSR1)
             Last()
             gc.collect()
-            assert len(registry._requests) == 2
+            assert len(registry._notices) == 2
     finally:
         signal.signal(signal.SIGUSR1, before)
 
     assert module.a() == 2
-    assert registry._requests == {}
+    assert registry._notices == {}
 
 
 def test_a_reload_inside_a_hook_is_refused_and_a_request_stands(project, registry):
@@ -485,6 +532,26 @@ def test_a_reload_inside_a_hook_is_refused_and_a_request_stands(project, registr
 # Faults
 
 
+def test_a_signal_on_the_way_in_leaves_nobody_inside(registry, pair):
+    """
+    What a signal handler raises when the entry was just made keeps the call out, and takes back this entry alone.
+    """
+
+    class Interrupted(deque):
+        def append(self, key):
+            super().append(key)
+            raise KeyboardInterrupt
+
+    gate = registry.guard()
+
+    with gate:
+        gate._threads = Interrupted(gate._threads)
+        with pytest.raises(KeyboardInterrupt), gate:
+            raise AssertionError
+        assert len(gate._threads) == 1
+    assert gate._keys() == []
+
+
 # CPython warns of what is tested here: that a process with threads forks.
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -504,12 +571,40 @@ def test_a_child_is_not_held_back_by_what_its_parent_was_doing(registry, pair):
     assert module.a() == 1
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_need_not_wait_for_a_transaction_that_is_not_in_it(project, registry, pair):
+    """
+    A child that is forked while another thread reloads enters guards, and reloads what that one does not execute.
+
+    The lock of the module that is being executed stays taken in the child: it is importlib's.
+    """
+    module, write = pair
+    go, waits = threading.Event(), threading.Event()
+    shop = project.load("shop", "go = waits = None\n")
+    shop.go, shop.waits = go, waits
+    project.write("shop.py", "waits.set()\ngo.wait(60)\n")
+    thread, _ = in_thread(lambda: registry.reload("shop"))
+    assert waits.wait(30)
+    write(2)
+
+    pid = fork(registry, module)
+
+    _, status = os.waitpid(pid, 0)
+    go.set()
+    thread.join(30)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
 def fork(registry, module):
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            registry.refresh(timeout=20)
+            signal.alarm(60)  # or it would wait for ever
+            with registry.guard():
+                module.a()
+            registry.refresh(only=["pair"], timeout=20)
             status = 0 if module.a() == 2 else 2
         finally:
             os._exit(status)
