@@ -239,8 +239,25 @@ def test_unload_says_who_holds_what_is_left(bench, host):
     del LOG.kept
     gc.collect()
     assert len(leaks) == 1
-    assert leaks[0].startswith("acme_plugins.weather.rain is still alive, held as ")
+    assert leaks[0].startswith("function acme_plugins.weather.rain is still alive, held as ")
     assert "['rain']" in leaks[0]
+
+
+def test_traceback_that_is_kept_holds_a_plugin(bench, host):
+    """
+    An error that somebody kept holds the frames that it came through, and those the plugin.
+    """
+    bench.load("weather", "1", "def rain(): raise OSError('wet')\n")
+    try:
+        host["weather"].rain()
+    except OSError as error:
+        LOG.kept = error
+
+    leaks = host.unload("weather", verify=True).leaks
+
+    del LOG.kept
+    assert len(leaks) == 1
+    assert "OSError" in leaks[0]
 
 
 def test_module_of_whatever_runs():

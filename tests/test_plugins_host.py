@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -117,6 +118,36 @@ def test_old_version_that_cannot_be_set_up_again_is_a_state_of_its_own(bench, ho
     del sys.tries
 
 
+def test_broken_plugin_is_never_said_to_run(bench, host):
+    """
+    As long as a plugin is not set up, no outcome says that it is running or stays as it was.
+    """
+    bench.load("weather", "1", "import sys\nsys.tries = 0\ndef setup(offers):\n    sys.tries += 1\n    assert sys.tries < 2\n")
+    bench.plugin("weather", "2", "raise OSError\n")
+    outcomes = [host.reload("weather"), host.enable("weather"), host.reload("weather")]
+    bench.plugin("weather", "def oops(:", "def oops(:\n")
+    outcomes.append(host.reload("weather"))
+
+    assert {each.kind for each in outcomes} == {Kind.BROKEN}
+    assert {each.running for each in outcomes} == {""}
+    assert all(each.explain().count("Version 1 is loaded, but could not be set up again.") for each in outcomes)
+    bench.plugin("weather", "1")
+    assert host.check("weather").kind is Kind.READY
+    del sys.tries
+
+
+def test_failure_of_a_disabled_plugin(bench, host):
+    """
+    A plugin that is not set up cannot be kept in force.
+    """
+    bench.load("weather")
+    host.disable("weather")
+
+    for more in ("raise OSError\n", "def oops(:\n"):
+        bench.plugin("weather", "2", more)
+        assert host.reload("weather").kind is Kind.FAILED
+
+
 def test_failed_load_leaves_nothing(bench, host):
     """
     After a load that failed no module is left, so that a mended file is what the next load executes.
@@ -168,6 +199,52 @@ def test_shared_helpers_are_reloaded_with_a_plugin(make_bench, project):
     assert outcome.others == ("two",)
     assert bench.offers == {"one": "new", "two": "new"}
     assert len(bench.host.history("two")) == 2
+
+
+def test_helper_that_changed_for_others_alone(make_bench, project):
+    """
+    A plugin that a changed helper leaves as it was is unchanged, and the outcome says what is not.
+    """
+    project.load("shared", "def hello(): return 'old'\n")
+    bench = make_bench(helpers=["shared"])
+    bench.load("late", "1", "import shared\ndef word(): return shared.hello()\n")
+    project.write("shared.py", "def hello(): return 'new'\n")
+
+    outcome = bench.host.reload("late")
+
+    assert (outcome.kind, outcome.problem) == (Kind.UNCHANGED, "what changed is in shared")
+    assert bench.host["late"].word() == "new"
+
+
+def test_module_that_somebody_took_away(bench, host):
+    """
+    Whoever takes a plugin's module out of `sys.modules` is told of by every action that would need it there.
+    """
+    bench.load("weather")
+    del sys.modules["acme_plugins.weather"]
+    bench.plugin("weather", "2")
+
+    outcome = host.reload("weather")
+
+    assert outcome.kind is Kind.REFUSED
+    assert "unload weather and load it again" in outcome.problem
+    assert host.unload("weather")
+    assert host.load("weather")
+
+
+def test_module_that_became_a_package(bench, host, project):
+    """
+    A plugin with a module name of its own may become a package.
+    """
+    path = project.write("rainy.py", "def setup(o): o['rain'] = 1\ndef teardown(o): o.clear()\n")
+    host.load("rain", "rainy")
+    path.unlink()
+    project.write("rainy/__init__.py", "def setup(o): o['rain'] = 2\ndef teardown(o): o.clear()\n")
+
+    outcome = host.reload("rain")
+
+    assert outcome.kind is Kind.RELOADED, outcome.log_text
+    assert bench.offers == {"rain": 2}
 
 
 def test_protected_modules_are_never_executed(make_bench, project):
@@ -358,6 +435,47 @@ def test_archives_are_plugins(bench, host):
     assert host.reload("rain").kind is Kind.KEPT_OLD
 
 
+@pytest.mark.parametrize("names", [(), ("one.py", "two.py")])
+def test_archive_that_holds_no_plugin(bench, host, names):
+    """
+    It takes no files away from the plugin that is running, and the former archive is one again.
+    """
+    path = bench.project.root / "rain.zip"
+
+    def pack(*names):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in names:
+                archive.writestr(name, "WORD = '1'\ndef setup(o): o['rain'] = WORD\ndef teardown(o): o.clear()\n")
+
+    pack("rain.py")
+    host.load("rain", path)
+    pack(*names)
+
+    outcome = host.reload("rain")
+
+    assert outcome.kind is Kind.KEPT_OLD
+    assert f"holds {len(names)} plugins" in outcome.problem
+    assert Path(host["rain"].__file__).is_file()
+    pack("rain.py")
+    host.unload("rain")
+    assert host.load("rain")
+
+
+def test_unpacked_archive_that_was_cleared_away(bench, host):
+    """
+    An archive is unpacked again where somebody removed the temporary files.
+    """
+    path = bench.project.root / "rain.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("__init__.py", "def setup(o): pass\ndef teardown(o): pass\n")
+    host.load("rain", path)
+    shutil.rmtree(Path(host["rain"].__file__).parent)
+
+    assert host.reload("rain").kind is Kind.UNCHANGED
+
+    assert Path(host["rain"].__file__).is_file()
+
+
 def test_folder_with_a_main_file_of_another_name(bench, host):
     """
     A folder without an ``__init__.py`` is a plugin where its plugin.toml names the main file.
@@ -370,6 +488,8 @@ def test_folder_with_a_main_file_of_another_name(bench, host):
 
     assert outcome.running == "version 1 (1.5)"
     assert bench.offers == {"snow": "flake"}
+    bench.write("snow/plugin.toml", "main = 'flake.py'\n")
+    assert "unload snow" in host.reload("snow").problem
 
 
 def test_entry_points_are_plugins_also_of_what_was_just_installed(bench, host, project):

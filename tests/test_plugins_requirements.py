@@ -68,6 +68,20 @@ def test_plugins_that_change_together_are_judged_together(bench, host):
     assert bench.offers == {"geo": "2", "route": "2"}
 
 
+def test_reload_of_all_follows_requirements(bench, host):
+    """
+    Each on its own, plugins are reloaded after those that they require, and told in the order that was asked for.
+    """
+    bench.load("base", "1", "__version__ = '1'\n")
+    bench.load("user", "1", "__requires__ = ['base']\n")
+    bench.plugin("base", "2", "__version__ = '2'\n")
+    bench.plugin("user", "2", "__requires__ = ['base>=2']\n")
+
+    outcomes = host.reload_all(["user", "base"])
+
+    assert [(each.plugin, each.kind) for each in outcomes] == [("user", Kind.RELOADED), ("base", Kind.RELOADED)]
+
+
 def test_what_others_need_stays(bench, host):
     """
     A plugin that another one needs is neither disabled nor unloaded before that one.
@@ -132,6 +146,8 @@ def test_plugin_toml_is_read(bench, host):
 
 @pytest.mark.parametrize("text", [
     "__requires__ = 'acme'\n",
+    "__requires__ = 3\n",
+    "__requires__ = [{[]: 'acme'}]\n",
     "__requires__ = ['acme >>> 4']\n",
     "__requires__ = [name for name in 'abc']\n",
     "__version__ = 'newest'\n",

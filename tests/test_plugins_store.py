@@ -126,7 +126,7 @@ def test_disabled_plugin_stays_disabled(bench, host):
     assert host.plugin("weather").is_enabled
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": 99, "plugins": {}}', '{"format": 1, "plugins": {"a": {"odd": 1}}}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 99, "plugins": {}}', '{"format": 1, "plugins": {"a": {"odd": 1}}}', '{"format": 1, "plugins": {"a": {"quarantine": [1]}}}'])
 def test_text_that_cannot_be_read_is_begun_anew(make_bench, caplog, text):
     """
     A host starts whatever its store holds, and says what is wrong.
@@ -137,6 +137,35 @@ def test_text_that_cannot_be_read_is_begun_anew(make_bench, caplog, text):
 
     assert "begun anew" in caplog.text
     assert Ledger(bench.store).trouble == ""
+
+
+@pytest.mark.parametrize("data", [b'{"format": 99}', b"\xff\xfe\x00"])
+def test_file_that_cannot_be_read_is_set_aside(make_bench, tmp_path, data):
+    """
+    What an earlier modreg cannot read, as what a later one wrote, is still there beside what is written anew.
+    """
+    path = tmp_path / "state.json"
+    path.write_bytes(data)
+    bench = make_bench(store=FileStore(path))
+
+    bench.load("weather")
+
+    assert Path(f"{path}.old").read_bytes() == data
+    assert Ledger(bench.store).names() == ("weather",)
+
+
+def test_place_that_is_no_file_is_left_alone(make_bench, tmp_path, caplog):
+    """
+    A host starts, and says so, where its store is a folder by mistake.
+    """
+    (tmp_path / "state/precious").mkdir(parents=True)
+    bench = make_bench(store=FileStore(tmp_path / "state"))
+
+    outcome = bench.load("weather")
+
+    assert "begun anew" in caplog.text
+    assert "could not be kept" in outcome.explain()
+    assert (tmp_path / "state/precious").is_dir()
 
 
 @pytest.mark.parametrize("is_synced", [False, True])

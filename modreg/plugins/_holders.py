@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import FrameType, FunctionType, ModuleType
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ class Remains:
             found.append((f"module {module.__name__}", weakref.ref(module)))
             own = [v for v in list(vars(module).values()) if isinstance(v, (FunctionType, type))]
             own = [value for value in own if value.__module__ == module.__name__]
-            found += [(f"{value.__module__}.{value.__qualname__}", weakref.ref(value)) for value in own]
+            found += [(f"{_kind(value)} {value.__module__}.{value.__qualname__}", weakref.ref(value)) for value in own]
         return cls(frozenset(names), found)
 
     def survivors(self) -> tuple[str, ...]:
@@ -61,10 +61,10 @@ class Remains:
 def _holder(thing: object, own: frozenset[str]) -> str:
     """How the program outside the plugin reaches an object, as a path from a module; ``""`` if it is not found."""
     things, suffixes = [thing], [""]
-    seen = {id(things), id(thing)}
+    seen = {id(things), id(thing), *map(id, _stack())}
     for each, suffix in zip(things, suffixes, strict=True):  # both grow on the way
         for holder in gc.get_referrers(each):
-            if id(holder) in seen or isinstance(holder, FrameType):
+            if id(holder) in seen:
                 continue
             seen.add(id(holder))
             module = holder.get("__name__") if isinstance(holder, dict) else None
@@ -76,6 +76,18 @@ def _holder(thing: object, own: frozenset[str]) -> str:
         if len(things) > _FAR:
             return ""
     return ""
+
+
+def _kind(value: object) -> str:
+    return "class" if isinstance(value, type) else "function"
+
+
+def _stack() -> Iterator[FrameType]:
+    """The frames of those who ask; those that a traceback keeps hold what they hold."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def _step(holder: object, thing: object) -> str:

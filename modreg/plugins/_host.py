@@ -576,7 +576,7 @@ class Host:
 
         Args:
             names: The plugins; by default all that are loaded.
-            together: As one transaction, all of them or none; else each on its own.
+            together: As one transaction, all of them or none; else each on its own, after those that it requires.
             by: As for :meth:`load`.
             reason: As for :meth:`load`.
 
@@ -585,7 +585,9 @@ class Host:
         """
         wanted = [each.name for each in self._works.units.values() if each.is_loaded] if names is None else list(names)
         if not together:
-            return tuple(self.reload(name, by=by, reason=reason) for name in wanted)
+            order = _requirements.sorted_by_need(wanted, {name: self._works.declared(name) for name in wanted})
+            done = {name: self.reload(name, by=by, reason=reason) for name in order}
+            return tuple(done[name] for name in wanted)
         found: list[Outcome] = []
 
         def act(action: Action) -> Outcome:

@@ -59,7 +59,7 @@ def of_source(data: bytes, path: str) -> dict[str, Any]:  # the literals that st
         for name, value in _assigned(statement):
             try:
                 found[name.strip("_")] = ast.literal_eval(value)
-            except ValueError:
+            except (ValueError, TypeError):  # the latter of what cannot be in a set or be a key
                 if name != "__version__":  # computed versions are common; requirements have to be readable
                     raise MetadataError(f"{name} in {path} is no literal, so it cannot be read") from None
     return found
@@ -96,7 +96,7 @@ def made(found: dict[str, Any], path: str) -> Metadata:  # as above
         MetadataError: One of them has the wrong form.
     """
     requires = found.get("requires", ())
-    if isinstance(requires, str) or not all(isinstance(each, str) for each in requires):
+    if not isinstance(requires, (list, tuple, set)) or not all(isinstance(each, str) for each in requires):
         raise MetadataError(f"the requirements in {path} must be a list of texts such as 'host>=1'")
     return Metadata(
         version=_version(found.get("version"), path),

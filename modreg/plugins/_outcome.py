@@ -32,7 +32,7 @@ class Kind(enum.Enum):
         NEEDS_RESTART: Only a new process can do it; nothing was touched.
         KEPT_OLD: It failed, and the former version is in force and set up.
         FAILED: It failed, and the plugin is not in force, as before.
-        BROKEN: It failed, and the former version could not be set up again.
+        BROKEN: It failed, and the former version is loaded, but not set up.
     """
 
     LOADED = "loaded"
@@ -178,7 +178,7 @@ class Outcome:
 
     def _running(self) -> str:
         if self.kind is Kind.BROKEN:
-            return f"The former {self.running or 'version'} is loaded, but could not be set up again."
+            return f"{_sentence(str(self.version))[:-1]} is loaded, but could not be set up again."
         if not self.running:
             return "It is not running."
         return f"It stays at {self.running}." if not self else f"Running is {self.running}."

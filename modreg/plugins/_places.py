@@ -172,24 +172,30 @@ class ZipPlace:
         return self._inside().spec(fullname)
 
     def _unpack(self) -> None:
+        beside = self.folder.with_name(self.folder.name + ".new")
         try:
             found = hashlib.sha256(self.path.read_bytes()).hexdigest()
-            if found == self._hash:
+            if found == self._hash and self.folder.is_dir():  # it is among temporary files, which may be cleared away
                 return
+            shutil.rmtree(beside, ignore_errors=True)
+            beside.mkdir(parents=True)  # an empty archive makes none
             with zipfile.ZipFile(self.path) as archive:
-                beside = self.folder.with_name(self.folder.name + ".new")
-                shutil.rmtree(beside, ignore_errors=True)
                 archive.extractall(beside)
-        except (OSError, zipfile.BadZipFile) as error:
+        except Exception as error:  # there is no end to what damaged archives have zipfile and zlib raise
             raise PlaceError(f"{self.path} cannot be unpacked: {error}", str(self.path)) from error
+        self._within(beside)
         shutil.rmtree(self.folder, ignore_errors=True)
         beside.rename(self.folder)
         self._hash = found
 
     def _inside(self) -> Place:
-        if (self.folder / "__init__.py").is_file() or (self.folder / _metadata.TOML).is_file():
-            return FolderPlace(self.folder)
-        found = [each for each in sorted(self.folder.iterdir()) if each.name[0] not in "._" and is_plugin(each)]
+        return self._within(self.folder)
+
+    def _within(self, folder: Path) -> Place:
+        """The plugin in an unpacked archive; what holds none does not take the place of one that is running."""
+        if is_plugin(folder):
+            return FolderPlace(folder)
+        found = [each for each in sorted(folder.iterdir()) if each.name[0] not in "._" and is_plugin(each)]
         if len(found) != 1:
             raise PlaceError(f"{self.path} holds {len(found)} plugins, not one", str(self.path))
         return FolderPlace(found[0]) if found[0].is_dir() else FilePlace(found[0])
@@ -258,12 +264,13 @@ class ModulePlace:
 
 def _found(name: str) -> ModuleSpec | None:
     """
-    The spec of a module that is not imported yet, without importing its packages.
+    The spec of a module, without importing its packages.
 
     Where only another finder knows them, they have to be.
     """
-    if name in sys.modules:
-        return getattr(sys.modules[name], "__spec__", None)
+    known: ModuleSpec | None = getattr(sys.modules.get(name), "__spec__", None)
+    if known is not None and not (known.has_location and known.origin and not os.path.exists(known.origin)):  # else a module became a package
+        return known
     places: Any = None  # a list of folders, or None for sys.path
     spec = None
     parts = name.split(".")

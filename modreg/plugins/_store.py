@@ -65,6 +65,14 @@ class FileStore:
         except FileNotFoundError:
             return ""
 
+    def set_aside(self) -> str:
+        """Leave the file under another name to whoever can read it; answer where, as the end of a sentence."""
+        try:
+            os.replace(self.path, f"{self.path}.old")
+        except OSError:  # a host must start all the same
+            return ""
+        return f"; the file is {self.path}.old now"
+
     def write(self, text: str) -> None:
         """Write beside the file, then put it in its place."""
         beside = f"{self.path}.new"
@@ -76,7 +84,10 @@ class FileStore:
         os.replace(beside, self.path)  # as above
 
 
-@attrs.define(eq=False)
+_IS_TEXT = attrs.validators.instance_of(str)
+
+
+@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class Memory:
     """
     What is known of one plugin across processes.
@@ -91,13 +102,15 @@ class Memory:
         quarantine: Why each of these hashes is not to be loaded.
     """
 
-    good: str = ""
-    good_version: str = ""
-    good_at: float = 0.0
-    starting: str = ""
-    is_enabled: bool = True
-    pinned: str = ""
-    quarantine: dict[str, str] = attrs.field(factory=dict)
+    good: str = attrs.field(default="", validator=_IS_TEXT)
+    good_version: str = attrs.field(default="", validator=_IS_TEXT)
+    good_at: float = attrs.field(default=0.0, validator=attrs.validators.instance_of((int, float)))
+    starting: str = attrs.field(default="", validator=_IS_TEXT)
+    is_enabled: bool = attrs.field(default=True, validator=attrs.validators.instance_of(bool))
+    pinned: str = attrs.field(default="", validator=_IS_TEXT)
+    quarantine: dict[str, str] = attrs.field(
+        factory=dict, validator=attrs.validators.deep_mapping(_IS_TEXT, _IS_TEXT, attrs.validators.instance_of(dict))
+    )
 
 
 @attrs.define(eq=False)
@@ -132,15 +145,14 @@ class Ledger:
             self.save(*crashed)
 
     def _read(self) -> dict[str, Memory]:
-        text = self.store.read()
-        if not text:
-            return {}
         try:
-            found = json.loads(text)
-            return _memories(found)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            text = self.store.read()
+            return _memories(json.loads(text)) if text else {}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             # Somebody else's text, or a later modreg's: a host must start all the same.
             self.trouble = f"what was kept about the plugins cannot be read ({error!r}) and is begun anew"
+            if isinstance(self.store, FileStore) and not isinstance(error, OSError):
+                self.trouble += self.store.set_aside()
             return {}
 
     def of(self, name: str) -> Memory:

@@ -112,7 +112,7 @@ class Turnover:
         """Ask the rules, leave a mark, and tear down, dependents first."""
         self.steps = steps
         self.rules.protect(step.module for step in steps if step.decision is Decision.EXECUTE)
-        self.units = self.rules.concerned(_changed(steps))
+        self.units = self.rules.concerned(changed(steps))
         self.looks = {unit.name: self.look(unit) for unit in self.units}
         pairs = tuple((unit, self.looks[unit.name]) for unit in self.units)
         for unit, look in pairs if self.is_asking else ():
@@ -147,7 +147,7 @@ class Turnover:
         """Take in the plugins of which nobody could foresee that they would be executed, too."""
         self.steps = steps
         foreseen = set(self.units)
-        self.units = self.rules.concerned([*(unit.root for unit in self.units), *_changed(steps)])
+        self.units = self.rules.concerned([*(unit.root for unit in self.units), *changed(steps)])
         for unit in reversed(self.units):
             if unit not in foreseen:
                 self.looks[unit.name] = self.look(unit)
@@ -216,6 +216,6 @@ class Turnover:
             self.leaks += leaks
 
 
-def _changed(steps: Iterable[Step]) -> tuple[str, ...]:
+def changed(steps: Iterable[Step]) -> tuple[str, ...]:
     """The modules that come to hold something else: not those in which only positions move."""
     return tuple(step.module for step in steps if step.decision.value != "patch")

@@ -129,7 +129,7 @@ class Unit:
     @property
     def running(self) -> str:
         """The version in force, for people; ``""`` for none."""
-        return str(self.current) if self.current is not None and self.state is not State.DISABLED else ""
+        return str(self.current) if self.state is State.RUNNING else ""
 
     @property
     def target(self) -> Any:  # a module, or what an entry point names

@@ -32,7 +32,7 @@ from modreg.plugins._names import PluginFinder
 from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, PluginVersion
 from modreg.plugins._places import FilePlace, FolderPlace, Look, ModulePlace, Place, PlaceError, ZipPlace
 from modreg.plugins._store import Ledger
-from modreg.plugins._turnover import RefusalError, Turnover
+from modreg.plugins._turnover import RefusalError, Turnover, changed
 from modreg.plugins._unit import NOTHING, Binding, Probation, State, Unit, end
 
 _LOG = logging.getLogger("modreg.plugins")
@@ -230,11 +230,10 @@ class Works:
     def _unreadable(self, error: Exception, plugin: str, action: Action) -> Outcome:
         """The outcome of an action on files that cannot be had or understood: nothing was touched."""
         unit = self.units.get(plugin)
-        is_up = unit is not None and unit.is_loaded
         path = str(getattr(error, "path", "") or getattr(error, "filename", "") or "")
         problem = f"{type(error).__name__}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
         return Outcome(
-            kind=Kind.KEPT_OLD if is_up else Kind.FAILED,
+            kind=_failure(unit) if unit is not None else Kind.FAILED,
             action=action.name,
             plugin=plugin,
             phase="plan",
@@ -252,8 +251,7 @@ class Works:
         problem = f"{type(error).__name__}: {error}"
         if unit is None:
             return Outcome(kind=Kind.FAILED, action=action.name, plugin=plugin, problem=problem, error=error)
-        kind = Kind.KEPT_OLD if unit.state is State.RUNNING else Kind.FAILED
-        return self.outcome(kind, unit, action, problem=problem, error=error)
+        return self.outcome(_failure(unit), unit, action, problem=problem, error=error)
 
     def _failed(self, kind: Kind, unit: Unit, action: Action, error: BaseException, **more: Any) -> Outcome:  # as above
         """The outcome of an action in which something was raised."""
@@ -388,7 +386,7 @@ class Works:
         if memory.pinned and look.hash != memory.pinned:
             raise RefusalError(Kind.REFUSED, "rule", f"{unit.name} is pinned to other sources")
         self._deny(unit, look)
-        self._need_restart(unit, look)
+        self._can_follow(unit, look)
         found = self._lacks(unit, look, others)
         if found:
             raise RefusalError(Kind.REFUSED, "requirements", "; ".join(found))
@@ -398,10 +396,16 @@ class Works:
             if what == look.hash or _is_in(look.metadata.version, what):
                 raise RefusalError(Kind.REFUSED, "rule", f"{unit.name} {what} is denied")
 
-    def _need_restart(self, unit: Unit, look: Look) -> None:
+    def _can_follow(self, unit: Unit, look: Look) -> None:
         former = unit.look
+        if former is not None and unit.root not in sys.modules:
+            gone = f"somebody took {unit.root} out of sys.modules; unload {unit.name} and load it again"
+            raise RefusalError(Kind.REFUSED, "find", gone)
         if former is None or former.hash == look.hash:
             return
+        if former.metadata.main != look.metadata.main:
+            said = f"its main file is another one now; unload {unit.name} and load it again"
+            raise RefusalError(Kind.REFUSED, "rule", said)
         for path, found in former.binaries.items():
             if look.binaries.get(path) != found:
                 why = f"{path} changed, and an extension module can be loaded only once in a process"
@@ -599,7 +603,7 @@ class Works:
         if failed:
             return failed
         if not turnover.units:
-            return [self._unchanged(unit, looks[unit.name], action) for unit in units]
+            return [self._unchanged(unit, looks[unit.name], action, done[0]) for unit in units]
         for unit in turnover.units:
             self._record(unit, turnover.looks[unit.name], action)
             if unit in units or unit.probation is None:  # one that went with another has still to prove itself
@@ -608,17 +612,17 @@ class Works:
         self._unmark(*turnover.units)
         return [self._turned(Kind.RELOADED, unit, units, action, turnover, done[0]) for unit in units]
 
-    def _unchanged(self, unit: Unit, look: Look, action: Action) -> Outcome:
-        problem = ""
+    def _unchanged(self, unit: Unit, look: Look, action: Action, done: Transaction) -> Outcome:
+        problem = _elsewhere(done)
         if unit.current is not None and look.hash != unit.current.source_hash:
             mine = [each for each in unit.versions if each.loading == unit.loading]
             seen = [each.number for each in mine if each.source_hash == look.hash]
-            problem = "no module that is loaded changed"
+            problem = problem or "no module that is loaded changed"
             if seen:
                 problem = f"a rollback turned these sources away, and one to version {seen[-1]} brings them back"
         if unit.state is State.BROKEN:
             return self.enable(unit, action)
-        return self.outcome(Kind.UNCHANGED, unit, action, problem=problem)
+        return self.outcome(Kind.UNCHANGED, unit, action, problem=problem, transaction=done)
 
     def _turned(
         self,
@@ -632,7 +636,8 @@ class Works:
         """The outcome of a committed transaction for one of the plugins that were asked for."""
         others = tuple(each.name for each in turnover.units if each not in units)
         if unit not in turnover.units:
-            return self.outcome(Kind.UNCHANGED, unit, action, others=others, transaction=done)
+            problem = _elsewhere(done) if done is not None else ""
+            return self.outcome(Kind.UNCHANGED, unit, action, problem=problem, others=others, transaction=done)
         notes = (*turnover.notes, *(map(str, done.findings) if done is not None else ()))
         return self.outcome(
             kind, unit, action, others=others, notes=notes, leaks=tuple(turnover.leaks), transaction=done
@@ -658,10 +663,9 @@ class Works:
     def _aborted(self, unit: Unit, error: ModregError, turnover: Turnover, action: Action) -> Outcome:
         if isinstance(error, (BusyError, NestedTransactionError)) or not isinstance(error, ReloadError):
             return self.outcome(Kind.REFUSED, unit, action, phase="rule", problem=str(error), error=error)
-        kind = Kind.BROKEN if unit.state is State.BROKEN else Kind.KEPT_OLD
         blamed = turnover.blamed or next((each for each in self.units.values() if each.has(error.name)), unit)
         others = tuple(each.name for each in turnover.units if each is not unit)
-        made = self._failed(kind, blamed, action, error, others=others, notes=tuple(turnover.notes))
+        made = self._failed(_failure(unit), blamed, action, error, others=others, notes=tuple(turnover.notes))
         return attrs.evolve(made, plugin=unit.name, running=unit.running, version=unit.current)
 
     # Rollback
@@ -771,7 +775,7 @@ class Works:
             notes, _ = unit.let_go(self.bound(unit), action.caller)
             if not isinstance(error, Exception):
                 raise
-            return self._failed(Kind.FAILED, unit, action, error, phase="set-up", notes=tuple(notes))
+            return self._failed(_failure(unit), unit, action, error, phase="set-up", notes=tuple(notes))
         finally:
             self._unmark(unit)
         unit.state, unit.saved = State.RUNNING, NOTHING
@@ -813,8 +817,8 @@ class Works:
         try:
             plan = self.registry.plan(only=[unit.root, *self.helpers])
         except ModregError as error:
-            return self._failed(Kind.KEPT_OLD, unit, action, error)
-        if not plan:
+            return self._failed(_failure(unit), unit, action, error)
+        if not plan and unit.state is not State.BROKEN:
             return self.outcome(Kind.UNCHANGED, unit, action)
         units = self.concerned(step.module for step in plan.steps)
         others = tuple(each.name for each in units if each is not unit)
@@ -883,6 +887,17 @@ class CheckError(Exception):
 def _prove(unit: Unit, action: Action, check: Check | None) -> None:
     if check is not None and not action.caller.call(check, unit.target):
         raise CheckError("the check was not passed")
+
+
+def _failure(unit: Unit) -> Kind:
+    """What a failure comes to that left a plugin in the state that it is in."""
+    return {State.RUNNING: Kind.KEPT_OLD, State.BROKEN: Kind.BROKEN}.get(unit.state, Kind.FAILED)
+
+
+def _elsewhere(done: Transaction) -> str:
+    """What a transaction did that left a plugin as it was; ``""`` for nothing."""
+    found = changed(done.steps)
+    return f"what changed is in {', '.join(found)}" if found else ""
 
 
 def _upwards(module: str) -> Iterable[str]:
