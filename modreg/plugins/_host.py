@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from importlib.metadata import entry_points
@@ -24,6 +25,7 @@ from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, PluginVersi
 from modreg.plugins._store import Ledger, MemoryStore, Store
 from modreg.plugins._turnover import RefusalError
 from modreg.plugins._unit import Binding, State, Unit
+from modreg.plugins._watch import Watch
 from modreg.plugins._works import Action, Check, Request, Source, Works, allowed, identifier
 
 _LOG = logging.getLogger("modreg.plugins")
@@ -115,7 +117,9 @@ class Host:
             denied={canonicalize_name(each): tuple(what) for each, what in (deny or {}).items()},
             allow=allow,
             clock=clock,
+            watch=Watch(clock),
         )
+        self._requests: deque[tuple[str, str, str]] = deque()  # any thread adds to it, whoever ticks takes from it
         finder.install()
         self._greet()
 
@@ -318,6 +322,19 @@ class Host:
             return None
         return self._works.registry.diff(module, numbers[0][-1], numbers[1][-1])
 
+    def changed(self, settled: float = 0.3) -> tuple[str, ...]:
+        """
+        Tell which plugins have files, or helpers, that were written since somebody last tried to load or reload them.
+
+        Files come, go, and are replaced; all that counts of a plugin is looked at, and nothing is opened.  What a
+        reload then finds unchanged, or refuses, is not told again until it is written again.
+
+        Args:
+            settled: Seconds for which nothing was written any more, from one call to another; an editor or an
+                installer may be at it.  What never rests is told after ten times as long.
+        """
+        return self._works.changed(settled)
+
     @property
     def crashed(self) -> tuple[str, ...]:
         """The plugins that were being started, or on probation, when the last process ended without a close."""
@@ -495,14 +512,31 @@ class Host:
         works = self._works
         return works.act("confirm", name, lambda action: works.confirm(works.loaded(name), action), by)
 
+    def request_reload(self, name: str, *, by: str = "", reason: str = "") -> None:
+        """
+        Have the next :meth:`tick` reload a plugin; several requests are one, and the last says by whom and why.
+
+        It waits for nothing: signal handlers, other threads and guarded calls can ask for it.
+
+        Args:
+            name: The plugin.
+            by: As for :meth:`load`.
+            reason: As for :meth:`load`.
+        """
+        self._requests.append((name, by, reason))
+
     def tick(self) -> tuple[Outcome, ...]:
         """
-        Look after the plugins on probation: to be called every now and then.
+        Do what was requested, and look after the plugins on probation: to be called every now and then.
 
         Returns:
-            What became of those whose probation is over.
+            What came of the requests, and of those whose probation is over.
         """
-        found = []
+        requests: dict[str, tuple[str, str]] = {}
+        while self._requests and not (self._works.is_inside() or self._works.is_acting()):  # else they wait
+            name, by, reason = self._requests.popleft()
+            requests[name] = by, reason
+        found = [self.reload(name, by=by, reason=reason) for name, (by, reason) in requests.items()]
         for unit in [each for each in list(self._works.units.values()) if each.probation is not None]:
             outcome = self._works.act("probation", unit.name, partial(self._works.prove, unit))
             if outcome.kind is not Kind.UNCHANGED:

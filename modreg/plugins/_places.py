@@ -10,6 +10,7 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ModuleSpec, PathFinder
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -19,6 +20,7 @@ import attrs
 
 from modreg.plugins import _metadata
 from modreg.plugins._metadata import Metadata, MetadataError
+from modreg.plugins._watch import Stamp
 
 _READ = (*SOURCE_SUFFIXES, *EXTENSION_SUFFIXES, _metadata.TOML)
 
@@ -73,6 +75,9 @@ class Place(Protocol):
             SyntaxError: What they declare cannot be parsed.
         """
 
+    def stamp(self) -> Stamp:
+        """Tell the files as they are now from what they were, by what their folders say of them."""
+
     def compile(self) -> None:
         """
         Compile the sources, and run none of them.
@@ -99,6 +104,9 @@ class FilePlace:
     def look(self) -> Look:
         return _looked(str(self.path.parent), [str(self.path)], str(self.path))
 
+    def stamp(self) -> Stamp:
+        return _stamped([str(self.path)])
+
     def compile(self) -> None:
         _compile([str(self.path)])
 
@@ -120,6 +128,9 @@ class FolderPlace:
         if not self.path.is_dir():
             raise PlaceError(f"there is no folder {self.path}", str(self.path))
         return _looked(str(self.path), _files(str(self.path)), str(self._main()))
+
+    def stamp(self) -> Stamp:
+        return _stamped(_files(str(self.path)))
 
     def compile(self) -> None:
         _compile(_files(str(self.path)))
@@ -163,6 +174,9 @@ class ZipPlace:
     def look(self) -> Look:
         self._unpack()
         return self._inside().look()
+
+    def stamp(self) -> Stamp:
+        return _stamped([str(self.path)])
 
     def compile(self) -> None:
         self._unpack()
@@ -236,6 +250,12 @@ class ModulePlace:
     def spec(self, fullname: str) -> ModuleSpec | None:
         return None
 
+    def stamp(self) -> Stamp:
+        try:
+            return _stamped(self._files()[1])
+        except PlaceError:
+            return ()
+
     def compile(self) -> None:
         _compile(self._files()[1])
 
@@ -269,7 +289,8 @@ def _found(name: str) -> ModuleSpec | None:
     Where only another finder knows them, they have to be.
     """
     known: ModuleSpec | None = getattr(sys.modules.get(name), "__spec__", None)
-    if known is not None and not (known.has_location and known.origin and not os.path.exists(known.origin)):  # else a module became a package
+    is_gone = known is not None and known.has_location and not os.path.exists(known.origin or "")
+    if known is not None and not is_gone:  # else it became a package, perhaps
         return known
     places: Any = None  # a list of folders, or None for sys.path
     spec = None
@@ -322,6 +343,16 @@ def _looked(folder: str, files: Iterable[str], main: str) -> Look:
         elif name.endswith(tuple(EXTENSION_SUFFIXES)):
             binaries[file] = hashlib.sha256(data).hexdigest()
     return Look(hash=total.hexdigest(), metadata=_metadata.made(declared, main), binaries=binaries)
+
+
+def _stamped(files: Iterable[str]) -> Stamp:
+    """The stamp of files; those that are not there are left out."""
+    found = []
+    for path in files:
+        with suppress(OSError):
+            stat = os.stat(path)
+            found.append((path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+    return tuple(found)
 
 
 def _compile(files: Iterable[str]) -> None:

@@ -17,6 +17,7 @@ from modreg.plugins._effects import Effects
 from modreg.plugins._metadata import Metadata
 from modreg.plugins._outcome import PluginVersion
 from modreg.plugins._places import Look, ModulePlace, Place
+from modreg.plugins._watch import Stamp
 
 
 class State(enum.Enum):
@@ -87,6 +88,7 @@ class Unit:
         executed: What its modules began when they were executed.
         taken: What began when it was set up.
         saved: What waits for the next version.
+        tried: What its files were when they were last read to load or reload it; `None` if nobody wants it loaded.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Unit:
     executed: Effects = attrs.field(factory=Effects)
     taken: Effects = attrs.field(factory=Effects)
     saved: object = NOTHING
+    tried: Stamp | None = None
     probation: Probation | None = None
     good: int = 0
     key: str = attrs.field(init=False)  # the name as requirements compare it

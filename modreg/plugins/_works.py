@@ -34,6 +34,7 @@ from modreg.plugins._places import FilePlace, FolderPlace, Look, ModulePlace, Pl
 from modreg.plugins._store import Ledger
 from modreg.plugins._turnover import RefusalError, Turnover, changed
 from modreg.plugins._unit import NOTHING, Binding, Probation, State, Unit, end
+from modreg.plugins._watch import Stamp, Watch
 
 _LOG = logging.getLogger("modreg.plugins")
 
@@ -105,6 +106,7 @@ class Works:
     denied: dict[str, tuple[str, ...]]
     allow: Callable[[Request], object] | None
     clock: Callable[[], float]
+    watch: Watch
     binding: Binding = attrs.field(factory=Binding)
     units: dict[str, Unit] = attrs.field(factory=dict)
     roots: dict[str, Unit] = attrs.field(factory=dict)  # the same, by the names of their modules
@@ -294,7 +296,7 @@ class Works:
                 raise ValueError(f"the module {unit.root} of {name!r} is one with that of plugin {other.name!r}")
         if known is not None:
             unit.versions, unit.looks, unit.loading = known.versions, known.looks, known.loading
-            unit.binding, unit.saved = known.binding, known.saved
+            unit.binding, unit.saved, unit.tried = known.binding, known.saved, known.tried
             del self.roots[known.root]
         self.units[name] = self.roots[unit.root] = unit
         if isinstance(unit.place, ModulePlace):
@@ -342,6 +344,26 @@ class Works:
             return self.units[name].place.look().metadata if name in self.units else Metadata()
         except (PlaceError, MetadataError, SyntaxError):
             return Metadata()
+
+    def _read(self, unit: Unit) -> Look:
+        """Read a plugin's files, and note as what they are read."""
+        unit.tried = (*unit.place.stamp(), *self._shared())
+        return unit.place.look()
+
+    def _shared(self) -> Stamp:
+        places = [ModulePlace(each, self._is_ours) for each in self.helpers]
+        return tuple(file for place in places for file in place.stamp())
+
+    def changed(self, settled: float) -> tuple[str, ...]:
+        """The plugins whose files, or those of the helpers, are not as they were when they were last read."""
+        shared = self._shared()
+        wanted = [(unit, unit.tried) for unit in list(self.units.values())]
+        return tuple(
+            unit.name
+            for unit, tried in wanted
+            if tried is not None
+            and self.watch.is_changed(unit.name, tried, (*unit.place.stamp(), *shared), settled)
+        )
 
     # Rules
 
@@ -511,7 +533,7 @@ class Works:
             if unit.state is State.RUNNING:
                 return self.outcome(Kind.UNCHANGED, unit, action, problem="it is loaded already")
             return self.enable(unit, action)
-        look = unit.place.look()
+        look = self._read(unit)
         self.admit(unit, look)
         self._ask(unit, action, look)
         self.starting((unit, look))
@@ -561,7 +583,7 @@ class Works:
             raise RefusalError(Kind.REFUSED, "find", f"no module {unit.root} is loaded, so there is nothing to adopt")
         if unit.is_loaded:
             return self.outcome(Kind.UNCHANGED, unit, action, problem="it is loaded already")
-        look = unit.place.look()
+        look = self._read(unit)
         self.admit(unit, look)
         self._ask(unit, action, look)
         unit.executed, unit.taken = Effects((unit.root,)), Effects((unit.root,))
@@ -580,7 +602,7 @@ class Works:
         """Bring plugins up to date, all of them or none; an outcome for each."""
         looks: dict[str, Look] = {}
         for unit in units:
-            looks[unit.name] = unit.place.look()
+            looks[unit.name] = self._read(unit)
         pairs = tuple((unit, looks[unit.name]) for unit in units)
         for unit, look in pairs:
             self.admit(unit, look, pairs)
@@ -800,7 +822,7 @@ class Works:
             unit.state = State.DISABLED
             return self._failed(Kind.FAILED, unit, action, error, notes=(*notes, *found))
         self.registry.forget(unit.root)
-        unit.state, unit.good = State.KNOWN, 0
+        unit.state, unit.good, unit.tried = State.KNOWN, 0, None
         self._forgive(unit)
         leaks = (*leaks, *left, *(remains.survivors() if remains is not None else ()))
         return self.outcome(Kind.UNLOADED, unit, action, notes=(*notes, *found), leaks=leaks)
