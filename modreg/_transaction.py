@@ -952,8 +952,10 @@ class Execution(Work):
         """
         made = util.module_from_spec(part.spec)
         self.pending.put_on(part.spec)
-        self.journal.write(Item(sys.modules, part.name), made)
+        place = Item(sys.modules, part.name)
+        self.journal.write(place, made)
         self._run(part, made, vars(made))
+        self.journal.entries.append(Entry(place, made, place.get()))  # the source's own doing, for a rollback
         mine, theirs = namespace_of(current), namespace_of(sys.modules[part.name])
         former = dict(mine or {})
         if mine is not None and theirs is not None:
@@ -970,7 +972,7 @@ class Execution(Work):
             Namespace(mine).put(Namespace(theirs).get())
             self._publish(twins, mine)
             self._replace(twins)
-            self.journal.write(Item(sys.modules, part.name), current)
+            self.journal.write(place, current)
             self.phase = Phase.EXECUTE
         self._tell_replaced(part, former or {}, theirs or {})
 

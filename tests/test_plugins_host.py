@@ -334,6 +334,69 @@ def test_unload_and_load(bench, host):
     assert host.rollback("weather", 1).kind is Kind.REFUSED
 
 
+def test_modules_that_others_have_imported_stay(bench, host):
+    """
+    A plugin that others took something from, running or not, is not unloaded: they would have the old for ever.
+
+    Those that ask anew at each call do not mind, and all together may go in any order.
+    """
+    bench.load("base")
+    bench.load("user", "1", "from .base import WORD as base\n")
+    bench.load("late", "1", "def word():\n    from . import base\n    return base.WORD\n")
+    host.disable("user")
+
+    outcome = host.unload("base")
+
+    assert (outcome.kind, outcome.problem) == (Kind.REFUSED, "user has imported it; unload that first")
+    assert host.unload("user")
+    assert host.unload("base")
+    assert all(host.load_all(["base", "user"]))
+    assert [each.kind for each in host.close()] == [Kind.UNLOADED] * 3
+
+
+def test_closed_host_loads_nothing(bench, host):
+    """
+    Who asks a host that is closed is told so.
+    """
+    bench.load("weather")
+    host.close()
+
+    assert "is closed" in host.load("weather").problem
+
+
+def test_module_that_is_no_module(bench, host):
+    """
+    A plugin may put any object in the place of its module: it is reloaded, rolled back and unloaded as others are.
+    """
+    text = (
+        "import sys\nclass Plugin:\n"
+        "    def setup(self, offers): offers['odd'] = {}\n"
+        "    def teardown(self, offers): offers.clear()\n"
+        "sys.modules[__name__] = Plugin()\n"
+    )
+    host.bind(setup=lambda plugin: plugin.setup(bench.offers), teardown=lambda plugin: plugin.teardown(bench.offers))
+    path = bench.write("odd.py", text.format(1))
+    assert host.load("odd", path)
+    bench.write("odd.py", text.format(2))
+
+    assert host.reload("odd").kind is Kind.RELOADED
+    assert bench.offers == {"odd": 2}
+    assert host.rollback("odd").kind is Kind.ROLLED_BACK
+    assert bench.offers == {"odd": 1}
+    assert host.unload("odd", verify=True).kind is Kind.UNLOADED
+    assert bench.offers == {}
+
+
+def test_file_that_is_none_of_python(bench, host):
+    """
+    A file that cannot be imported, whatever it holds, is told of as such.
+    """
+    outcome = host.load("words", bench.write("words.txt", "one two\n"))
+
+    assert outcome.kind is Kind.FAILED
+    assert "is no file of Python" in outcome.problem
+
+
 def test_unknown_name_is_an_error_never_all(bench, host):
     """
     An action on a name that is not known is refused, and says which are.
@@ -522,6 +585,21 @@ def test_folders_are_discovered(bench, host):
     assert host.discover(bench.project.root / "plugins") == ("one", "two")
     assert "one" in host
     assert [plugin.state for plugin in host.plugins()] == [State.KNOWN, State.KNOWN]
+
+
+def test_two_of_one_name_in_a_folder(bench, host, caplog):
+    """
+    Where a package and a file have one name, the package is found, as by an import, and the file is told of.
+    """
+    bench.plugin("one")
+    bench.plugin("two")
+    bench.write("two/__init__.py", "def setup(o): pass\ndef teardown(o): pass\n")
+
+    assert host.discover(bench.project.root / "plugins") == ("one", "two")
+
+    assert "two.py is left out" in caplog.text
+    assert host.load("two")
+    assert hasattr(host["two"], "__path__")
 
 
 def test_loading_again_from_the_same_place_changes_nothing(bench, host):

@@ -24,8 +24,8 @@ def declared(version, *requires):
 @pytest.mark.parametrize(("requires", "problem"), [
     (["acme>=4,<5"], ""),
     (["acme>=5"], "weather 1.0 needs acme>=5, and acme is 4.2"),
-    (["geo"], "weather 1.0 needs geo, and geo is not loaded"),
-    (["acme", "rain>=1"], "weather 1.0 needs rain>=1, and rain is not loaded"),
+    (["geo"], "weather 1.0 needs geo, and geo is not running"),
+    (["acme", "rain>=1"], "weather 1.0 needs rain>=1, and rain is not running"),
 ])
 def test_requirements_hold_before_anything_runs(bench, host, requires, problem):
     """
@@ -112,7 +112,7 @@ def test_load_all_follows_requirements(bench, host):
     assert [name for name, outcome in outcomes.items() if outcome] == ["alone", "geo", "route"]
     assert "egg needs hen needs egg" in outcomes["egg"].problem
     assert outcomes["ill"].kind is Kind.FAILED
-    assert outcomes["user"].problem == "user 1.0 needs ill, and ill is not loaded"
+    assert outcomes["user"].problem == "user 1.0 needs ill, and ill is not running"
 
 
 def test_names_are_compared_as_packaging_does(bench, host):

@@ -1347,3 +1347,20 @@ def test_a_package_that_replaces_itself_keeps_its_submodules(registry, project, 
 
     assert sys.modules["shop"].RATE == 2
     assert sys.modules["shop"].till is till
+
+
+@pytest.mark.parametrize("kind", ["types.ModuleType", "types.SimpleNamespace"])
+def test_rollback_of_a_module_that_replaces_itself(registry, project, kind):
+    """
+    What a source put in its own place in `sys.modules` goes back, whatever it is.
+    """
+    made = "types.ModuleType(__name__)" if kind.endswith("ModuleType") else "types.SimpleNamespace()"
+    text = f"import sys, types\nnew = {made}\nnew.RATE = {{}}\nsys.modules[__name__] = new\n"
+    project.load("tax", text.format(1))
+    project.write("tax.py", text.format(2))
+    registry.reload("tax")
+    assert sys.modules["tax"].RATE == 2
+
+    registry.rollback("tax")
+
+    assert sys.modules["tax"].RATE == 1

@@ -34,6 +34,8 @@ class Remains:
         found: list[tuple[str, weakref.ref[Any]]] = []  # as above
         names = set()
         for module in modules:
+            if not isinstance(module, ModuleType):  # what a source put in its own place can be anything
+                continue
             names.add(module.__name__)
             found.append((f"module {module.__name__}", weakref.ref(module)))
             own = [v for v in list(vars(module).values()) if isinstance(v, (FunctionType, type))]

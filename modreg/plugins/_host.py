@@ -194,9 +194,12 @@ class Host:
         """
         found: dict[str, Source] = {}
         if folder is not None:
-            for path in sorted(folder.iterdir()):
+            for path in sorted(folder.iterdir(), key=lambda each: (not each.is_dir(), each)):  # as imports have it
                 if path.name[0] not in "._" and _places.is_plugin(path):
-                    found[path.stem if path.is_file() else path.name] = path
+                    name = path.stem if path.is_file() else path.name
+                    if found.setdefault(name, path) is not path:
+                        _LOG.warning("%s is left out: %s has the same name", path, found[name])
+            found = dict(sorted(found.items()))
         if group is not None:
             importlib.invalidate_caches()
             found.update((entry.name, entry) for entry in entry_points(group=group))
@@ -485,7 +488,7 @@ class Host:
             reason: As for :meth:`load`.
 
         Returns:
-            ``UNLOADED``, ``UNCHANGED``, or ``REFUSED`` where others require it.
+            ``UNLOADED``, ``UNCHANGED``, or ``REFUSED`` where others require it, or have imported it.
         """
 
         def act(action: Action) -> Outcome:
@@ -636,7 +639,12 @@ class Host:
     def unload_all(self, *, by: str = "") -> tuple[Outcome, ...]:
         """Unload everything, dependents first."""
         loaded = {each.name: each.metadata for each in self._works.units.values() if each.is_loaded}
-        return tuple(self.unload(name, by=by) for name in reversed(_requirements.sorted_by_need(loaded, loaded)))
+        order = reversed(_requirements.sorted_by_need(loaded, loaded))
+
+        def act(name: str, action: Action) -> Outcome:
+            return self._works.unload(self._works.known(name), action, is_verified=False, are_all=True)
+
+        return tuple(self._works.act("unload", name, partial(act, name), by) for name in order)
 
     def close(self) -> tuple[Outcome, ...]:
         """End in good order: everything is unloaded, and nothing counts as having crashed."""

@@ -102,6 +102,8 @@ class FilePlace:
         return str(self.path)
 
     def look(self) -> Look:
+        if self.spec("_") is None:
+            raise PlaceError(f"{self.path} is no file of Python", str(self.path))
         return _looked(str(self.path.parent), [str(self.path)], str(self.path))
 
     def stamp(self) -> Stamp:

@@ -44,7 +44,7 @@ def _lack(who: str, requirement: Requirement, world: World) -> str:
     name = canonicalize_name(requirement.name)
     wanted = f"{who} needs {requirement.name}{requirement.specifier}"
     if name not in world:
-        return f"{wanted}, and {requirement.name} is not loaded"
+        return f"{wanted}, and {requirement.name} is not running"
     if not requirement.specifier:
         return ""
     has = world[name]

@@ -22,7 +22,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from modreg import BusyError, Decision, ModregError, NestedTransactionError, Registry, ReloadError, Transaction
+from modreg import Decision, EdgeKind, ModregError, Registry, ReloadError, Transaction
 from modreg.plugins import _requirements
 from modreg.plugins._calls import Caller, running_loop
 from modreg.plugins._effects import Effects
@@ -470,11 +470,20 @@ class Works:
             raise RefusalError(Kind.REFUSED, "rule", answer or "the host does not allow it")
 
     def _keep_users(self, unit: Unit) -> None:
-        """Refuse to take away what others require."""
+        """Refuse to take away what others that are running require."""
         running = {each.name: each.metadata for each in self.units.values() if each.state is State.RUNNING}
         users = _requirements.users(unit.name, running)
         if users and unit.state is State.RUNNING:
             said = f"{', '.join(users)} {'needs' if len(users) == 1 else 'need'} it"
+            raise RefusalError(Kind.REFUSED, "requirements", said)
+
+    def _keep_importers(self, unit: Unit) -> None:
+        """Refuse to take away modules that others have imported: what these hold would stay as it is for ever."""
+        edges = [edge for name, _ in unit.modules() for edge in self.registry.dependents(name)]
+        importers = self.concerned(edge.dependent for edge in edges if edge.kind is not EdgeKind.LATE)
+        users = [each.name for each in importers if each is not unit]
+        if users:
+            said = f"{', '.join(users)} {'has' if len(users) == 1 else 'have'} imported it; unload that first"
             raise RefusalError(Kind.REFUSED, "requirements", said)
 
     # Versions
@@ -533,6 +542,8 @@ class Works:
             if unit.state is State.RUNNING:
                 return self.outcome(Kind.UNCHANGED, unit, action, problem="it is loaded already")
             return self.enable(unit, action)
+        if self.finder not in sys.meta_path:
+            raise RefusalError(Kind.REFUSED, "rule", f"the host {self.name} is closed")
         look = self._read(unit)
         self.admit(unit, look)
         self._ask(unit, action, look)
@@ -683,7 +694,7 @@ class Works:
         return []
 
     def _aborted(self, unit: Unit, error: ModregError, turnover: Turnover, action: Action) -> Outcome:
-        if isinstance(error, (BusyError, NestedTransactionError)) or not isinstance(error, ReloadError):
+        if not isinstance(error, ReloadError):
             return self.outcome(Kind.REFUSED, unit, action, phase="rule", problem=str(error), error=error)
         blamed = turnover.blamed or next((each for each in self.units.values() if each.has(error.name)), unit)
         others = tuple(each.name for each in turnover.units if each is not unit)
@@ -806,20 +817,22 @@ class Works:
         self._unmark(unit)
         return self.outcome(Kind.ENABLED, unit, action)
 
-    def unload(self, unit: Unit, action: Action, *, is_verified: bool) -> Outcome:
-        """Tear a plugin down, end what it began, and have its modules leave."""
+    def unload(self, unit: Unit, action: Action, *, is_verified: bool, are_all: bool = False) -> Outcome:
+        """Tear a plugin down, end what it began, and have its modules leave; where all leave, whoever uses them."""
         if not unit.is_loaded:
             return self.outcome(Kind.UNCHANGED, unit, action, problem="it is not loaded")
-        self._keep_users(unit)
+        if not are_all:
+            self._keep_users(unit)
+            self._keep_importers(unit)
         self._ask(unit, action)
         notes, leaks = self._let_go(unit, action)
+        unit.state = State.DISABLED  # in case that something goes wrong from here on
         found, left = end(unit.executed, action.caller)
         unit.executed = Effects((unit.root,))
         remains = Remains.of(module for _, module in unit.modules()) if is_verified else None
         try:
             self.registry.unload(unit.root)
         except ModregError as error:  # a module's own hook is against it
-            unit.state = State.DISABLED
             return self._failed(Kind.FAILED, unit, action, error, notes=(*notes, *found))
         self.registry.forget(unit.root)
         unit.state, unit.good, unit.tried = State.KNOWN, 0, None
