@@ -587,6 +587,20 @@ def test_folders_are_discovered(bench, host):
     assert [plugin.state for plugin in host.plugins()] == [State.KNOWN, State.KNOWN]
 
 
+def test_helper_that_is_imported_by_its_bare_name(bench, host):
+    """
+    Who imports what is beside it as if the folder were on `sys.path` reads how it is done.
+    """
+    bench.write("own/__init__.py", "import words\n")
+    bench.write("own/words.py", "")
+    bench.write("lone.py", "import words\n")
+
+    outcome = host.load("own", bench.project.root / "plugins/own")
+
+    assert outcome.problem.endswith("No module named 'words'; it is beside __init__.py: from . import words")
+    assert host.load("lone", bench.project.root / "plugins/lone.py").problem.endswith("No module named 'words'")
+
+
 def test_two_of_one_name_in_a_folder(bench, host, caplog):
     """
     Where a package and a file have one name, the package is found, as by an import, and the file is told of.
@@ -656,6 +670,21 @@ def test_state_is_handed_over(bench, host):
     host.load("weather")
 
     assert host["weather"].seen == ["rain"]
+
+
+def test_state_that_cannot_be_handed_over(bench, host):
+    """
+    If the new version cannot take the state, the old one is set up again, even if that cannot take it back.
+    """
+    bench.load("weather")
+    host.bind(setup=bench.setup, teardown=bench.teardown, save=lambda plugin: 1, restore=lambda plugin, saved: 1 / 0)
+    bench.plugin("weather", "2")
+
+    outcome = host.reload("weather")
+
+    assert outcome.kind is Kind.KEPT_OLD
+    assert "could not take its state back" in outcome.explain()
+    assert bench.offers == {"weather": "1"}
 
 
 def test_names_that_left_the_source_leave(bench, host):

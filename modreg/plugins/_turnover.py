@@ -87,7 +87,6 @@ class Turnover:
         notes: What went wrong on the way and stopped nothing.
         leaks: What the outgoing versions have left behind.
         blamed: The plugin whose set-up failed.
-        broken: The plugins whose former version could not be set up again.
     """
 
     rules: Rules
@@ -101,7 +100,6 @@ class Turnover:
     notes: list[str] = attrs.field(factory=list)
     leaks: list[str] = attrs.field(factory=list)
     blamed: Unit | None = None
-    broken: list[Unit] = attrs.field(factory=list)
     _down: list[Unit] = attrs.field(factory=list)
     _executing: Effects | None = None
     _watch: AbstractContextManager[None] | None = None
@@ -136,6 +134,7 @@ class Turnover:
             try:
                 self.rules.moment(unit, "set-up")
                 unit.set_up(self.rules.bound(unit), self.caller)
+                unit.hand_over(self.rules.bound(unit), self.caller)
                 self.prove(unit)
             except BaseException:
                 self.blamed = unit
@@ -167,14 +166,21 @@ class Turnover:
             end(self._executing, self.caller)
         for unit in reversed(self._down):
             self.rules.moment(unit, "restore")
-            try:
-                unit.set_up(self.rules.bound(unit), self.caller)
-            except Exception as trouble:  # the others have to be set up all the same
+            if self._is_done(unit, unit.set_up, "be set up again"):
+                self._is_done(unit, unit.hand_over, "take its state back")  # without that it runs all the same
+            else:
                 self._let_go(unit, is_reported=False)
                 unit.state = State.BROKEN
-                self.broken.append(unit)
-                said = f"the former version of {unit.name} could not be set up again"
-                self.notes.append(f"{said}: {type(trouble).__name__}: {trouble}")
+
+    def _is_done(self, unit: Unit, step: Callable[[Binding, Caller], None], what: str) -> bool:
+        """Take a step on the way back; one that fails is a note, for the others have to be set up all the same."""
+        try:
+            step(self.rules.bound(unit), self.caller)
+        except Exception as trouble:
+            said = f"the former version of {unit.name} could not {what}"
+            self.notes.append(f"{said}: {type(trouble).__name__}: {trouble}")
+            return False
+        return True
 
     # After the commit
 

@@ -167,6 +167,9 @@ class Unit:
         self.taken = Effects((self.root,))
         if bound.setup is not None:
             caller.call(bound.setup, self.target, effects=self.taken)
+
+    def hand_over(self, bound: Binding, caller: Caller) -> None:
+        """Give it what was saved, if anything was."""
         if bound.restore is not None and self.saved is not NOTHING:
             caller.call(bound.restore, self.target, self.saved, effects=self.taken)
 

@@ -263,9 +263,8 @@ class Works:
             path, line = error.path, error.line
         phase = error.phase if isinstance(error, ReloadError) else more.pop("phase", "")
         more.pop("phase", None)
-        return self.outcome(
-            kind, unit, action, phase=phase, problem=_said(shown, error), path=path, line=line, error=error, **more
-        )
+        problem = _said(shown, error) + _hint(unit, shown, path)
+        return self.outcome(kind, unit, action, phase=phase, problem=problem, path=path, line=line, error=error, **more)
 
     # Plugins
 
@@ -565,6 +564,7 @@ class Works:
             phase = "set-up"
             self.moment(unit, phase)
             unit.set_up(self.bound(unit), action.caller)
+            unit.hand_over(self.bound(unit), action.caller)
             _prove(unit, action, check if confirm_within is None else None)
         except BaseException as error:  # whatever it is, nothing of the plugin may stay
             notes = self._take_out(unit, action, before, is_set_up=phase == "set-up")
@@ -804,6 +804,7 @@ class Works:
         try:
             self.moment(unit, "set-up")
             unit.set_up(self.bound(unit), action.caller)
+            unit.hand_over(self.bound(unit), action.caller)
         except BaseException as error:
             notes, _ = unit.let_go(self.bound(unit), action.caller)
             if not isinstance(error, Exception):
@@ -982,3 +983,13 @@ def _said(shown: BaseException, error: BaseException) -> str:
         return error.problem
     said = shown.msg if isinstance(shown, SyntaxError) else str(shown)
     return f"{type(shown).__name__}: {said}" if said else type(shown).__name__
+
+
+def _hint(unit: Unit, error: BaseException, path: str) -> str:
+    """What to do about the commonest mistake: in a host's package a plugin finds what is beside it relatively only."""
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if not (name and path) or isinstance(unit.place, FilePlace):
+        return ""
+    file, beside = Path(path), Path(path).with_name(name)
+    is_there = beside.is_dir() or beside.with_suffix(".py").is_file()
+    return f"; it is beside {file.name}: from . import {name}" if is_there else ""
