@@ -45,6 +45,7 @@ def test_plugin_that_was_being_started_when_the_process_ended_is_not_loaded_agai
     outcome = host.load("weather", path)
     assert outcome.kind is Kind.QUARANTINED
     assert "the process ended" in outcome.explain()
+    assert "last known" not in outcome.explain()
     host.release("weather")
     assert host.load("weather")
     host.unload("weather")
@@ -97,6 +98,20 @@ def test_plugin_that_went_with_another_is_not_to_blame(bench, host):
     host = bench.die()
 
     assert host.crashed == ("weather",)
+
+
+def test_quarantine_says_what_was_good(bench, host):
+    """
+    Whoever has to mend a plugin in quarantine reads which version was the last that did well, in an earlier process too.
+    """
+    path = bench.plugin("weather", "1", "__version__ = '1.3'\n")
+    host.load("weather", path)
+    bench.plugin("weather", "2", "__version__ = '1.4'\n")
+    host.reload("weather", confirm_within=30)
+
+    host = bench.die()
+
+    assert "last known to be good was 1.3" in host.load("weather", path).problem
 
 
 def test_failed_version_leaves_no_mark(bench, host):

@@ -403,6 +403,8 @@ class Works:
         memory = self.ledger.of(unit.name)
         if look.hash in memory.quarantine:
             why = f"these sources are in quarantine: {memory.quarantine[look.hash]}"
+            if memory.good_version and memory.good != look.hash:
+                why += f"; last known to be good was {memory.good_version}"
             raise RefusalError(Kind.QUARANTINED, "rule", why)
         if memory.pinned and look.hash != memory.pinned:
             raise RefusalError(Kind.REFUSED, "rule", f"{unit.name} is pinned to other sources")
