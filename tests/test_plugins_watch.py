@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import signal
 import threading
@@ -169,6 +170,22 @@ def test_request_inside_a_guarded_call_waits(bench, host, registry):
         assert host.tick() == ()
 
     assert [each.kind for each in host.tick()] == [Kind.RELOADED]
+
+
+def test_request_inside_a_guarded_task_waits(bench, host, registry):
+    """
+    So it is on a loop.
+    """
+    bench.load("weather")
+    bench.plugin("weather", "2")
+
+    async def go():
+        async with registry.guard():
+            host.request_reload("weather")
+            assert await host.atick() == ()
+        return await host.atick()
+
+    assert [each.kind for each in asyncio.run(go())] == [Kind.RELOADED]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="there are no such signals")

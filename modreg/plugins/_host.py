@@ -536,7 +536,7 @@ class Host:
             What came of the requests, and of those whose probation is over.
         """
         requests: dict[str, tuple[str, str]] = {}
-        while self._requests and not (self._works.is_inside() or self._works.is_acting()):  # else they wait
+        while self._requests and self._works.is_free():  # else they wait
             name, by, reason = self._requests.popleft()
             requests[name] = by, reason
         found = [self.reload(name, by=by, reason=reason) for name, (by, reason) in requests.items()]

@@ -146,6 +146,10 @@ class Works:
         """Whether who asks is part of an action of this host."""
         return any(host is self and not outer.is_over for host, outer in _INSIDE.get())
 
+    def is_free(self) -> bool:
+        """Whether who asks may begin an action, now or when others are over."""
+        return not (self.is_acting() or Caller.asked(self.is_inside).is_inside)
+
     def _busy(self, action: Action) -> str:
         """Why an action cannot even wait for its turn; ``""`` if it can."""
         if self.is_acting():
