@@ -354,6 +354,23 @@ def test_modules_that_others_have_imported_stay(bench, host):
     assert [each.kind for each in host.close()] == [Kind.UNLOADED] * 3
 
 
+def test_two_hosts_of_one_package(bench, host):
+    """
+    Another host of the same package takes it over, and neither takes the other's module for a plugin of its own.
+    """
+    bench.load("weather")
+    other = bench.start()
+    path = bench.write("elsewhere/weather.py", "def setup(o): pass\ndef teardown(o): pass\n")
+
+    outcome = other.load("weather", path)
+
+    assert (outcome.kind, outcome.phase) == (Kind.REFUSED, "find")
+    assert str(bench.project.root / "plugins/weather.py") in outcome.problem
+    assert "another has taken acme_plugins over" in host.load("rain", bench.plugin("rain")).problem
+    assert host.unload("weather")
+    assert other.load("weather").kind is Kind.LOADED
+
+
 def test_closed_host_loads_nothing(bench, host):
     """
     Who asks a host that is closed is told so.
@@ -839,6 +856,15 @@ def test_what_can_be_no_helper(make_bench, helper):
     """
     with pytest.raises(ValueError, match="no helper"):
         make_bench(helpers=["shared", helper])
+
+
+@pytest.mark.parametrize("what", ["helpers", "protect"])
+def test_text_is_no_list_of_modules(make_bench, what):
+    """
+    One name where several are asked for is an error, not as many modules as it has letters.
+    """
+    with pytest.raises(TypeError, match="not the text 'shared'"):
+        make_bench(**{what: "shared"})
 
 
 def test_host_of_any_name(registry):

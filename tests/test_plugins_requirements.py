@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import sys
 
 import pytest
 from packaging.requirements import Requirement
@@ -194,6 +195,56 @@ def test_denied_versions_are_not_loaded(bench, host, what):
     assert "denied" in host.load("weather").problem
     bench.plugin("weather", "2", declared("1.4"))
     assert host.load("weather").kind is Kind.LOADED
+
+
+@pytest.mark.parametrize("what", ["1.4", "<1.4x", "abc"])
+def test_what_denies_nothing_is_an_error(make_bench, what):
+    """
+    A slip in a deny list does not let in what it was meant to keep out.
+    """
+    with pytest.raises(ValueError, match="neither a specifier"):
+        make_bench(deny={"weather": [what]})
+
+    with pytest.raises(ValueError, match="neither a specifier"):
+        make_bench().host.deny("weather", what)
+
+
+@pytest.mark.parametrize("against", ["deny", "quarantine", "requirement"])
+def test_rules_hold_for_plugins_that_others_import(bench, host, against):
+    """
+    A plugin that may not be loaded is not executed for another's sake either.
+    """
+    more = "__version__ = '1.3'\nimport sys\nsys.executed = True\n"
+    if against == "requirement":
+        more += "__requires__ = ['acme>=9']\n"
+    host.add("base", bench.plugin("base", "1", more))
+    if against == "deny":
+        host.deny("base", "<2")
+    if against == "quarantine":
+        assert host.load("base", confirm_within=1, check=lambda plugin: False)
+        assert [each.kind for each in host.tick()] == [Kind.UNLOADED]
+    sys.executed = False
+
+    outcome = host.load("user", bench.plugin("user", "1", "from .base import WORD as base\n"))
+
+    assert outcome.kind is Kind.FAILED
+    assert "plugin base is not to be loaded" in outcome.problem
+    assert not sys.executed
+    del sys.executed
+
+
+def test_plugin_that_is_not_loaded_can_be_imported(bench, host):
+    """
+    What no rule is against comes with who imports it, and is set up by its own load.
+    """
+    path = bench.plugin("base")
+    host.add("base", path)
+    bench.load("user", "1", "from .base import WORD as base\n")
+    assert bench.offers == {"user": "1"}
+
+    assert host.load("base").kind is Kind.LOADED
+
+    assert bench.offers == {"user": "1", "base": "1"}
 
 
 def test_pinned_plugin_stays(bench, host):

@@ -26,7 +26,7 @@ from modreg.plugins._store import Ledger, MemoryStore, Store
 from modreg.plugins._turnover import RefusalError
 from modreg.plugins._unit import Binding, State, Unit
 from modreg.plugins._watch import Watch
-from modreg.plugins._works import Action, Check, Request, Source, Works, allowed, identifier
+from modreg.plugins._works import Action, Check, Request, Source, Works, allowed, deniable, identifier
 
 _LOG = logging.getLogger("modreg.plugins")
 T = TypeVar("T")
@@ -82,7 +82,9 @@ class Host:
         registry: Whose transactions to take part in; by default the one of the functions of `modreg`.
 
     Raises:
-        ValueError: *version* is none, or a helper is a module that no reload may touch: of Python or of modreg.
+        TypeError: *helpers* or *protect* is a text.
+        ValueError: *version* is none, what is to be denied is neither a specifier nor a hash, or a helper is a
+            module that no reload may touch: of Python or of modreg.
 
     .. versionadded:: 0.1.0
     """
@@ -103,7 +105,7 @@ class Host:
         registry: Registry | None = None,
     ) -> None:
         finder = PluginFinder(package or f"{identifier(name)}_plugins")
-        shared = tuple(map(allowed, helpers))
+        shared = tuple(map(allowed, _several(helpers)))
         roots = (finder.package, *shared)
         self._turns = Turns(executor)
         self._works = Works(
@@ -112,14 +114,15 @@ class Host:
             finder=finder,
             registry=registry.include(*roots) if registry is not None else modreg.include(*roots),
             helpers=shared,
-            protected=tuple(protect),
+            protected=_several(protect),
             ledger=Ledger(store if store is not None else MemoryStore()),
-            denied={canonicalize_name(each): tuple(what) for each, what in (deny or {}).items()},
+            denied={canonicalize_name(each): tuple(map(deniable, what)) for each, what in (deny or {}).items()},
             allow=allow,
             clock=clock,
             watch=Watch(clock),
         )
         self._requests: deque[tuple[str, str, str]] = deque()  # any thread adds to it, whoever ticks takes from it
+        finder.admit = self._works.let_in
         finder.install()
         self._greet()
 
@@ -222,9 +225,12 @@ class Host:
         Args:
             name: The plugin's name.
             what: A specifier of versions, as ``<1.4``, or a source hash.
+
+        Raises:
+            ValueError: *what* is neither.
         """
         key = canonicalize_name(name)
-        self._works.denied[key] = (*self._works.denied.get(key, ()), what)
+        self._works.denied[key] = (*self._works.denied.get(key, ()), deniable(what))
 
     def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
         """
@@ -732,3 +738,9 @@ class Host:
 
 def _refused(why: str, _: Action) -> Outcome:
     raise RefusalError(Kind.REFUSED, "requirements", why)
+
+
+def _several(names: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise TypeError(f"several modules are a list or tuple of names, not the text {names!r}")
+    return tuple(names)

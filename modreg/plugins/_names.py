@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -23,10 +23,12 @@ class PluginFinder:
     Attributes:
         package: Absolute name of the package.
         places: Where each plugin is, by the last part of its module's name.
+        admit: Called with the absolute name of a plugin's module that somebody imports; raises what is against it.
     """
 
     package: str
     places: dict[str, Place] = attrs.field(factory=dict)
+    admit: Callable[[str], object] = attrs.field(default=lambda _: None)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -35,12 +37,15 @@ class PluginFinder:
         package, _, name = fullname.rpartition(".")
         if package != self.package or name not in self.places:
             return None
+        self.admit(fullname)
         return self.places[name].spec(fullname)
 
     def install(self) -> None:
-        """Stand on `sys.meta_path`, and put the package there where nobody else has it."""
-        if self not in sys.meta_path:
-            sys.meta_path.append(self)
+        """Stand on `sys.meta_path`, in the place of another host's for that package, and put the package there."""
+        for each in list(sys.meta_path):
+            if isinstance(each, PluginFinder) and each.package == self.package:
+                sys.meta_path.remove(each)
+        sys.meta_path.append(self)
         if self.package not in sys.modules:
             sys.modules[self.package] = _package(self.package)
 

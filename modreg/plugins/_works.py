@@ -103,7 +103,7 @@ class Works:
     helpers: tuple[str, ...]
     protected: tuple[str, ...]
     ledger: Ledger
-    denied: dict[str, tuple[str, ...]]
+    denied: dict[str, tuple[str | SpecifierSet, ...]]
     allow: Callable[[Request], object] | None
     clock: Callable[[], float]
     watch: Watch
@@ -420,7 +420,7 @@ class Works:
 
     def _deny(self, unit: Unit, look: Look) -> None:
         for what in self.denied.get(canonicalize_name(unit.name), ()):
-            if what == look.hash or _is_in(look.metadata.version, what):
+            if _is_denied(look, what):
                 raise RefusalError(Kind.REFUSED, "rule", f"{unit.name} {what} is denied")
 
     def _can_follow(self, unit: Unit, look: Look) -> None:
@@ -547,9 +547,8 @@ class Works:
             if unit.state is State.RUNNING:
                 return self.outcome(Kind.UNCHANGED, unit, action, problem="it is loaded already")
             return self.enable(unit, action)
-        if self.finder not in sys.meta_path:
-            raise RefusalError(Kind.REFUSED, "rule", f"the host {self.name} is closed")
         look = self._read(unit)
+        self._need_room(unit)
         self.admit(unit, look)
         self._ask(unit, action, look)
         self.starting((unit, look))
@@ -557,6 +556,31 @@ class Works:
             return self._load_now(unit, look, action, confirm_within, check)
         finally:
             self._unmark(unit)
+
+    def _need_room(self, unit: Unit) -> None:
+        """Refuse a load whose import would find something else."""
+        if self.finder not in sys.meta_path:
+            said = f"the host {self.name} is closed, or another has taken {self.finder.package} over"
+            raise RefusalError(Kind.REFUSED, "rule", said)
+        former = getattr(sys.modules.get(unit.root), "__file__", None)
+        coming = unit.place.spec(unit.root) if former is not None else None
+        if coming is not None and coming.origin != former:
+            raise RefusalError(Kind.REFUSED, "find", f"{unit.root} is loaded already, from {former}")
+
+    def let_in(self, root: str) -> None:
+        """
+        Let somebody import a plugin that is not loaded, as another plugin does that did not say that it needs it.
+
+        Raises:
+            ImportError: A rule is against it.
+        """
+        unit = self.roots.get(root)
+        if unit is None or unit.is_loaded or self.ledger.of(unit.name).starting:
+            return
+        try:
+            self.admit(unit, unit.place.look())
+        except RefusalError as refusal:
+            raise ImportError(f"plugin {unit.name} is not to be loaded: {refusal}", name=root) from refusal
 
     def _load_now(
         self, unit: Unit, look: Look, action: Action, confirm_within: float | None, check: Check | None
@@ -908,6 +932,23 @@ class Works:
         return attrs.evolve(made, problem=f"{version} did not pass its probation: {why}{after}")
 
 
+def deniable(what: str) -> str | SpecifierSet:
+    """What a plugin's versions can be denied by; anything else would keep nothing out."""
+    if re.fullmatch("[0-9a-f]{64}", what):
+        return what
+    try:
+        return SpecifierSet(what)
+    except InvalidSpecifier:
+        said = "is neither a specifier of versions, as <1.4, nor the hash of sources"
+        raise ValueError(f"{what!r} {said}") from None
+
+
+def _is_denied(look: Look, what: str | SpecifierSet) -> bool:
+    if isinstance(what, str):
+        return what == look.hash
+    return look.metadata.version is not None and what.contains(look.metadata.version, prereleases=True)
+
+
 def allowed(root: str) -> str:
     """A module that plugins may be or share: none of what all others stand on."""
     top = root.partition(".")[0]
@@ -954,14 +995,6 @@ def _known(unit: Unit) -> Look:
     look = unit.look
     assert look is not None  # it is loaded
     return look
-
-
-def _is_in(version: Version | None, what: str) -> bool:
-    """Whether a version is one that a specifier denies; a source hash is no specifier."""
-    try:
-        return version is not None and SpecifierSet(what).contains(version, prereleases=True)
-    except InvalidSpecifier:
-        return False
 
 
 def _drop(name: str, module: object) -> None:
