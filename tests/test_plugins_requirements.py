@@ -209,42 +209,44 @@ def test_what_denies_nothing_is_an_error(make_bench, what):
         make_bench().host.deny("weather", what)
 
 
-@pytest.mark.parametrize("against", ["deny", "quarantine", "requirement"])
-def test_rules_hold_for_plugins_that_others_import(bench, host, against):
+def test_import_loads_no_plugin(bench, host):
     """
-    A plugin that may not be loaded is not executed for another's sake either.
+    A plugin that is not loaded, perhaps because it is in quarantine, is not executed for another's sake either.
     """
-    more = "__version__ = '1.3'\nimport sys\nsys.executed = True\n"
-    if against == "requirement":
-        more += "__requires__ = ['acme>=9']\n"
-    host.add("base", bench.plugin("base", "1", more))
-    if against == "deny":
-        host.deny("base", "<2")
-    if against == "quarantine":
-        assert host.load("base", confirm_within=1, check=lambda plugin: False)
-        assert [each.kind for each in host.tick()] == [Kind.UNLOADED]
+    path = bench.plugin("base", "1", "import sys\nsys.executed = True\n")
+    assert host.load("base", path, confirm_within=1, check=lambda plugin: False)
+    assert [each.kind for each in host.tick()] == [Kind.UNLOADED]
     sys.executed = False
+    user = bench.plugin("user", "1", "from .base import WORD as base\n")
 
-    outcome = host.load("user", bench.plugin("user", "1", "from .base import WORD as base\n"))
+    outcome = host.load("user", user)
 
     assert outcome.kind is Kind.FAILED
-    assert "plugin base is not to be loaded" in outcome.problem
+    assert "plugin base is not loaded; who needs it says __requires__ = ['base']" in outcome.problem
     assert not sys.executed
     del sys.executed
+    host.release("base")
+    assert host.load("base")
+    assert host.load("user")
 
 
-def test_plugin_that_is_not_loaded_can_be_imported(bench, host):
+def test_module_that_was_imported_before_its_load(bench, host, project):
     """
-    What no rule is against comes with who imports it, and is set up by its own load.
+    A plugin with a module name of its own may have been imported long ago: it is loaded as its files are now.
     """
-    path = bench.plugin("base")
-    host.add("base", path)
-    bench.load("user", "1", "from .base import WORD as base\n")
-    assert bench.offers == {"user": "1"}
+    text = "WORD = {!r}\ndef setup(o): o['rain'] = WORD\ndef teardown(o): o.clear()\n"
+    project.load("rainy", text.format("old"))
+    project.write("rainy.py", text.format("new"))
 
-    assert host.load("base").kind is Kind.LOADED
+    assert host.load("rain", "rainy").kind is Kind.LOADED
 
-    assert bench.offers == {"user": "1", "base": "1"}
+    assert bench.offers == {"rain": "new"}
+    host.unload("rain")
+    project.load("rainy", text.format("old"))
+    project.write("rainy.py", "raise OSError('wet')\n")
+    outcome = host.load("rain")
+    assert (outcome.kind, outcome.running) == (Kind.FAILED, "")
+    assert "wet" in outcome.problem
 
 
 def test_pinned_plugin_stays(bench, host):

@@ -551,6 +551,10 @@ class Works:
         self._need_room(unit)
         self.admit(unit, look)
         self._ask(unit, action, look)
+        if unit.root in sys.modules:  # somebody imported it, perhaps long ago
+            brought = self.reload((unit,), action, None, None)[0]
+            if not brought:
+                return attrs.evolve(brought, kind=Kind.FAILED)
         self.starting((unit, look))
         try:
             return self._load_now(unit, look, action, confirm_within, check)
@@ -569,18 +573,17 @@ class Works:
 
     def let_in(self, root: str) -> None:
         """
-        Let somebody import a plugin that is not loaded, as another plugin does that did not say that it needs it.
+        Let a plugin be imported that is loaded, or is about to be.
+
+        Another one's import asks none of the rules, leaves no mark that it is being started, and sets nothing up.
 
         Raises:
-            ImportError: A rule is against it.
+            ImportError: It is not.
         """
         unit = self.roots.get(root)
-        if unit is None or unit.is_loaded or self.ledger.of(unit.name).starting:
-            return
-        try:
-            self.admit(unit, unit.place.look())
-        except RefusalError as refusal:
-            raise ImportError(f"plugin {unit.name} is not to be loaded: {refusal}", name=root) from refusal
+        if unit is not None and not unit.is_loaded and not self.ledger.of(unit.name).starting:
+            said = f"who needs it says __requires__ = [{unit.name!r}] and is loaded after it"
+            raise ImportError(f"plugin {unit.name} is not loaded; {said}", name=root)
 
     def _load_now(
         self, unit: Unit, look: Look, action: Action, confirm_within: float | None, check: Check | None
