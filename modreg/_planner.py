@@ -732,7 +732,10 @@ class Planner:
 
     def _find_quietly(self, name: str) -> ModuleSpec | None:
         self._folders.look_anew()
-        spec = _importer.find_spec(name, _path_of_parent(name))
+        try:
+            spec = _importer.find_spec(name, _path_of_parent(name))
+        except ImportError:  # a finder may know a module and be against its import
+            return None
         return spec if spec is not None and spec.origin is not None else None
 
     def _arrived(self) -> dict[str, str]:

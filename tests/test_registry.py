@@ -1349,6 +1349,30 @@ def test_a_package_that_replaces_itself_keeps_its_submodules(registry, project, 
     assert sys.modules["shop"].till is till
 
 
+def test_finder_that_is_against_an_import(registry, project):
+    """
+    A finder that refuses a module, which failed to be imported before, stands in no other one's way.
+    """
+
+    class Strict:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == "barred":
+                raise ImportError("barred is not to be imported")
+
+    project.write("barred.py", "raise OSError\n")
+    project.load("tax", "try:\n    import barred\nexcept OSError:\n    barred = None\nRATE = 1\n")
+    project.write("tax.py", "RATE = 2\n")
+
+    sys.meta_path.insert(0, Strict)
+    try:
+        registry.refresh()
+    finally:
+        sys.meta_path.remove(Strict)
+
+    assert sys.modules["tax"].RATE == 2
+
+
 @pytest.mark.parametrize("kind", ["types.ModuleType", "types.SimpleNamespace"])
 def test_rollback_of_a_module_that_replaces_itself(registry, project, kind):
     """
