@@ -6,12 +6,12 @@ import gc
 import operator
 import sys
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from types import CellType, CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final
 
-from modreg._journal import is_layout
-from modreg._pairs import Pair, bases_of, content, layout, table
+from modreg._journal import MISSING, is_layout
+from modreg._pairs import Pair, bases_of, content, table
 from modreg._patch import is_same, is_same_code
 
 
@@ -61,53 +61,50 @@ def _is_free(new: Any, count: int) -> bool:  # as above
     """Whether nothing holds a definition, nor what it is made of, but the place where it was found."""
     if type(new) is FunctionType:
         return count == _UNHELD and not weakref.getweakrefcount(new)
+    own = _own_references(new)
     # The only weak reference to a class is the one that its bases have.
-    return count == _UNHELD + _own_references(new) and weakref.getweakrefcount(new) == 1 and _are_methods_free(new)
+    return own is not None and count == _UNHELD + own and weakref.getweakrefcount(new) == 1
 
 
-def _own_references(cls: type) -> int:
-    """How often a class is referred to by what it is made of: its MRO, its descriptors, the cell for ``super()``."""
-    parts = _parts(cls)
-    cells = {id(cell) for each in parts for cell in _closure(each) if content(cell) is cls}
-    # From 3.15 on all classes share the descriptors of ``__dict__`` and ``__weakref__``.
-    descriptors: list[Any] = [value for value in table(cls).values() if type(value) in _DESCRIPTORS]
-    return 1 + len(cells) + sum(value.__objclass__ is cls for value in descriptors)
+def _own_references(cls: type) -> int | None:
+    """
+    How often a class is referred to by what it is made of: its MRO, its descriptors, the cell for ``super()``.
+
+    `None` if anything else holds its methods, or what these wrap.
+    """
+    values: list[Any] = [*table(cls).values()]
+    found = 1
+    cells: list[CellType] = []
+    for value, count in zip(values, _counts(values), strict=True):
+        kind = type(value)
+        if kind in _DESCRIPTORS:
+            found += value.__objclass__ is cls  # from 3.15 on all classes share those of ``__dict__`` and ``__weakref__``
+        elif kind is FunctionType or kind in _WRAPPERS:
+            if count != _UNHELD or (kind in _WRAPPERS and not _is_inside_free(value)):
+                return None
+            cells.extend(_closure(value))
+    return found + len({id(cell) for cell in cells if content(cell) is cls})
 
 
 _DESCRIPTORS: Final = frozenset({GetSetDescriptorType, MemberDescriptorType})
+_WRAPPERS: Final = frozenset({property, staticmethod, classmethod})
 
 
-def _parts(cls: type) -> list[Any]:  # functions and what wraps them
-    """The methods of a class, and what is in front of them."""
-    return [value for value in table(cls).values() if type(value) in _METHODS]
+def _inside(wrapper: Any) -> tuple[Any, ...]:  # one of the kinds above, and the functions that it wraps
+    return (wrapper.fget, wrapper.fset, wrapper.fdel) if type(wrapper) is property else (wrapper.__func__,)
 
 
-_METHODS: Final = frozenset({FunctionType, property, staticmethod, classmethod})
+def _closure(method: Any) -> tuple[CellType, ...]:  # as above
+    if type(method) is FunctionType:
+        return method.__closure__ or ()
+    return tuple(cell for each in _inside(method) if type(each) is FunctionType for cell in _closure(each))
 
 
-def _inside(part: Any) -> tuple[Any, ...]:  # one of the kinds above, and the functions that it wraps
-    if type(part) is property:
-        return part.fget, part.fset, part.fdel
-    return () if type(part) is FunctionType else (part.__func__,)
-
-
-def _closure(part: Any) -> Iterable[CellType]:  # as above
-    for function in _inside(part) or (part,):
-        if type(function) is FunctionType:
-            yield from function.__closure__ or ()
-
-
-def _are_methods_free(cls: type) -> bool:
-    """Whether nothing but a class holds its methods."""
-    parts = _parts(cls)
-    return all(count == _UNHELD for count in _counts(parts)) and all(map(_is_inside_free, parts))
-
-
-def _is_inside_free(part: object) -> bool:
+def _is_inside_free(wrapper: object) -> bool:
     """Whether a wrapper alone holds what it wraps; a static method has it twice, as ``__wrapped__`` too."""
-    inside = [each for each in _inside(part) if each is not None]
-    own = 1 if type(part) in (staticmethod, classmethod) else 0
-    return all(count == _UNHELD + own for count in _counts(inside))
+    inside = [each for each in _inside(wrapper) if each is not None]
+    own = 0 if type(wrapper) is property else 1
+    return _counts(inside) == [_UNHELD + own] * len(inside)
 
 
 def _counts(values: list[Any]) -> list[int]:  # of any objects
@@ -134,15 +131,17 @@ def _is_alike_function(old: FunctionType, new: FunctionType, pair: Pair) -> bool
     defaults, docstring, name, attributes, closure, annotations.
     """
     mine, theirs = gc.get_referents(old), gc.get_referents(new)
-    if len(mine) == len(theirs) and all(map(operator.is_, mine, theirs)):
-        return True  # the same code was executed again
     if len(mine) != len(theirs):  # a dict of attributes is there from when it was first asked for
         longer, function = (mine, old) if len(mine) > len(theirs) else (theirs, new)
         longer[:] = [each for each in longer if each is not function.__dict__ or each]
     if len(mine) != len(theirs):
         return False
-    others = [(one, other) for one, other in zip(mine, theirs, strict=True) if one is not other]
-    return all(_is_alike_reference(one, other, pair) for one, other in others)
+    if all(map(operator.is_, mine, theirs)):
+        return True  # the same code was executed again
+    for one, other in zip(mine, theirs, strict=True):
+        if one is not other and not _is_alike_reference(one, other, pair):
+            return False
+    return True
 
 
 def _is_alike_reference(old: Any, new: Any, pair: Pair) -> bool:  # what a function refers to
@@ -168,14 +167,22 @@ def _is_alike_class(pair: Pair) -> bool:
     """Whether two classes whose metaclass is `type` are the same in all that they have."""
     old: Any = pair.old
     new: Any = pair.new
-    if not is_same(bases_of(old), bases_of(new)) or old.__qualname__ != new.__qualname__ or layout(old) != layout(new):
-        return False
     mine, theirs = table(old), table(new)
-    others = [(name, value) for name, value in theirs.items() if mine.get(name) is not value or value is None]
-    return len(mine) == len(theirs) and all(
-        name in mine and (is_layout(name, value) or _is_alike_attribute(mine[name], value, pair))
-        for name, value in others
-    )
+    if len(mine) != len(theirs) or old.__qualname__ != new.__qualname__ or _sizes(old) != _sizes(new):
+        return False
+    if not is_same(bases_of(old), bases_of(new)):
+        return False
+    for name, value in theirs.items():
+        former = mine.get(name, MISSING)
+        if former is value or (type(former) is type(value) and is_layout(name, value)):
+            continue
+        if not _is_alike_attribute(former, value, pair):
+            return False
+    return True
+
+
+_sizes: Final = operator.attrgetter("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
+"""What decides, with its slots, where instances of a class keep their attributes."""
 
 
 def _is_alike_attribute(old: Any, new: Any, pair: Pair) -> bool:  # values in attribute tables
@@ -185,7 +192,7 @@ def _is_alike_attribute(old: Any, new: Any, pair: Pair) -> bool:  # values in at
     if kind is FunctionType:
         return _is_alike_function(old, new, pair)
     if kind is property:
-        accessors = zip(_inside(old), _inside(new), strict=True)
+        accessors = [each for each in zip(_inside(old), _inside(new), strict=True) if each[0] is not each[1]]
         return is_same(old.__doc__, new.__doc__) and all(_is_alike_attribute(*each, pair) for each in accessors)
     if kind is staticmethod or kind is classmethod:
         mine, theirs = ({k: v for k, v in each.__dict__.items() if k != "__wrapped__"} for each in (old, new))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import itertools
 from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -341,10 +342,19 @@ class History:
                 self._pack(record)
 
     def _pack(self, record: Record) -> None:
-        """Hold the source of an old version compressed, and once."""
-        if record.source is not None and record.source.hash != _source.UNKNOWN:
-            key = record.source.path, record.source.hash
-            record.source = self._sources[key] = self._sources.get(key, record.source).packed()
+        """
+        Hold the source of an old version compressed, and once.
+
+        Where the next version has the same, as that of a dependent, it waits for that one.
+        """
+        source, records = record.source, self.records[record.name]
+        following = records[record.number : record.number + 1]
+        if source is None or source.hash == _source.UNKNOWN or any(each.source == source for each in following):
+            return
+        key = source.path, source.hash
+        packed = self._sources[key] = self._sources.get(key, source).packed()
+        for each in itertools.takewhile(lambda each: each.source == source, reversed(records[: record.number])):
+            each.source = packed
 
     def let_go(self, names: Iterable[str]) -> None:
         """Let go of all snapshots and journals that concern one of the modules."""

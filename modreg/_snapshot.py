@@ -94,14 +94,15 @@ _WRAPPERS: Final = (
     _Wrapper.of_attributes(functools.partialmethod, Kind.FUNCTION, "func"),
     _Wrapper.of_attributes(functools.singledispatchmethod, Kind.FUNCTION, "func", "dispatcher"),
 )
+_KNOWN: Final = {id(each.known): each for each in _WRAPPERS}  # by identity, as all types here
 
 
 def _wrapper(kind: type) -> _Wrapper | None:
     """What is known of the wrapper type *kind*; `None` if it is none."""
     for base in _MRO(kind):
-        for wrapper in _WRAPPERS:
-            if base is wrapper.known:
-                return wrapper
+        wrapper = _KNOWN.get(id(base))
+        if wrapper is not None:
+            return wrapper
     return None
 
 

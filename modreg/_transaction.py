@@ -597,10 +597,11 @@ class Execution(Work):
         before any is, so that imports among them find the right ones pending.
         """
         members = self.draft.components[name]
-        for each in (each for member in members for each in self.draft.imports(member)):
+        imported = [each for member in members for each in self.draft.imports(member)]
+        for each in imported:
             if each not in members:
                 self.pending.run(each)
-        is_around = len(members) > 1 or not set(self.executing).isdisjoint(self.draft.imports(name))
+        is_around = len(members) > 1 or not set(self.executing).isdisjoint(imported)
         if is_around and name not in self.foreseen:
             self.foreseen.update(self.draft.foreseen((*self.executing, *members)))
 
@@ -737,7 +738,9 @@ class Execution(Work):
             self._patch(part, former, namespace, since, self.finished[finished:])
         if self.is_keeping:
             self._keep_state(part, former, namespace)
-        self._give_way(bind(former, namespace, declared(part.name, "__keep__")), namespace)
+        kept = declared(part.name, "__keep__")
+        if kept:
+            self._give_way(bind(former, namespace, kept), namespace)
         if self.is_dropping and not _is_as_defined(former, namespace):
             self._drop_gone(part, former, namespace)
         if is_used:
@@ -925,9 +928,10 @@ class Execution(Work):
 
         Most are known beforehand; where the module's own imports execute what it takes them from, only afterwards.
         """
-        if part.body is None:
+        starred = self.starred.get(part.name, NONE)
+        if part.body is None or not starred:
             return
-        for name in self.starred.get(part.name, NONE) - part.body.bound - _IMPORT_SYSTEM - _starred(part):
+        for name in starred - part.body.bound - _IMPORT_SYSTEM - _starred(part):
             if not is_submodule(part.name, name, namespace):
                 namespace.pop(name, None)
 
@@ -1073,10 +1077,11 @@ def _home(definition: object) -> object:
 
 def _is_as_defined(former: dict[str, object], namespace: dict[str, object]) -> bool:
     """Whether the names of a namespace are there as they were, except for numbers and their like: nothing to patch."""
-    return former.keys() <= namespace.keys() and all(
-        value is former.get(name) or name in _IMPORT_SYSTEM or {type(value), type(former.get(name))} <= ATOMS
-        for name, value in namespace.copy().items()
-    )
+    for name, value in namespace.copy().items():
+        before = former.get(name)
+        if before is not value and name not in _IMPORT_SYSTEM and not {type(value), type(before)} <= ATOMS:
+            return False
+    return former.keys() <= namespace.keys()
 
 
 def _made_classes(namespace: dict[str, object], before: Any) -> list[object]:  # what Namespace.get() gave
@@ -1153,13 +1158,16 @@ def _dispatch_caches(names: Iterable[str]) -> Iterator[Any]:  # callables
     """What empties the caches of functions made by `functools.singledispatch`, in which others register theirs."""
     for name in names:
         for value in (namespace_of(sys.modules.get(name)) or {}).copy().values():
-            if type(value) is FunctionType and "_clear_cache" in value.__dict__:
+            # Of most functions the dict would only be made to be looked at.
+            if type(value) is FunctionType and value.__closure__ and "_clear_cache" in value.__dict__:
                 yield value.__dict__["_clear_cache"]
 
 
 def _plain(namespace: dict[str, object], owner: str) -> Iterator[tuple[str, Any]]:  # as above
     for name, value in namespace.items():
-        if type(value) in PLAIN and name != "__builtins__":
+        if type(value) in _WITHOUT_CONTAINERS or name in _WITHOUT_DEFINITIONS:
+            continue
+        if type(value) in PLAIN:
             yield name, value
         else:
             yield from ((f"{name}.{n}", v) for n, v in _inside(value, owner) if type(v) in PLAIN)
@@ -1170,9 +1178,14 @@ def _inside(value: Any, owner: str) -> Iterable[tuple[str, object]]:  # any obje
     if is_class(value):
         return table(value).items() if table(value).get("__module__") == owner else ()
     if type(value) is FunctionType:
-        return _enclosed(value)
+        return _enclosed(value) if value.__closure__ else ()
     found = attributes(value)
-    return found.copy().items() if type(found) is dict and type(value) is not ModuleType else ()
+    return found.copy().items() if type(found) is dict else ()
+
+
+_WITHOUT_CONTAINERS: Final = CONSTANTS | {ModuleType}
+_WITHOUT_DEFINITIONS: Final = frozenset({"__builtins__", "__spec__", "__loader__"})
+"""What the import system puts into every namespace."""
 
 
 @attrs.define(eq=False)

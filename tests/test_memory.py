@@ -111,6 +111,25 @@ def test_a_text_that_is_kept_compressed_can_come_back(project, registry):
     assert registry.current("worn").source_hash == registry.history("worn")[0].source_hash
 
 
+def test_a_text_that_runs_again_and_again_is_compressed_when_it_does_no_more(project, registry):
+    """
+    As long as the next version has the same text, a version beyond the limit shares that; then all share it compressed.
+    """
+    project.load("worn", SOURCE.format(n=0))
+    for _ in range(15):
+        registry.reload("worn")
+    records = registry._history.of("worn")
+    shared = {id(record.source.data) for record in records}
+
+    reloads(project, registry, range(1, 15))
+
+    sources = [record.source for record in registry._history.of("worn")[: len(records)]]
+    assert len(shared) == 1
+    assert {id(source) for source in sources} == {id(sources[0])}
+    assert sources[0].is_packed
+    assert sources[0].data.decode() == SOURCE.format(n=0)
+
+
 def test_a_reload_leaves_little_to_the_collector(project, registry):
     """
     What a transaction makes for itself goes with it: CPython looks at what is old too rarely to leave it there.
