@@ -6,7 +6,7 @@ import gc
 import operator
 import sys
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import CellType, CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final
 
@@ -77,8 +77,8 @@ def _own_references(cls: type) -> int | None:
     cells: list[CellType] = []
     for value, count in zip(values, _counts(values), strict=True):
         kind = type(value)
-        if kind in _DESCRIPTORS:
-            found += value.__objclass__ is cls  # from 3.15 on all classes share those of ``__dict__`` and ``__weakref__``
+        if kind in _DESCRIPTORS:  # from 3.15 on all classes share those of ``__dict__`` and ``__weakref__``
+            found += value.__objclass__ is cls
         elif kind is FunctionType or kind in _WRAPPERS:
             if count != _UNHELD or (kind in _WRAPPERS and not _is_inside_free(value)):
                 return None

@@ -290,18 +290,21 @@ _CLASS: Final = 4  # parts of a ClassImage
 
 def _put_back_function(image: FunctionImage) -> None:
     function, code, defaults, keyword_defaults, _ = image
-    fields = (("__defaults__", defaults), ("__kwdefaults__", keyword_defaults))
-    for place, value in ((Code(function, "__code__"), code), *((Attribute(function, n), v) for n, v in fields)):
-        if place.get() is not value:
-            place.put(value)
+    if function.__code__ is not code:
+        Code(function, "__code__").put(code)
+    for name, value in (("__defaults__", defaults), ("__kwdefaults__", keyword_defaults)):
+        if getattr(function, name) is not value:
+            Attribute(function, name).put(value)
 
 
 def _put_back_class(image: ClassImage) -> None:
     cls, bases, names, values = image
     if _BASES(cls) != bases:
         ClassField(cls, "__bases__").put(bases)
-    wanted = dict(zip(names, values, strict=True))
     table = dict(_TABLE(cls))
+    if tuple(table) == names and all(map(is_, table.values(), values)):
+        return
+    wanted = dict(zip(names, values, strict=True))
     for name in {**wanted, **table}:
         value = wanted.get(name, MISSING)
         if table.get(name, MISSING) is not value and not is_layout(name, value):

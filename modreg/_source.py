@@ -129,7 +129,8 @@ class Source:
             return self
         import zlib  # noqa: PLC0415  # only a program that reloads often needs it
 
-        return Source(path=self.path, data=zlib.compress(self._held), hash=self.hash, is_packed=True)
+        window = min(max(len(self._held).bit_length(), 9), 15)  # a larger one takes longer to make than the rest
+        return Source(path=self.path, data=zlib.compress(self._held, wbits=window), hash=self.hash, is_packed=True)
 
 
 def sign(path: str) -> Signature | None:
