@@ -16,12 +16,12 @@ import attrs
 from modreg import _graph, _lines, _positions, _source
 from modreg._alike import settle
 from modreg._closures import renew
+from modreg._containers import containers, dispatch_caches
 from modreg._history import GONE, NONE, NOTHING, Commit, History, Record
 from modreg._hooks import dispose, has_dispose, migrate, migrate_instances
 from modreg._importer import namespace_of
 from modreg._journal import (
     MISSING,
-    PLAIN,
     Attribute,
     Cache,
     ClassAttribute,
@@ -35,7 +35,7 @@ from modreg._journal import (
 )
 from modreg._model import Cause, Decision, EdgeKind, Finding, Participant, Phase, Step, rebinding
 from modreg._needs import Calm, Held, Level, Written, declared, holding, is_value
-from modreg._pairs import Pair, attributes, content, is_class, is_own, label_of, moving, mro_of, pair, table
+from modreg._pairs import Pair, attributes, is_class, is_own, label_of, moving, mro_of, pair
 from modreg._patch import ATOMS, CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names
@@ -47,9 +47,6 @@ from modreg._state import Statements, bind, forget, keep, unchanged
 from modreg._successor import succeed
 from modreg._window import Window, held, is_held, orphan, point, replace
 from modreg.errors import ReloadError, SourceError
-
-BOUND: Final = 10_000
-"""Entries beyond which the contents of a container are not kept for an abort."""
 
 _bootstrap: Final[Any] = sys.modules["_frozen_importlib"]  # private, and what importlib.reload itself uses
 
@@ -482,9 +479,9 @@ class Execution(Work):
                 self.journal.keep(Namespace(namespace))
             more = _graph.reachable(self.draft.graph, [name], self.kept)
             self.kept |= more
-            for container in _containers(more & self.draft.graph.keys(), self.findings):
+            for container in containers(more & self.draft.graph.keys(), self.findings):
                 self.journal.keep(Contents(container))
-            for clear in _dispatch_caches(more & self.draft.graph.keys()):
+            for clear in dispatch_caches(more & self.draft.graph.keys()):
                 self.journal.keep(Cache(clear))
 
     def _dispose_first(self) -> None:
@@ -1123,69 +1120,6 @@ def _changes_shape(entry: Entry) -> bool:
     if isinstance(place, ClassAttribute):
         return entry.before is MISSING or entry.after is MISSING
     return isinstance(place, ClassField)
-
-
-def _containers(names: Iterable[str], findings: list[Finding]) -> Iterator[Any]:  # plain containers of anything
-    """
-    The plain containers where definitions are registered; too large ones are findings instead.
-
-    They stand at module level, in class bodies, in the attributes of instances, and in the closures of functions.
-    """
-    seen: set[int] = set()
-    for name in names:
-        namespace = namespace_of(sys.modules.get(name)) or {}
-        for path, value in _plain(namespace.copy(), name):
-            if id(value) in seen:
-                continue
-            seen.add(id(value))
-            if len(value) <= BOUND:
-                yield value
-            else:
-                said = f"{path} has {len(value)} entries: what a failing execution does to it is not undone"
-                findings.append(Finding(code="container-over-bound", module=name, message=said))
-
-
-def _enclosed(function: FunctionType, depth: int = 2) -> Iterator[tuple[str, object]]:
-    """What the closure of a function holds, and those of functions in it (`functools.singledispatch`)."""
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        value = content(cell)
-        yield name, value
-        if type(value) is FunctionType and depth > 1:
-            yield from _enclosed(value, depth - 1)
-
-
-def _dispatch_caches(names: Iterable[str]) -> Iterator[Any]:  # callables
-    """What empties the caches of functions made by `functools.singledispatch`, in which others register theirs."""
-    for name in names:
-        for value in (namespace_of(sys.modules.get(name)) or {}).copy().values():
-            # Of most functions the dict would only be made to be looked at.
-            if type(value) is FunctionType and value.__closure__ and "_clear_cache" in value.__dict__:
-                yield value.__dict__["_clear_cache"]
-
-
-def _plain(namespace: dict[str, object], owner: str) -> Iterator[tuple[str, Any]]:  # as above
-    for name, value in namespace.items():
-        if type(value) in _WITHOUT_CONTAINERS or name in _WITHOUT_DEFINITIONS:
-            continue
-        if type(value) in PLAIN:
-            yield name, value
-        else:
-            yield from ((f"{name}.{n}", v) for n, v in _inside(value, owner) if type(v) in PLAIN)
-
-
-def _inside(value: Any, owner: str) -> Iterable[tuple[str, object]]:  # any object
-    """What a module's own class, instance or function holds by name."""
-    if is_class(value):
-        return table(value).items() if table(value).get("__module__") == owner else ()
-    if type(value) is FunctionType:
-        return _enclosed(value) if value.__closure__ else ()
-    found = attributes(value)
-    return found.copy().items() if type(found) is dict else ()
-
-
-_WITHOUT_CONTAINERS: Final = CONSTANTS | {ModuleType}
-_WITHOUT_DEFINITIONS: Final = frozenset({"__builtins__", "__spec__", "__loader__"})
-"""What the import system puts into every namespace."""
 
 
 @attrs.define(eq=False)

@@ -46,7 +46,7 @@ FLOORS = [
     },
     {"_events", "_history", "store"},
     {"_folders", "_importer", "_pending", "_quick", "_recorder"},
-    {"_needs", "_planner", "_roll", "_transaction"},
+    {"_containers", "_needs", "_planner", "_roll", "_transaction"},
     {"__init__", "_names", "_registry"},
     {"plugins", "report", "watch"},
     {"__main__", "_cli", "ipython", "pytest_plugin"},
@@ -74,7 +74,7 @@ ROWS = [
     ],
     ["_events", "store", "_history"],
     ["_folders", "_quick", "_importer", "_pending", "_recorder"],
-    ["_needs", "_roll", "_planner", "_transaction"],
+    ["_containers", "_needs", "_roll", "_planner", "_transaction"],
     ["_registry", "_names", "__init__"],
     ["_cli", "__main__"],
 ]
