@@ -55,26 +55,28 @@ def dispatch_caches(names: Iterable[str]) -> Iterator[Any]:  # callables
                 yield value.__dict__["_clear_cache"]
 
 
-def _plain(namespace: dict[str, object], owner: str) -> Iterator[tuple[str, Any]]:  # as above
+def _plain(namespace: dict[str, Any], owner: str) -> Iterator[tuple[str, Any]]:  # as above
     for name, value in namespace.items():
-        if type(value) in _WITHOUT_CONTAINERS or name in _WITHOUT_DEFINITIONS:
+        kind = type(value)
+        if kind in _WITHOUT_CONTAINERS or name in _OF_IMPORT or (kind is FunctionType and not value.__closure__):
             continue
-        if type(value) in PLAIN:
+        if kind in PLAIN:
             yield name, value
         else:
             yield from ((f"{name}.{n}", v) for n, v in _inside(value, owner) if type(v) in PLAIN)
 
 
 def _inside(value: Any, owner: str) -> Iterable[tuple[str, object]]:  # any object
-    """What a module's own class, instance or function holds by name."""
-    if is_class(value):
-        return table(value).items() if table(value).get("__module__") == owner else ()
+    """What a module's own class, instance or function holds by name; nothing where no container is among it."""
     if type(value) is FunctionType:
-        return _enclosed(value) if value.__closure__ else ()
-    found = attributes(value)
-    return found.copy().items() if type(found) is dict else ()
+        return _enclosed(value)
+    found: Any = table(value) if is_class(value) else attributes(value)  # some mapping, or nothing
+    if found.get("__module__") != owner if is_class(value) else type(found) is not dict:
+        return ()
+    held = found.copy()
+    return () if PLAIN.isdisjoint(map(type, held.values())) else held.items()
 
 
 _WITHOUT_CONTAINERS: Final = CONSTANTS | {ModuleType}
-_WITHOUT_DEFINITIONS: Final = frozenset({"__builtins__", "__spec__", "__loader__"})
+_OF_IMPORT: Final = frozenset({"__builtins__", "__spec__", "__loader__"})
 """What the import system puts into every namespace."""

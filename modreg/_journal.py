@@ -281,8 +281,13 @@ class Contents:
 
 def _base(container: Any) -> Any:  # any container, and one of the types below
     """The built-in type whose methods are used: those of a subclass may run anything."""
-    kinds = type.__dict__["__mro__"].__get__(type(container))
-    return next(each for each in (OrderedDict, dict, list, set, deque) if each in kinds)
+    kind = type(container)
+    if kind in _BASES:
+        return kind
+    return next(each for each in type.__dict__["__mro__"].__get__(kind) if each in _BASES)
+
+
+_BASES: Final = frozenset({OrderedDict, dict, list, set, deque})
 
 
 def _is_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
