@@ -7,6 +7,8 @@ import warnings
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, MutableMapping
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
+from itertools import chain
+from operator import is_
 from types import CellType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final, Protocol
 
@@ -259,7 +261,7 @@ class Contents:
 
     def put(self, value: tuple[Any, ...]) -> None:  # pairs or elements, as get() gave them
         base = _base(self.container)
-        if _is_same(self.get(), value):
+        if self.is_holding(value):
             return
         if base is list:
             list.__setitem__(self.container, slice(None), value)
@@ -271,12 +273,21 @@ class Contents:
             base.extend(self.container, value)
 
     def merged(self, before: tuple[Any, ...], after: tuple[Any, ...]) -> tuple[Any, ...]:  # as in put()
-        now: Any = self.get()  # as in put()
-        if _is_same(now, after):
+        if self.is_holding(after):
             return before
+        now: Any = self.get()  # as in put()
         if isinstance(self.container, dict):
             return _merged_pairs(dict(before), dict(after), dict(now))
         return _merged_elements(before, after, now)
+
+    def is_holding(self, value: tuple[Any, ...]) -> bool:  # as in put()
+        """Whether it holds just these objects in this order; there may be thousands."""
+        base = _base(self.container)
+        if base.__len__(self.container) != len(value):
+            return False
+        if issubclass(base, dict):
+            return all(map(is_, chain.from_iterable(base.items(self.container)), chain.from_iterable(value)))
+        return all(map(is_, base.__iter__(self.container), value))
 
 
 def _base(container: Any) -> Any:  # any container, and one of the types below
@@ -288,18 +299,6 @@ def _base(container: Any) -> Any:  # any container, and one of the types below
 
 
 _BASES: Final = frozenset({OrderedDict, dict, list, set, deque})
-
-
-def _is_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    """Whether two readings of a container hold the same objects in the same order."""
-    return len(one) == len(other) and all(map(_is_same_element, one, other))
-
-
-def _is_same_element(one: object, other: object) -> bool:
-    """Identity; for the pairs of a dict, which are made at each reading, that of their halves."""
-    if type(one) is tuple and type(other) is tuple and len(one) == len(other) == 2:
-        return one[0] is other[0] and one[1] is other[1]
-    return one is other
 
 
 def _merged_pairs(
@@ -435,8 +434,10 @@ def _is_turn(entry: Entry, first: dict[Callable[[], object], Entry]) -> bool:
 
 
 def _is_still_wanted(entry: Entry) -> bool:
-    """Fill in what a kept container holds by now; whether it changed at all."""
+    """Whether a kept container changed at all; what it holds by now is filled in then."""
     if not isinstance(entry.place, Contents):
         return True
+    if entry.place.is_holding(entry.before):
+        return False
     entry.after = entry.place.get()
-    return not _is_same(entry.before, entry.after)
+    return True
