@@ -20,6 +20,7 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -321,6 +322,38 @@ def ageing(root: pathlib.Path, repeats: int, count: int) -> Iterator[Row]:
         yield row(f"{work}, 60 lines", f"{count} versions", "with 10 versions", plain, spent)
 
 
+def importing(root: pathlib.Path, repeats: int, count: int, roots: list[str] | None, is_cold: bool) -> Iterator[Row]:
+    """The import of a package with many modules, with and without modreg."""
+    sys.dont_write_bytecode = False
+    folder = root / "many"
+    folder.mkdir()
+    for name in ["__init__", *(f"part_{n}" for n in range(count))]:
+        (folder / f"{name}.py").write_text(CLASS.format(n=1) + FUNCTION.format(n=2) * 4)
+    importlib.invalidate_caches()
+    names = [f"many.part_{n}" for n in range(count)]
+
+    def spent() -> float:
+        for name in ["many", *names]:
+            sys.modules.pop(name, None)
+        if is_cold:
+            shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+        importlib.import_module("many")
+        return timed(lambda: [importlib.import_module(name) for name in names])
+
+    def plain() -> float:
+        modreg.uninstall()
+        return spent()
+
+    def ours() -> float:
+        modreg.install(removed="drop", roots=roots)
+        return spent()
+
+    scope = "" if roots is None else ", out of scope"
+    work = "import without byte-code" if is_cold else "import from byte-code"
+    yield row(work, f"{count} modules{scope}", "without modreg", *measured(repeats, plain, ours))
+    modreg.install(removed="drop", roots=None)
+
+
 def starting(_: pathlib.Path, repeats: int, statement: str) -> Iterator[Row]:
     """An import in a fresh interpreter."""
 
@@ -359,6 +392,9 @@ CASES: list[tuple[str, Callable[..., Iterator[Row]], tuple[object, ...]]] = [
     ("instances 100000", instances, (100_000,)),
     ("check 1000", check, (1000,)),
     ("check 10000", check, (10_000,)),
+    ("import warm", importing, (1000, None, False)),
+    ("import warm, out of scope", importing, (1000, ["other"], False)),
+    ("import cold", importing, (1000, None, True)),
     *((f"growth {what}", growing, (what, count)) for what, count in SIZES.items()),
     ("growth versions", ageing, (1000,)),
     ("start", starting, ("import modreg",)),

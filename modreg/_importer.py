@@ -134,8 +134,8 @@ class Finder:
     Args:
         observer: Who is told.
         missed: Takes the names that an import asked for in vain.
-        quick: Finds the spec of an import by name and path as the interpreter's own finders would, where
-            these are the next to be asked; `None` as its answer leaves it to them.
+        quick: A finder that gives the spec of an import as the interpreter's own finders would, and is asked just
+            before these; `None` as its answer leaves it to them.
 
     Source:
         ``_load_unlocked`` and ``_exec`` in CPython's ``importlib/_bootstrap.py``, unchanged in this from
@@ -144,7 +144,7 @@ class Finder:
 
     _observer: Observer
     missed: set[str] = attrs.field(factory=set)
-    _quick: Any = None  # a callable giving a spec or None
+    _quick: Any = None  # whatever has a find_spec()
     _is_open: bool = attrs.field(default=True, init=False)
     # Whether this interpreter sets the flag; install() finds out.
     _is_flag_set: bool = attrs.field(default=True, init=False)
@@ -187,7 +187,7 @@ class Finder:
             return None
         self._asking.add(key)
         try:
-            spec = _ask([finder for finder in sys.meta_path if finder is not self], fullname, path, target)
+            spec = _ask(self._others(is_import), fullname, path, target)
         finally:
             self._asking.discard(key)
         # A spec that somebody only looks for is theirs to use.
@@ -210,7 +210,7 @@ class Finder:
         """
         spec: ModuleSpec | None = None
         if path is not None and self._quick is not None:
-            spec = self._quick(fullname, path)
+            spec = self._quick.find_spec(fullname, path)
         if spec is None:
             for finder in _USUAL:
                 spec = finder.find_spec(fullname, path)
@@ -226,6 +226,16 @@ class Finder:
         self._tokens.pop(id(spec), None)
         spec.__class__ = made
         return spec
+
+    def _others(self, is_import: bool) -> list[Any]:
+        """The other finders; before the interpreter's own the quick one, where there is an import to be quick for."""
+        others = [finder for finder in sys.meta_path if finder is not self]
+        if is_import and self._quick is not None:
+            for at in range(len(others) + 1 - len(_USUAL)):
+                if others[at : at + len(_USUAL)] == _USUAL:
+                    others.insert(at, self._quick)
+                    break
+        return others
 
     def close(self) -> None:
         """
@@ -359,7 +369,8 @@ class _Flag:
         except BaseException:  # An interrupt. The import ends here, before the flag was up.
             _take_off(spec, finder)
             raise
-        finder._tokens[id(spec)] = (token, finder._tokens.get(id(spec)))
+        key = id(spec)
+        finder._tokens[key] = (token, finder._tokens.get(key))
         if self.below is None:
             spec.__dict__["_initializing"] = True
         else:
@@ -377,7 +388,10 @@ class _Flag:
         finally:
             # The class first: whoever sees the flag down may change the class (a reload does).
             if outer is None:
-                _take_off(spec, finder)
+                if type(spec) is finder._classes.get(self.base):
+                    spec.__class__ = self.base
+                else:
+                    _take_off(spec, finder)
             if self.below is None:
                 spec.__dict__["_initializing"] = False
             else:

@@ -53,18 +53,19 @@ class Recorder:
     taker: Any  # a callable without arguments giving a Taker or None
     failed: dict[str, Record] = attrs.field(factory=dict)
 
-    def find(self, name: str, path: object) -> ModuleSpec | None:
-        """Find a module whose source is to be read, and read it in passing; nothing where there is any doubt."""
+    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
+        """Find a module, and read the source in passing if it is in scope; nothing where there is any doubt."""
         if type(path) is not list or len(path) != 1:
             return None
         origin = f"{path[0]}/{name.rpartition('.')[2]}.py"
-        return _quick.find(name, path[0], origin) if self.scope.covers(name, origin) else None
+        return _quick.find(name, path[0], origin, is_read=self.scope.covers(name, origin))
 
     def started(self, spec: ModuleSpec, cause: str) -> _Start:
         look = _quick.look_of(spec.loader)
-        if look is None and not self.scope.covers(spec.name, spec.origin):
+        data = None if look is None else look.data
+        if data is None and not self.scope.covers(spec.name, spec.origin):
             return None, time.perf_counter(), None
-        data = _quick.read(spec.origin or "") if look is None else look.data
+        data = _quick.read(spec.origin or "") if data is None else data
         taker: Taker | None = self.taker()
         journal = None
         if cause == "reload":

@@ -195,7 +195,7 @@ class Registry:
         if self._finder is None:
             self._planner.adopt()
             recorder = Recorder(self._history, self._scope, self._turn.mine, self._planner.failed)
-            finder = Finder(recorder, self._missed, recorder.find)
+            finder = Finder(recorder, self._missed, recorder)
             _importer.install(finder)
             self._finder = finder
         return self

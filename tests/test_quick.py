@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import marshal
 import os
 import py_compile
 import struct
@@ -50,13 +51,13 @@ def folder(tmp_path, monkeypatch):
 
 
 def find(name, folder):
-    return _quick.find(name, folder, f"{folder}/{name.rpartition('.')[2]}.py")
+    return _quick.find(name, folder, f"{folder}/{name.rpartition('.')[2]}.py", is_read=True)
 
 
 @pytest.mark.parametrize("name", ["plain", "long", "empty", "linked", "shop.plain"])
 def test_an_ordinary_module_is_found_as_ever(folder, name):
     """
-    The spec equals the one of `PathFinder`, and its loader answers for the bytes as for the file.
+    The spec equals the one of `PathFinder`, and its loader gives the same code and is as ever afterwards.
     """
     spec, usual = find(name, folder), PathFinder.find_spec(name, [folder])
 
@@ -65,9 +66,85 @@ def test_an_ordinary_module_is_found_as_ever(folder, name):
     assert [getattr(spec, field) for field in FIELDS] == [getattr(usual, field) for field in FIELDS]
     assert (type(spec), type(spec.loader)) == (type(usual), type(usual.loader))
     assert look.data == usual.loader.get_data(usual.origin)
-    assert spec.loader.path_stats(spec.origin) == usual.loader.path_stats(usual.origin)
-    assert vars(spec) == {**vars(usual), "loader": spec.loader}
+    assert spec.loader.get_code(name) == usual.loader.get_code(name)
+    assert vars(spec) == {**vars(usual), "loader": spec.loader, "_cached": usual.cached}
     assert vars(spec.loader) == vars(usual.loader)
+
+
+def code_of(module, folder):
+    """What the loader of a module gives by the quick way and by the usual, or how it fails; and then its dict."""
+    usual, spec = PathFinder.find_spec(module, [folder]), find(module, folder)  # the first lists the folder anew
+    given = []
+    for loader in (spec.loader, usual.loader):
+        try:
+            code = loader.get_code(module)
+            given.append((code, code.co_filename))
+        except Exception as error:  # noqa: BLE001  # any that a loader may raise
+            given.append((type(error), str(error)))
+    assert vars(spec.loader) == vars(usual.loader)
+    return given
+
+
+STALE = {
+    "another size": lambda data, header: data[:12] + struct.pack("<L", header[3] + 1) + data[16:],
+    "another time": lambda data, header: data[:8] + struct.pack("<L", header[2] + 1) + data[12:],
+    "by hash, not looked at": lambda data, _: data[:4] + struct.pack("<L", 1) + data[8:],
+    "another interpreter's": lambda data, _: b"1234" + data[4:],
+    "cut short": lambda data, _: data[:-4],
+    "no code": lambda data, _: data[:16] + marshal.dumps("text"),
+    "nothing": lambda data, _: b"",
+    "as it was": lambda data, _: data,
+}
+
+
+@pytest.mark.parametrize("how", STALE)
+def test_byte_code_is_taken_or_refused_as_ever(folder, monkeypatch, how):
+    """
+    Code, its file name and errors are those of the loader's own way, whatever the file of byte-code holds.
+    """
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    file = Path(folder, "plain.py")
+    cached = Path(py_compile.compile(str(file), dfile="elsewhere.py"))
+    data = cached.read_bytes()
+    cached.write_bytes(STALE[how](data, struct.unpack("<4sLLL", data[:16])))
+
+    quick, usual = code_of("plain", folder)
+
+    assert quick == usual
+
+
+def test_byte_code_in_another_folder_is_taken(folder, monkeypatch, tmp_path):
+    """
+    With `sys.pycache_prefix` byte-code lies there, and the spec says so.
+    """
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path / "elsewhere"))
+    py_compile.compile(str(Path(folder, "plain.py")))
+
+    quick, usual = code_of("plain", folder)
+
+    assert quick == usual
+    assert find("plain", folder).cached.startswith(str(tmp_path / "elsewhere"))
+
+
+def test_another_name_is_refused_as_ever(folder):
+    """
+    A loader gives code for its own module only.
+    """
+    loader = find("plain", folder).loader
+
+    with pytest.raises(ImportError, match="loader for plain cannot handle other"):
+        loader.get_code("other")
+
+
+def test_a_module_that_is_not_read_is_found_as_ever(folder):
+    """
+    Where the bytes are not wanted, the spec and the code are the same.
+    """
+    spec = _quick.find("plain", folder, f"{folder}/plain.py", is_read=False)
+
+    assert _quick.look_of(spec.loader).data is None
+    assert spec.loader.get_code("plain") == PathFinder.find_spec("plain", [folder]).loader.get_code("plain")
+    assert _quick.find("pipe", folder, f"{folder}/pipe.py", is_read=False) is None
 
 
 @pytest.mark.parametrize(
@@ -97,6 +174,8 @@ def test_an_outdated_listing_is_no_answer(folder, tmp_path):
         (PathFinder, "find_spec"),
         (FileFinder, "find_spec"),
         (SourceFileLoader, "path_stats"),
+        (SourceFileLoader, "get_data"),
+        (SourceFileLoader, "get_filename"),
         (SourceFileLoader, "get_code"),
         (SourceFileLoader, "exec_module"),
     ],
@@ -123,7 +202,7 @@ def test_other_loaders_are_asked(folder):
 
 def test_without_byte_code_there_is_no_answer(folder, monkeypatch):
     """
-    A loader that looks for no byte-code would not ask for times, and what answers would stay on it.
+    A loader that looks for no byte-code is left to do so.
     """
     monkeypatch.setattr(sys.implementation, "cache_tag", None)
 
@@ -197,12 +276,30 @@ def test_what_is_not_there_is_asked_for_by_us_and_by_importlib(project, monkeypa
     registry.uninstall()
 
 
+def test_finders_before_the_interpreters_own_are_asked_first(project, monkeypatch):
+    """
+    A foreign finder that stands before them hears of each module, and what it leaves is found by the quick way.
+    """
+    listening = Listening()
+    monkeypatch.setattr(sys, "meta_path", [listening, *sys.meta_path])
+    registry = Registry()
+    registry.install()
+    project.load("shop.__init__", "")
+    monkeypatch.setattr(_quick, "find", lambda *asked, **_: found.append(asked[0]))
+    found = []
+
+    project.load("shop.tax", "RATE = 1\n")
+
+    assert (listening.asked.count("shop.tax"), found) == (1, ["shop.tax"])
+    registry.uninstall()
+
+
 def test_a_module_out_of_scope_is_not_read(project, registry, monkeypatch):
     """
     Only sources in scope are read.
     """
     registry.install(roots=["shop"])
-    monkeypatch.setattr(_quick, "_look", lambda *_: pytest.fail("read"))
+    monkeypatch.setattr(_quick, "_read", lambda *_: pytest.fail("read"))
 
     project.load("other.__init__", "")
 
