@@ -155,6 +155,11 @@ class View:
         """Whether its own statements bind a name."""
         return name in self.made or name in self.taken
 
+    def is_importing(self, among: Collection[str]) -> bool:
+        """Whether its own statements import one of the modules of *among*."""
+        taken = (each for every in (*self.taken.values(), self.stars) for each in every)
+        return any(name in among for each in taken for name in self._modules(each))
+
     def preceding(self, among: Collection[str]) -> dict[str, frozenset[str]]:
         """For each name the modules of *among* that are imported before it is bound."""
         found: dict[str, frozenset[str]] = {}
@@ -558,8 +563,11 @@ class Needs:
 
     def is_calm(self, seeds: Mapping[str, View]) -> bool:
         """Whether it is expected that an execution of *seeds* makes no other necessary."""
+        if not any(map(self.is_used, seeds)):
+            return True
         other = self._expecting(seeds)
-        return all(other._foresee(name, self.view(name), is_trying=True) for name in seeds) and not other.affected
+        is_calm = all(other._foresee(name, self.view(name), is_trying=True) for name in seeds)
+        return is_calm and other.affected.keys() <= seeds.keys()
 
     def _expecting(self, seeds: Mapping[str, View]) -> Needs:
         """What is known, with the new sources of *seeds*."""
@@ -635,7 +643,7 @@ class Needs:
     def _reorder(self, old: View) -> None:
         """Note who meets a name of a module now, when that imports them, because it is bound before and was not."""
         new = self.view(old.name)
-        if new.statements is old.statements:
+        if new.statements is old.statements or not self.is_used(old.name) or not old.is_importing(self.users):
             return
         former, present = old.preceding(self.users), new.preceding(self.users)
         met = {name: lost for name, each in present.items() if (lost := former.get(name, each) - each)}
@@ -700,7 +708,7 @@ class Needs:
                 found[each] = Level.PRESENCE
                 self.former[name, each] = before
             elif before is after:
-                found.update({} if is_value(after) else said.get(each, {}))
+                found.update(said[each] if each in said and not is_value(after) else {})
                 if each in held and not _is_holding(after, held[each]):
                     found.setdefault(each, Level.SHAPE)
             elif not (is_value(after) and is_alike(before, after)):
@@ -729,18 +737,26 @@ def holding(owner: str, namespace: Mapping[str, object]) -> Held:
 
 def _contents(value: object) -> dict[str, object]:
     found: dict[str, object] = {}
-    queue: deque[tuple[str, object]] = deque([("", value)])
+    queue: list[tuple[str, object]] = [] if _is_bare(value) else [("", value)]
     seen: set[int] = set()
-    while queue:
-        path, each = queue.popleft()
+    for path, each in queue:  # it grows while it is walked
         if id(each) in seen:
             continue
         seen.add(id(each))
         if type(each) in PLAIN or _is_instance(each):
             found[path] = each
         else:
-            queue.extend((f"{path}.{name}", part) for name, part in parts(each) if not name.startswith("__"))
+            inside = ((name, part) for name, part in parts(each) if not (_is_bare(part) or name.startswith("__")))
+            queue.extend((f"{path}.{name}", part) for name, part in inside)
     return found
+
+
+def _is_bare(value: object) -> bool:
+    """Whether there is nothing in a value, as in nearly all functions."""
+    kind = type(value)
+    if kind is FunctionType:
+        return not (value.__closure__ or value.__dict__)  # type: ignore[attr-defined]  # by the line above
+    return kind in ATOMS
 
 
 _HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE

@@ -212,43 +212,46 @@ class _Row:
     The edges of one version, and all that they depend on.
 
     Attributes:
+        imports: What it imports.
+        package: The package that relative imports start from.
         pairs: What its from-imports take, each a module and a name, which may be a submodule.
         names: The modules that these pairs would be, and then all others that its statements name.
-        situation: Which of the names were loaded, and which of the pairs submodules, when the edges were made.
+        situation: Which of the names were loaded, which of the pairs submodules, and where what a ``__getattr__`` gave
+            was from, when the edges were made.
         is_starring: Whether it takes names with a star.
         taken: The pairs that were loaded modules, by their full names: somebody may bind other objects to these names.
     """
 
-    record: Record
+    imports: tuple[Import, ...]
+    package: str
     pairs: tuple[tuple[str, str], ...]
     names: tuple[str, ...]
-    situation: tuple[bool, ...] | None = None
+    situation: tuple[object, ...] | None = None
     edges: dict[str, Edge] = attrs.field(factory=dict)
     taken: tuple[str, ...] = ()
     is_starring: bool = False
 
     @classmethod
     def of(cls, record: Record) -> _Row:
-        imports = [(base, each) for each in record.read() if (base := record.resolved(each))]
-        bases = {name for base, _ in imports for name in (base, base.partition(".")[0])}
-        pairs = {(base, name) for base, each in imports for name in each.names}
-        ordered = tuple(sorted(pairs))
-        names = (*map(".".join, ordered), *sorted(bases))
-        return cls(record, ordered, names, is_starring=any(name == "*" for _, name in pairs))
+        imports = record.read()
+        bases = [(base, each) for each in imports if (base := record.resolved(each))]
+        pairs = tuple(sorted({(base, name) for base, each in bases for name in each.names}))
+        others = {name for base, _ in bases for name in (base, base.partition(".")[0])}
+        names = (*map(".".join, pairs), *sorted(others))
+        return cls(imports, record.package, pairs, names, is_starring=any(name == "*" for _, name in pairs))
 
     def is_of(self, record: Record) -> bool:
-        """Whether they are the edges of another version too, by its source."""
-        mine, theirs = self.record.source, record.source
-        is_same = mine is not None and theirs is not None and mine.hash == theirs.hash != _source.UNKNOWN
-        return record is self.record or (is_same and self.record.package == record.package)
+        """Whether they are the edges of another version too: it imports the same."""
+        return self.package == record.package and self.imports == record.read()
 
-    def look(self, make: Callable[[Record], dict[str, Edge]]) -> None:
+    def look(self, record: Record, make: Callable[[Record], dict[str, Edge]]) -> None:
         """Make the edges anew if what they depend on is other than it was."""
         loaded = tuple(map(sys.modules.__contains__, self.names))
         self.taken = tuple(itertools.compress(self.names, loaded[: len(self.pairs)]))
-        situation = (*loaded, *(_is_submodule(*pair) for pair in itertools.compress(self.pairs, loaded)))
+        submodules = (_is_submodule(*pair) for pair in itertools.compress(self.pairs, loaded))
+        situation = (*loaded, *submodules, *(behind(record.name, *pair) for pair in self.pairs))
         if self.situation != situation:
-            self.edges, self.situation = make(self.record), situation
+            self.edges, self.situation = make(record), situation
 
 
 @attrs.frozen(eq=False)
@@ -308,8 +311,7 @@ class _Rows:
         row = self._rows.get(record.name)
         if row is None or not row.is_of(record):
             row = self._rows[record.name] = _Row.of(record)
-        row.record = record
-        row.look(make)
+        row.look(record, make)
         return _with_declared(record.name, row.edges)
 
     def is_starring(self, name: str) -> bool:
@@ -591,10 +593,10 @@ class Planner:
         if known is None or part.body is None or part.is_unchanged:
             return False
         mine, theirs = old.statements, part.view.statements
-        body = part.record.compiled()
-        if mine is None or theirs is None or body is None:
+        if mine is None or theirs is None or not _uses.is_same(mine, theirs):
             return False
-        return _positions.moves(body.codes, part.body.codes) is not None and _uses.is_same(mine, theirs)
+        body = part.record.compiled()
+        return body is not None and _positions.moves(body.codes, part.body.codes) is not None
 
     def _view(self, name: str) -> View:
         """What the present source of a module defines and uses."""

@@ -38,7 +38,7 @@ _DEFINITIONS: Final = ("def ", "class ", "async def ", "@")
 """How a statement begins inside which ``global`` is a definition's own matter."""
 
 _SMALL: Final = 4096
-"""Characters of a source that is divided in no time."""
+"""Bytes of a source that is divided in no time."""
 
 _ATTEMPTS: Final = 100
 """Chunks that are no statements by themselves, after which a source is compiled as a whole."""
@@ -206,13 +206,14 @@ def is_near(one: Source, other: Source) -> bool:
 
     To divide a source takes three times as long as to compile it as a whole.
     """
+    if len(other.data) < _SMALL:
+        return True
     try:
         before, after = (list(_chunks(_source.decode(each.data))) for each in (one, other))
     except (SyntaxError, ValueError):
         return True
     known = set(before)
-    size = sum(map(len, after))
-    return size < _SMALL or 2 * sum(len(each) for each in after if each in known) > size
+    return 2 * sum(len(each) for each in after if each in known) > sum(map(len, after))
 
 
 def _chunks(text: str) -> Iterator[str]:

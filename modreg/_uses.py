@@ -126,7 +126,7 @@ class Statement:
     @property
     def node(self) -> ast.stmt:
         """Its tree."""
-        return ast.parse(self.text).body[self.place]
+        return _tree(self.text).body[self.place]
 
     @property
     def said(self) -> dict[str, list[_Said]]:
@@ -279,7 +279,7 @@ def statements(text: str, *, is_future: bool | None = None) -> tuple[Statement, 
         SyntaxError: It is no Python.
         ValueError: The same, in early releases of 3.11: null bytes.
     """
-    tree = ast.parse(text)
+    tree = _tree(text)
     lines = text.split("\n")
     if is_future is None:
         is_future = any(map(_is_future, tree.body))
@@ -289,6 +289,18 @@ def statements(text: str, *, is_future: bool | None = None) -> tuple[Statement, 
         is_late = is_future or _ANNOTATIONS_WAIT
         found.extend(Statement.of(node, part, place, is_future=is_late) for place, node in enumerate(nodes))
     return tuple(found)
+
+
+def _tree(text: str) -> ast.Module:
+    """The tree of a text; what is asked of a statement that changed is asked several times, one after the other."""
+    text = text.rstrip("\n") + "\n\n"  # the last line may go on in an empty one
+    return ast.parse(text) if len(text) > _SMALL else _small_tree(text)
+
+
+_SMALL: Final = 4096
+"""Characters of a text whose tree may be kept for a while."""
+
+_small_tree: Final = functools.lru_cache(maxsize=16)(ast.parse)
 
 
 def _on_lines(nodes: Iterable[ast.stmt]) -> list[tuple[int, int, list[ast.stmt]]]:

@@ -654,6 +654,19 @@ def test_what_shows_is_no_layout(project, registry, edit):
     assert m.ran == 2
 
 
+def test_a_line_that_goes_on_in_an_empty_one(project, registry):
+    """
+    A statement whose last line goes on in an empty one is read as any other.
+    """
+    m = project.load("m", "x = 1 \\\n\ny = 2\n")
+    user = project.load("user", HEAD + "from m import x\nX = x + 1\n")
+    project.write("m.py", "x = 5 \\\n\ny = 2\n")
+
+    registry.refresh()
+
+    assert (m.x, user.X, user.ran) == (5, 6, 2)
+
+
 def test_a_layout_edit_of_a_dependent_is_executed_where_it_must(project, registry):
     """
     A module of which only the layout changed is executed if something else makes that necessary.
