@@ -120,11 +120,19 @@ class Record:
     def read(self, body: Body | None = None) -> tuple[Import, ...]:
         """What the source imports; nothing without a source that compiles.  Who has compiled it gives the *body*."""
         if self.imports is None:
-            found = self.compiled() if body is None else body
+            found = self.skimmed() if body is None else body
             called = _scan.imports_by_call(self.source.data.decode("latin-1")) if self.source is not None else ()
             self.imports = (*(() if found is None else found.imports), *called)
             self.declared = None if found is None else found.string_constant("__version__")
         return self.imports
+
+    def skimmed(self) -> Body | None:
+        """As :meth:`compiled`, to be read and not to be executed: byte-code of this text will do."""
+        if self.body is None and self.near is None and self.source is not None and self.cause is Cause.IMPORT:
+            code = _source.cached_code(self.source, self.created)
+            if code is not None:
+                return Body.of_code(code)
+        return self.compiled()
 
     def compiled(self, *, is_edited: bool = False) -> Body | None:
         """

@@ -91,7 +91,11 @@ class View:
     stars: list[Taken] = attrs.field(factory=list)
     places: dict[tuple[str, str], list[_Place]] = attrs.field(factory=dict)
     _unread: list[Statement] = attrs.field(init=False)
-    _asked: set[tuple[str, str]] = attrs.field(init=False, factory=set)
+    # By what is taken from modules the names that it gets, and those that modules get.
+    _by_taken: dict[str, list[str]] = attrs.field(init=False, factory=dict)
+    _whole: list[tuple[str, str]] = attrs.field(init=False, factory=list)
+    # Answers that are still good: whenever another statement is read, there may be more.
+    _found: dict[tuple[str, str], list[_Place]] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         statements = self.statements or ()
@@ -102,7 +106,14 @@ class View:
             if each.is_definition or not imported or len(each.names) > len(imported) or each.is_compound:
                 made |= each.names
             for name, taken in each.taken:
-                (self.stars if taken.name == ANY else self.taken.setdefault(name, [])).append(taken)
+                if taken.name == ANY:
+                    self.stars.append(taken)
+                    continue
+                self.taken.setdefault(name, []).append(taken)
+                if taken.name:
+                    self._by_taken.setdefault(taken.name, []).append(name)
+                else:
+                    self._whole.append((name, taken.module))
         self.made = frozenset(made)
         for each in statements:
             for name, taken in each.taken:
@@ -132,6 +143,7 @@ class View:
             self._add(behind(self.name, base, taken.name), _Place(name, Use.TAKEN))
 
     def _add(self, target: tuple[str, str], place: _Place) -> None:
+        self._found.clear()
         self.places.setdefault(target, []).append(place)
 
     def absolute(self, taken: Taken) -> str:
@@ -197,20 +209,20 @@ class View:
 
     def uses(self, module: str, name: str) -> list[_Place]:
         """Where a definition of *module* is used, or the module as a whole."""
-        if (module, name) not in self._asked:
-            self._asked.add((module, name))
+        found = self._found.get((module, name))
+        if found is None:
+            if self.statements is None:
+                return [_Place("", Use.USED), _Place(ANY, Use.USED)]
             self._read({name, *self._aliases(module, name)})
-        if self.statements is None:
-            return [_Place("", Use.USED), _Place(ANY, Use.USED)]
-        kinds = ((module, name), (module, ""), (module, ANY), ("", ANY))
-        return [place for kind in kinds for place in self.places.get(kind, ())]
+            kinds = ((module, name), (module, ""), (module, ANY), ("", ANY))
+            found = self._found[module, name] = [place for kind in kinds for place in self.places.get(kind, ())]
+        return found
 
     def _aliases(self, module: str, name: str) -> Iterator[str]:
         """The names by which statements may reach *name* of a module, or the module as a whole."""
-        last = module.rpartition(".")[2]
-        for alias, every in self.taken.items():
-            if any(each.name in (name, last) or (not each.name and module.startswith(each.module)) for each in every):
-                yield alias
+        yield from self._by_taken.get(name, ())
+        yield from self._by_taken.get(module.rpartition(".")[2], ())
+        yield from (alias for alias, start in self._whole if module.startswith(start))
 
     def _read(self, words: set[str]) -> None:
         """Read the statements that mention one of the words, or that may use names which they do not spell."""
@@ -423,6 +435,7 @@ class Needs:
         is_blind: Whether nobody is to be executed for another's sake.
         predicted: What was predicted already, by all that it depends on; each with the levels at that time.
         differing: For each module two of its sources, and of which definitions they do not say the same.
+        around: For a module all that import it, directly or not, where that was asked.
     """
 
     look: Callable[[str], View]
@@ -441,6 +454,7 @@ class Needs:
     is_blind: bool = False
     predicted: dict[tuple[object, ...], tuple[dict[tuple[str, str], Level], Prediction]] = attrs.field(factory=dict)
     differing: dict[str, tuple[_Sides, dict[str, tuple[bool, bool]]]] = attrs.field(factory=dict)
+    around: dict[str, frozenset[str]] = attrs.field(factory=dict)
 
     def view(self, name: str) -> View:
         if name not in self.views:
@@ -504,11 +518,13 @@ class Needs:
     def _spread(self, user: str, module: str, name: str, level: Level) -> Iterator[tuple[str, Level]]:
         """What changes in *user* by a change of a definition; whether *user* must be executed is noted."""
         top, _, member = name.partition(".")
-        if module in declared(user, "__accepts__"):
+        places = self.view(user).uses(module, top)
+        is_declared = module in declared(user, "__depends__")
+        if not (places or is_declared) or module in declared(user, "__accepts__"):
             return
-        if module in declared(user, "__depends__"):
+        if is_declared:
             self._affect(user, f"it says that it depends on {module}, in which {name} changed")
-        for place in self.view(user).uses(module, top):
+        for place in places:
             if place.use is Use.TAKEN:
                 yield from self._take(user, module, name, level, place)
             elif not place.owner:
@@ -516,10 +532,12 @@ class Needs:
                     self._affect(user, f"it uses {module}.{name}, which changed")
             elif place.owner == ANY:
                 yield from ((each, Level.BODY) for each in _definitions(user))
-            elif not _is_value_of(user, place.owner):
+            else:
                 inherits = member and place.use in (Use.BASE, Use.SHAPED)
                 owner = f"{place.owner}.{member}" if inherits and "." not in place.owner else place.owner
-                yield owner, Level.BODY if level is Level.BODY else Level.SHAPE
+                much = min(level, Level.SHAPE)
+                if self.levels.get((user, owner), 0) < much and not _is_value_of(user, place.owner):
+                    yield owner, much
 
     def _take(self, user: str, module: str, name: str, level: Level, place: _Place) -> Iterator[tuple[str, Level]]:
         """What a change means for who imports the name, by itself or with a star."""
@@ -648,11 +666,17 @@ class Needs:
         former, present = old.preceding(self.users), new.preceding(self.users)
         met = {name: lost for name, each in present.items() if (lost := former.get(name, each) - each)}
         for user in self.users_of(old.name) if met else ():
-            around = _graph.reachable(self.users, [user])
+            around = self._around(user)
             for name, lost in met.items():
                 places = self.view(user).uses(old.name, name) if not lost.isdisjoint(around) else ()
                 if any(not place.owner or place.use is Use.TAKEN for place in places):
                     self._affect(user, f"{old.name} binds {name} before it is imported now")
+
+    def _around(self, name: str) -> frozenset[str]:
+        """A module, and all that import it, directly or not."""
+        if name not in self.around:
+            self.around[name] = _graph.reachable(self.users, [name])
+        return self.around[name]
 
     def _differing(self, name: str, old: View, new: View) -> dict[str, tuple[bool, bool]]:
         """As :func:`modreg._uses.differing`, which takes long: what is expected and what shows ask the same."""

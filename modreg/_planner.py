@@ -644,8 +644,8 @@ class Planner:
     def _part(self, record: Record, cause: Cause, reason: str, spec: ModuleSpec, source: Source) -> Part:
         same = record.source is not None and record.source.hash == source.hash
         is_near = record.source is None or same or _statements.is_near(record.source, source)
-        old = record.compiled(is_edited=not same and is_near)
-        if _is_plain(spec):
+        old = record.compiled(is_edited=not same) if is_near else record.skimmed()
+        if is_near and _is_plain(spec):
             record.body = old  # kept for as long as the version is current: the next attempt needs it too
         is_same_file = same and record.source is not None and record.source.path == source.path
         if is_same_file and record.body is not None:

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import attrs
 
-from modreg import _diff, _graph, _holders, _importer, _loop, _pending
+from modreg import _diff, _graph, _holders, _importer, _loop, _pending, _uses
 from modreg._diff import Diff, Side
 from modreg._events import Subscriber, Subscribers, TransactionAborted, TransactionCommitted, VersionCommitted
 from modreg._guard import Gate, Gates
@@ -438,7 +438,7 @@ class Registry:
         name = _name(module)
         if to is not None and revision is not None:
             raise TypeError("give `to` or `revision`, not both")
-        with self._turn.taken(f"rollback({name!r})", timeout):
+        with self._turn.taken(f"rollback({name!r})", timeout), _uses.reading():
             if revision is None:
                 wanted = self._revision_before(name, to)
                 work = self._rollback(self._chain((name,), wanted), wanted, within)
@@ -464,24 +464,18 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        if module is None:
-            roots = _checked_roots(only)
-            draft = self._planner.refresh(roots)
-            draft.limit(self._dependents)
-            return Plan(
-                cause=draft.cause,
-                steps=draft.steps,
-                findings=draft.findings,
-                apply=lambda: self.refresh(only=roots),
-            )
-        name = _loaded_name(module)
-        draft = self._planner.reload(name)
-        draft.limit(self._dependents)
+        name, roots = _loaded_name(module) if module is not None else "", _checked_roots(only)
+
+        def draft() -> Draft:
+            return self._planner.reload(name) if name else self._planner.refresh(roots)
 
         def apply() -> Transaction:
-            return self._transaction(f"reload({name!r})", None, lambda: self._planner.reload(name))
+            return self._transaction(f"reload({name!r})" if name else "refresh()", None, draft)
 
-        return Plan(cause=draft.cause, steps=draft.steps, findings=draft.findings, apply=apply)
+        with _uses.reading():
+            found = draft()
+            found.limit(self._dependents)
+            return Plan(cause=found.cause, steps=found.steps, findings=found.findings, apply=apply)
 
     # Threads and tasks
 
@@ -807,7 +801,7 @@ class Registry:
     ) -> Commit | Transaction:
         """Draft under the lock, and carry it out; a draft without steps is an empty transaction."""
         _check_words(how.get("state") or "reset", dependents or "needed")
-        with self._turn.taken(wanted, timeout):
+        with self._turn.taken(wanted, timeout), _uses.reading():
             found = self._told(draft)
             if found.is_empty:
                 return Transaction(revision=self._history.revision, cause=found.cause, findings=found.findings)

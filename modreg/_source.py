@@ -198,20 +198,49 @@ def misleading_code(source: Source, before: float) -> CodeType | None:
     """
     if source.signature is None:
         return None
-    try:
-        cached = importlib.util.cache_from_source(source.path)
-        written = os.stat(cached).st_mtime_ns
-        if written - source.signature.mtime_ns > 2 * 10**9 or written > before * 10**9:
-            return None
-        with io.open_code(cached) as file:
-            data = file.read()
-    except (OSError, NotImplementedError):
+    mtime = source.signature.mtime_ns
+    written, data = _byte_code(source.path)
+    if written - mtime > 2 * 10**9 or written > before * 10**9:
         return None
-    when, size = source.signature.mtime_ns // 10**9, source.signature.size
-    if data[:16] != struct.pack("<4sLLL", importlib.util.MAGIC_NUMBER, 0, when & 0xFFFFFFFF, size & 0xFFFFFFFF):
+    if data[:16] != _header(mtime // 10**9, source.signature.size):
         return None
     code: CodeType = marshal.loads(data[16:])  # noqa: S302  # The import system has executed it.
     return None if is_same_code(code, compile_source(source)) else code
+
+
+def cached_code(source: Source, imported: float) -> CodeType | None:
+    """
+    Find the code of *source* in its byte-code file, where that is certainly of this very text.
+
+    It must not have been written since the import, which has looked at time and size, and only when the source
+    was so old that a later edit had another time.
+
+    Args:
+        source: What was imported.
+        imported: When the import ended, in seconds since the epoch.
+    """
+    written, data = _byte_code(source.path)
+    if not data or written > imported * 10**9:
+        return None
+    when = int.from_bytes(data[8:12], "little")
+    if written - when * 10**9 < 3 * 10**9 or data[:16] != _header(when, len(source.data)):
+        return None
+    code: CodeType = marshal.loads(data[16:])  # noqa: S302  # The import system has executed it.
+    return code
+
+
+def _byte_code(path: str) -> tuple[int, bytes]:
+    """When the byte-code file of a source was written, in nanoseconds, and what is in it; nothing if there is none."""
+    try:
+        with io.open_code(importlib.util.cache_from_source(path)) as file:
+            return os.fstat(file.fileno()).st_mtime_ns, file.read()
+    except (OSError, NotImplementedError):
+        return 0, b""
+
+
+def _header(when: int, size: int) -> bytes:
+    """How byte-code begins that is good for a source of this time, in seconds, and size."""
+    return struct.pack("<4sLLL", importlib.util.MAGIC_NUMBER, 0, when & 0xFFFFFFFF, size & 0xFFFFFFFF)
 
 
 def _first_lines(data: bytes) -> bytes:

@@ -7,6 +7,7 @@ import enum
 import functools
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import attrs
@@ -126,14 +127,15 @@ class Statement:
     @property
     def node(self) -> ast.stmt:
         """Its tree."""
-        return _tree(self.text).body[self.place]
+        return _trees.of(self.text)[1][self.place]
 
     @property
     def said(self) -> dict[str, list[_Said]]:
         """By definition what it says."""
-        node = self.node
+        first, nodes = _trees.of(self.text)
+        node = nodes[self.place]
         if isinstance(node, ast.ClassDef):
-            return _said_by_class(node, self.text.split("\n"))
+            return _said_by_class(node, self.text.split("\n"), first)
         return {name: [_Said(self.text, self.place, [node])] for name in self.names}
 
     @functools.cached_property
@@ -279,7 +281,7 @@ def statements(text: str, *, is_future: bool | None = None) -> tuple[Statement, 
         SyntaxError: It is no Python.
         ValueError: The same, in early releases of 3.11: null bytes.
     """
-    tree = _tree(text)
+    tree = ast.parse(text)
     lines = text.split("\n")
     if is_future is None:
         is_future = any(map(_is_future, tree.body))
@@ -288,19 +290,54 @@ def statements(text: str, *, is_future: bool | None = None) -> tuple[Statement, 
         part = "\n".join(lines[first - 1 : last])
         is_late = is_future or _ANNOTATIONS_WAIT
         found.extend(Statement.of(node, part, place, is_future=is_late) for place, node in enumerate(nodes))
+        _trees.keep(part, first, nodes)
     return tuple(found)
 
 
-def _tree(text: str) -> ast.Module:
-    """The tree of a text; what is asked of a statement that changed is asked several times, one after the other."""
-    text = text.rstrip("\n") + "\n\n"  # the last line may go on in an empty one
-    return ast.parse(text) if len(text) > _SMALL else _small_tree(text)
+_MANY: Final = 1 << 21
+"""Characters of which trees are kept at most."""
+
+@attrs.define(eq=False)
+class _Trees:
+    """
+    Statements as trees, for as long as they may be asked for; they are large, and made again for who comes later.
+
+    Attributes:
+        kept: By the lines that statements stand on the number of the first of these, and the statements.
+        size: Characters of these lines.
+    """
+
+    kept: dict[str, tuple[int, list[ast.stmt]]] = attrs.field(factory=dict)
+    size: int = 0
+
+    def keep(self, text: str, first: int, nodes: list[ast.stmt]) -> None:
+        if self.size > _MANY:
+            self.clear()
+        self.kept[text] = first, nodes
+        self.size += len(text)
+
+    def of(self, text: str) -> tuple[int, list[ast.stmt]]:
+        found = self.kept.get(text)
+        if found is None:
+            found = 1, ast.parse(text + "\n\n").body  # the last line may go on in an empty one
+            self.keep(text, *found)
+        return found
+
+    def clear(self) -> None:
+        self.kept.clear()
+        self.size = 0
 
 
-_SMALL: Final = 4096
-"""Characters of a text whose tree may be kept for a while."""
+_trees: Final = _Trees()
 
-_small_tree: Final = functools.lru_cache(maxsize=16)(ast.parse)
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Until its end the trees of statements are kept."""
+    try:
+        yield
+    finally:
+        _trees.clear()
 
 
 def _on_lines(nodes: Iterable[ast.stmt]) -> list[tuple[int, int, list[ast.stmt]]]:
@@ -399,14 +436,14 @@ def _loaded(target: Any) -> Any:  # what can be assigned to in place
     return type(target)(**{**dict(ast.iter_fields(target)), "ctx": ast.Load()})
 
 
-def _said_by_class(node: ast.ClassDef, lines: list[str]) -> dict[str, list[_Said]]:
-    """The class without what its methods do, and what they do."""
+def _said_by_class(node: ast.ClassDef, lines: list[str], first: int) -> dict[str, list[_Said]]:
+    """The class without what its methods do, and what they do; *first* is the number of the first line."""
     shell: list[ast.AST] = [_emptied(node)]
     found = {node.name: [_Said(None, 0, shell)]}
     for each in node.body:
         if isinstance(each, _FUNCTIONS):
             shell.append(_emptied(each))
-            text = "\n".join(lines[each.body[0].lineno - 1 : each.end_lineno])
+            text = "\n".join(lines[each.body[0].lineno - first : (each.end_lineno or first) - first + 1])
             said = _Said(text, each.body[0].col_offset, each.body)
             found.setdefault(f"{node.name}.{each.name}", []).append(said)
         else:

@@ -1,5 +1,6 @@
 """What stays of superseded versions: a few plain values and a compressed source, and no object of theirs."""
 
+import ast
 import gc
 import tracemalloc
 import weakref
@@ -145,3 +146,19 @@ def test_a_reload_leaves_little_to_the_collector(project, registry):
         gc.enable()
 
     assert found <= 20 * 25  # nearly all of it two classes of the module, made anew each time
+
+
+def test_a_transaction_leaves_no_trees_behind(project, registry):
+    """
+    The syntax trees that a plan or a refresh reads are let go of at its end.
+    """
+    text = "".join(f"def f{n}(x):\n    return [x, {n}, {{x: (x, x, x, x, x, x)}}]\n" for n in range(500))
+    m = project.load("m", text)
+    project.load("user", "from m import *\nX = f1(1)\n")
+    project.write("m.py", text.replace("[x, ", "[x + 1, "))
+
+    assert len(registry.plan().steps) == 2
+    assert not any(isinstance(each, ast.stmt) for each in gc.get_objects())
+    registry.refresh()
+    assert m.f0(1)[0] == 2
+    assert not any(isinstance(each, ast.stmt) for each in gc.get_objects())

@@ -8,11 +8,13 @@ import importlib.util
 import itertools
 import os
 import pathlib
+import py_compile
 import re
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 import types
 
 import hypothesis
@@ -47,6 +49,31 @@ def test_source_has_the_bytes_and_their_hash(tmp_path):
     assert source.data == b"RATE = 1\r\n\xff"
     assert source.hash == hashlib.sha256(source.data).hexdigest()
     assert source.signature == _source.sign(str(file))
+
+
+def test_byte_code_is_of_a_source_if_it_can_be_of_no_other(tmp_path):
+    """
+    Byte-code counts if it was written when the source was at least three seconds old, and not after the import.
+    """
+    file = tmp_path / "tax.py"
+    file.write_text("RATE = 1")
+    now = time.time()
+    os.utime(file, (now - 4, now - 4))
+    written = py_compile.compile(str(file))
+    source = _source.read(str(file))
+
+    def found(source, *, age=0.0, after=0.01):
+        os.utime(written, (now - age, now - age))
+        return _source.cached_code(source, now + after)
+
+    assert _source.is_same_code(found(source), _source.compile_source(source))
+    assert found(source, age=2) is None  # the source was two seconds old: its time was cut off
+    assert found(source, age=1, after=-1.5) is None
+    assert found(_source.of_bytes(str(file), b"RATE = 10")) is None
+    py_compile.compile(str(file), invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
+    assert found(source) is None
+    os.remove(written)
+    assert _source.cached_code(source, now) is None
 
 
 def test_signature_is_what_the_file_system_says(tmp_path):
