@@ -262,6 +262,8 @@ class _Found:
     Attributes:
         tracked: The modules; the very tuple stands for what is loaded.
         places: For each its package, and its name in it.
+        bound: The modules that are bound in their packages.
+        declaring: The modules that declare what they depend on.
         records: Their current versions.
         situation: Which modules are bound in their packages, and which namespaces have names that mean something to us.
         loose: The modules whose edges have to be looked at each time.
@@ -272,6 +274,8 @@ class _Found:
     places: list[tuple[str, str]] = attrs.field(factory=list)
     records: list[Record] = attrs.field(factory=list)
     situation: tuple[list[bool], ...] = ()
+    bound: frozenset[str] = frozenset()
+    declaring: frozenset[str] = frozenset()
     loose: tuple[str, ...] = ()
     edges: dict[str, dict[str, Edge]] = attrs.field(factory=dict)
 
@@ -297,14 +301,14 @@ class _Rows:
         if was.tracked is tracked and was.situation == situation:
             names = [n for n, mine, theirs in zip(tracked, was.records, now, strict=True) if mine is not theirs]
             names.extend(was.loose)
-            found = was.edges.copy()
+            bound, declaring, found = was.bound, was.declaring, was.edges.copy()
         else:
+            bound, _, declaring = (frozenset(itertools.compress(tracked, each)) for each in situation)
             names, found = [*tracked], {}
         found.update((name, self._edges(records[name][-1], make)) for name in names)
-        bound, _, declaring = (set(itertools.compress(tracked, each)) for each in situation)
         # Where a submodule is bound as it should be, a change of that is a change of the situation.
         loose = [n for n in dict.fromkeys(names) if n in declaring or not bound.issuperset(self._rows[n].taken)]
-        self._found = _Found(tracked, places, now, situation, tuple(loose), found)
+        self._found = _Found(tracked, places, now, situation, bound, declaring, tuple(loose), found)
         return found
 
     def _edges(self, record: Record, make: Callable[[Record], dict[str, Edge]]) -> dict[str, Edge]:
@@ -342,8 +346,9 @@ def _situation(tracked: tuple[str, ...], places: list[tuple[str, str]]) -> tuple
     asked = ["__getattr__" in each for each in spaces]
     declaring = ["__depends__" in each for each in spaces]
     known = dict(zip(tracked, spaces, strict=True))
-    packages = [known.get(package) or namespace_of(sys.modules.get(package)) or empty for package, _ in places]
-    bound = [package.get(name) is module for package, (_, name), module in zip(packages, places, modules, strict=True)]
+    names = {package for package, _ in places}
+    packages = {name: known.get(name) or namespace_of(sys.modules.get(name)) or empty for name in names}
+    bound = [packages[package].get(name) is module for (package, name), module in zip(places, modules, strict=True)]
     return bound, asked, declaring
 
 
@@ -531,6 +536,7 @@ class Planner:
         for name in seeds:
             if name not in self.history.records:
                 self.adopt_one(name)
+        self._folders.look_anew()
         parts = {name: self._seed(name, cause, why, (sources or {}).get(name)) for name, why in seeds.items()}
         needs = Needs(self._view, {}, spelled=self._spelled)
         for name, part in parts.items():
@@ -637,13 +643,15 @@ class Planner:
         spec = _spec(name)
         change = "" if is_limited else self._change(record)
         if spec is None or record.source is None or change not in ("", "gone"):
+            self._folders.look_anew()
             return self._seed(name, Cause.DEPENDENT, reason, None)
         with _told(record):
             return self._part(record, Cause.DEPENDENT, reason, spec, record.source)
 
     def _part(self, record: Record, cause: Cause, reason: str, spec: ModuleSpec, source: Source) -> Part:
         same = record.source is not None and record.source.hash == source.hash
-        is_near = record.source is None or same or _statements.is_near(record.source, source)
+        is_divided = record.body is not None and bool(record.body.path)
+        is_near = record.source is None or same or is_divided or _statements.is_near(record.source, source)
         old = record.compiled(is_edited=not same) if is_near else record.skimmed()
         if is_near and _is_plain(spec):
             record.body = old  # kept for as long as the version is current: the next attempt needs it too
@@ -694,6 +702,7 @@ class Planner:
     def _change_of(self, record: Record, known: Source) -> str:
         signature = _source.sign(known.path)
         if signature is None:
+            self._folders.look_anew()
             if self._find_quietly(record.name) is not None:
                 return "its file moved"
             return "" if GONE in record.declined else "gone"
@@ -720,8 +729,7 @@ class Planner:
         return code is not None
 
     def _find(self, name: str, record: Record) -> ModuleSpec:
-        """The spec of a module, found anew by the finders."""
-        self._folders.look_anew()
+        """The spec of a module, found anew by the finders; who calls has them look at their folders anew."""
         spec = _importer.find_spec(name, _path_of_parent(name), sys.modules.get(name))
         if spec is None or spec.origin is None:
             own = _spec(name)
@@ -733,7 +741,6 @@ class Planner:
         return spec
 
     def _find_quietly(self, name: str) -> ModuleSpec | None:
-        self._folders.look_anew()
         try:
             spec = _importer.find_spec(name, _path_of_parent(name))
         except ImportError:  # a finder may know a module and be against its import
@@ -747,8 +754,11 @@ class Planner:
         They import by name what an import once asked for in vain, and what is there now; or what could not be
         imported then, and may be now.
         """
-        names = [name for name in _absent(self.missed) if self._find_quietly(name) is not None]
-        why = dict.fromkeys(self._mended(names), "which failed before")
+        missed, failed = _absent(self.missed), _absent(self.failed)
+        if missed or failed:
+            self._folders.look_anew()
+        names = [name for name in missed if self._find_quietly(name) is not None]
+        why = dict.fromkeys(self._mended(failed, names), "which failed before")
         why |= dict.fromkeys(names, "which is there now")
         found: dict[str, str] = {}
         for name in self.tracked() if why else ():
@@ -756,9 +766,9 @@ class Planner:
                 found[name] = f"it imports {each}, {why[each]}"
         return found
 
-    def _mended(self, arrived: Iterable[str]) -> set[str]:
+    def _mended(self, failed: Iterable[str], arrived: Iterable[str]) -> set[str]:
         """The modules whose import failed that have other sources now, or import what was missing or had failed."""
-        waiting = [self.failed[name] for name in _absent(self.failed)]
+        waiting = [self.failed[name] for name in failed]
         mended: set[str] = set()
         grown = True
         while grown:

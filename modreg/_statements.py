@@ -49,7 +49,6 @@ _FUTURES: Final = functools.reduce(
 _IMPORTS: Final = frozenset({dis.opmap["IMPORT_NAME"], dis.opmap["IMPORT_FROM"]})
 _STORES: Final = frozenset({dis.opmap["STORE_NAME"], dis.opmap["STORE_GLOBAL"]})
 _EXTENDED_ARG: Final = dis.opmap["EXTENDED_ARG"]
-_SETUP_ANNOTATIONS: Final = dis.opmap["SETUP_ANNOTATIONS"]
 
 _OF_MODULE: Final = frozenset({"__annotate__", "__conditional_annotations__", "super"})
 """
@@ -273,7 +272,7 @@ class _Splitter:
         if start < len(text) or not found:
             raise _UndividedError
         self._settle(found)
-        has_annotations = any(map(_sets_up_annotations, found))
+        has_annotations = any("__annotations__" in each.bound for each in found)
         if has_annotations and "__annotations__" in text:
             raise _UndividedError  # it may see them before the first of its statements makes them
         return Body(tuple(found), self.path, self.flags, self.imported, has_annotations, frozenset(self.broken))
@@ -305,7 +304,7 @@ class _Splitter:
         if done is None or (_IS_LINE_IN_CLASS and "class" in text):
             return self._made(text, line)
         code = _moved(done.code, line - done.line)
-        return Statement(text, line, code, done.asked, done.foreign, used=done._used)
+        return Statement(text, line, code, done.asked, done.foreign, done._bound, done._imported, used=done._used)
 
     def _made(self, text: str, line: int) -> Statement | None:
         """Compile a statement; `None` for what is none."""
@@ -372,10 +371,6 @@ def _import_of(names: Iterable[str], before: Any) -> ast.stmt:  # any statement
     first = min([before, *getattr(before, "decorator_list", ())], key=lambda node: node.lineno)
     never = ast.If(ast.Constant(0), [ast.Import([ast.alias(name) for name in sorted(names)])], [])
     return ast.fix_missing_locations(ast.copy_location(never, first))
-
-
-def _sets_up_annotations(statement: Statement) -> bool:
-    return _SETUP_ANNOTATIONS in statement.code.co_code[::2]
 
 
 def _moved(code: CodeType, lines: int) -> CodeType:
