@@ -500,19 +500,22 @@ class Needs:
         is_calm = True
         while queue:
             owner, name, level = queue.popleft()
-            if self.levels.get((owner, name), 0) < level:
-                self.levels[owner, name] = level
-                users: Iterable[str] = self.users_of(owner)
-                rebinds = self.calm.after(self, owner, name.partition(".")[0], level) if users else {}
-                if rebinds is not None:
-                    users = ()
-                    for user, names in rebinds.items():
-                        self.rebinds.setdefault(user, {}).update(names)
-                elif is_trying:
-                    return False
-                is_calm = is_calm and rebinds is not None
-                for user in dict.fromkeys((owner, *users)):
-                    queue.extend((user, *each) for each in self._spread(user, owner, name, level))
+            if self.levels.get((owner, name), 0) >= level:
+                continue
+            self.levels[owner, name] = level
+            users: Iterable[str] = self.users_of(owner)
+            rebinds = self.calm.after(self, owner, name.partition(".")[0], level) if users else {}
+            if rebinds is not None:
+                users = ()
+                for user, names in rebinds.items():
+                    self.rebinds.setdefault(user, {}).update(names)
+            elif is_trying:
+                return False
+            is_calm = is_calm and rebinds is not None
+            for user in dict.fromkeys((owner, *users)):
+                for each, much in self._spread(user, owner, name, level):
+                    if self.levels.get((user, each), 0) < much:
+                        queue.append((user, each, much))
         return is_calm
 
     def _spread(self, user: str, module: str, name: str, level: Level) -> Iterator[tuple[str, Level]]:

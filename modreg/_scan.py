@@ -90,13 +90,15 @@ def imports_by_call(text: str) -> tuple[Import, ...]:
 
     They are found by what the text looks like: one too many does no harm.
     """
-    if "import_module" not in text:
-        return ()
-    found = _IMPORT_CALL.finditer(text)
-    return tuple(Import(module=each["name"], is_toplevel=not each["indent"]) for each in found)
+    found = []
+    for call in _IMPORT_CALL.finditer(text) if "import_module" in text else ():
+        before = text[text.rfind("\n", 0, call.start()) + 1 : call.start()]
+        if "#" not in before:
+            found.append(Import(module=call["name"], is_toplevel=not before[:1].isspace()))
+    return tuple(found)
 
 
-_IMPORT_CALL = re.compile(r"""^(?P<indent>[ \t]*)[^#\n]*\bimport_module\(\s*["'](?P<name>[\w.]+)["']""", re.MULTILINE)
+_IMPORT_CALL = re.compile(r"""\bimport_module\(\s*["'](?P<name>[\w.]+)["']""")
 
 
 def is_import_at(code: CodeType, lasti: int) -> bool:

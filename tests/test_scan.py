@@ -579,3 +579,21 @@ def test_nothing_is_executed():
     _scan.string_constant(code, "__version__")
 
     assert not hasattr(sys, "scanned")
+
+
+def test_imports_by_call_are_found_by_their_looks():
+    """
+    Each `import_module` with a literal name counts, but behind a number sign; at the top level if it is not indented.
+    """
+    text = (
+        "A, B = import_module('a'), importlib.import_module( 'b.c' )\n"
+        "def f():\n    return [import_module(\n        \"d\")]\n"
+        "# import_module('e')\nmy_import_module('g')\nimport_module(name)\nimport_module('h')  # import_module('i')\n"
+    )
+
+    found = _scan.imports_by_call(text)
+
+    assert [(each.module, each.is_toplevel) for each in found] == [
+        ("a", True), ("b.c", True), ("d", False), ("h", True)
+    ]  # fmt: skip
+    assert _scan.imports_by_call("X = 1\n") == ()
