@@ -282,8 +282,14 @@ class _Found:
 
 @attrs.define(eq=False)
 class _Rows:
-    """The edges of current versions: to work them out takes longer than to see whether they still hold."""
+    """
+    The edges of current versions: to work them out takes longer than to see whether they still hold.
 
+    Attributes:
+        starring: The modules that take names with a star.
+    """
+
+    starring: set[str] = attrs.field(factory=set)
     _rows: dict[str, _Row] = attrs.field(factory=dict)
     _found: _Found = attrs.field(factory=_Found)
     _calm: Calm = attrs.field(factory=Calm)
@@ -315,13 +321,9 @@ class _Rows:
         row = self._rows.get(record.name)
         if row is None or not row.is_of(record):
             row = self._rows[record.name] = _Row.of(record)
+            (self.starring.add if row.is_starring else self.starring.discard)(record.name)
         row.look(record, make)
         return _with_declared(record.name, row.edges)
-
-    def is_starring(self, name: str) -> bool:
-        """Whether a module may take names with a star."""
-        row = self._rows.get(name)
-        return row is None or row.is_starring
 
     def calm(self, users: Mapping[str, Collection[str]]) -> Calm:
         """What is known of changes that make nobody be executed, as of what was found last."""
@@ -562,7 +564,7 @@ class Planner:
             unload=gone,
             findings=tuple(map(_left_running, running)),
             members=tuple(others),
-            starring=tuple(name for name in others if name in parts or self._rows.is_starring(name)),
+            starring=tuple(name for name in others if name in parts or name in self._rows.starring),
             graph=new,
             needs=needs,
             sort=self._by_start,
