@@ -531,7 +531,7 @@ class Needs:
             if place.use is Use.TAKEN:
                 yield from self._take(user, module, name, level, place)
             elif not place.owner:
-                if _matters(module, top, member, level, place):
+                if self._is_undecided(user) and _matters(module, top, member, level, place):
                     self._affect(user, f"it uses {module}.{name}, which changed")
             elif place.owner == ANY:
                 yield from ((each, Level.BODY) for each in _definitions(user))
@@ -577,8 +577,12 @@ class Needs:
             yield (each if name == ANY else name), level
 
     def _affect(self, user: str, reason: str) -> None:
-        if user not in self.executed and not self.is_blind:
-            self.affected.setdefault(user, reason)
+        if self._is_undecided(user):
+            self.affected[user] = reason
+
+    def _is_undecided(self, user: str) -> bool:
+        """Whether it makes a difference that something is a reason to execute a module."""
+        return user not in self.affected and user not in self.executed and not self.is_blind
 
     # What is to be expected
 
