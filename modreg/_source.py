@@ -199,9 +199,7 @@ def misleading_code(source: Source, before: float) -> CodeType | None:
     if source.signature is None:
         return None
     mtime = source.signature.mtime_ns
-    written, data = _byte_code(source.path)
-    if written - mtime > 2 * 10**9 or written > before * 10**9:
-        return None
+    _, data = _byte_code(source.path, min(mtime + 2 * 10**9, before * 10**9))
     if data[:16] != _header(mtime // 10**9, source.signature.size):
         return None
     code: CodeType = marshal.loads(data[16:])  # noqa: S302  # The import system has executed it.
@@ -219,9 +217,7 @@ def cached_code(source: Source, imported: float) -> CodeType | None:
         source: What was imported.
         imported: When the import ended, in seconds since the epoch.
     """
-    written, data = _byte_code(source.path)
-    if not data or written > imported * 10**9:
-        return None
+    written, data = _byte_code(source.path, imported * 10**9)
     when = int.from_bytes(data[8:12], "little")
     if written - when * 10**9 < 3 * 10**9 or data[:16] != _header(when, len(source.data)):
         return None
@@ -229,11 +225,16 @@ def cached_code(source: Source, imported: float) -> CodeType | None:
     return code
 
 
-def _byte_code(path: str) -> tuple[int, bytes]:
-    """When the byte-code file of a source was written, in nanoseconds, and what is in it; nothing if there is none."""
+def _byte_code(path: str, until: float) -> tuple[int, bytes]:
+    """
+    When the byte-code file of a source was written, in nanoseconds, and what is in it.
+
+    Nothing if there is none, or one that was written after *until*.
+    """
     try:
         with io.open_code(importlib.util.cache_from_source(path)) as file:
-            return os.fstat(file.fileno()).st_mtime_ns, file.read()
+            written = os.fstat(file.fileno()).st_mtime_ns
+            return (written, file.read()) if written <= until else (0, b"")
     except (OSError, NotImplementedError):
         return 0, b""
 
