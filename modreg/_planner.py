@@ -521,8 +521,10 @@ class Planner:
 
     def _graph_with(self, parts: Mapping[str, Part], graph: dict[str, dict[str, Edge]]) -> dict[str, dict[str, Edge]]:
         """A graph in which the parts of a plan have the edges of their new code."""
-        new = {name: _strongest(self.edges(name, _imports(part), part.record.package)) for name, part in parts.items()}
-        return {**graph, **{name: edges for name, edges in new.items() if name in graph}}
+        imports = {name: _imports(part) for name, part in parts.items() if name in graph}
+        new = {name: each for name, each in imports.items() if each != parts[name].record.read()}
+        edges = {name: _strongest(self.edges(name, each, parts[name].record.package)) for name, each in new.items()}
+        return {**graph, **edges}
 
     # Drafting
 
