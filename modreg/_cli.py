@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         roots=options.roots,
         removed=options.removed,
         keep_snapshots=options.keep_snapshots,
+        keep_versions=options.keep_versions,
         live=options.live,
         state=options.state,
     )
@@ -96,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
         help="earlier versions of each module that can be restored without executing them (default: %(default)s)",
     )
     run.add_argument(
+        "--keep-versions",
+        type=_positive,
+        metavar="N",
+        help="versions of each module that are remembered; older ones are forgotten (default: all)",
+    )
+    run.add_argument(
         "--no-live",
         dest="live",
         action="store_false",
@@ -127,6 +134,12 @@ def _root(text: str) -> str:
 def _number(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is no number of snapshots")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of versions")
     return int(text)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import _thread
+import bisect
 import itertools
 from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
@@ -38,7 +40,7 @@ Note: TypeAlias = tuple[str, str | None, bool, float, float, bytes | None]
 """An import as it was noted: name, origin, whether a package, when (epoch), how long, the bytes of its source."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, weakref_slot=False)  # there is one for each version that ever was
 class Record:
     """
     What the registry keeps of one version; :attr:`version` is what callers see of it.
@@ -93,6 +95,15 @@ class Record:
             seconds=seconds,
             source=None if data is None else _source.of_bytes(origin or "", data),
         )
+
+    def share(self, earlier: Record) -> None:
+        """Hold what is the same in an earlier version only once."""
+        if self.imports == earlier.imports:
+            self.imports = earlier.imports
+        if self.origin == earlier.origin:
+            self.origin = earlier.origin
+        if self.package == earlier.package:
+            self.package = earlier.package
 
     @property
     def text(self) -> Source | None:
@@ -164,7 +175,7 @@ def _parsed(declared: str | None) -> Version | None:
         return None
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, weakref_slot=False)  # as of a record
 class Commit:
     """
     A transaction that was committed, with what takes it back.
@@ -181,7 +192,7 @@ class Commit:
 
     cause: Cause
     records: tuple[Record, ...]
-    before: dict[str, int]
+    _before: dict[str, int] | None  # `None` where it is what the records tell
     journal: Journal | None
     steps: tuple[Step, ...] = ()
     unloaded: tuple[str, ...] = ()
@@ -192,6 +203,16 @@ class Commit:
     findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
     revision: int = 0
+
+    @property
+    def before(self) -> dict[str, int]:
+        return {each.name: each.number - 1 for each in self.records} if self._before is None else self._before
+
+    def let_go(self) -> None:
+        """Let go of what takes it back without executing anything."""
+        self.journal, self.replaced, self.patched = None, (), NONE
+        if self._before == {each.name: each.number - 1 for each in self.records}:
+            self._before = None
 
     @property
     def transaction(self) -> Transaction:
@@ -211,25 +232,30 @@ class Commit:
 @attrs.define(eq=False)
 class History:
     """
-    Versions by module, commits in order, and the revision.  It only grows.
+    Versions by module, commits in order, and the revision.  It only grows, but for what is forgotten.
 
     Attributes:
-        commits: The transactions; that of a revision has one less for its index.
+        limit: How many versions of each module are remembered, and the commits that lie between them; `None` for all.
+            What has a snapshot is not forgotten.
+        commits: The transactions, by revision.
         changes: How often a record came that is the first of its module, or of another place, or of an import.
         lock: Guards the records, the commits and the revision; held for a few bytecodes at a time, and never
             while foreign code runs.
     """
 
     keep: int = 10
+    limit: int | None = None
     revision: int = 0
     _records: dict[str, tuple[Record, ...]] = attrs.field(factory=dict)
     commits: tuple[Commit, ...] = ()
     changes: int = 0
     lock: _thread.RLock = attrs.field(factory=_thread.RLock, repr=False)
-    # By path and hash; see _one().
-    _sources: dict[tuple[str, str], Source] = attrs.field(factory=dict)
+    # By hash; see _one().
+    _sources: dict[str, Source] = attrs.field(factory=dict)
     # For each module the commits that still have their journal, oldest first.
     _recent: dict[str, deque[Commit]] = attrs.field(factory=dict)
+    # Of each module of which versions are forgotten the first one.
+    _firsts: dict[str, Record] = attrs.field(factory=dict)
     # Modules of which a source may be turned away at present.
     _declining: set[str] = attrs.field(factory=set)
     # Imports that nobody has asked about yet. Threads append to it without the lock, and under it one takes
@@ -263,18 +289,20 @@ class History:
     def _append(self, record: Record) -> None:
         before = self._records.get(record.name, ())
         record.revision = self.revision
-        record.number = len(before) + 1
+        record.number = _last(before) + 1
         record.source = self._one(record.source)
         self._records[record.name] = (*before, record)
         self.changes += 1
 
     def _one(self, source: Source | None) -> Source | None:
-        """The same text kept once, however many versions have it."""
+        """The same text of a file kept once, however many versions have it."""
         if source is None:
             return None
-        kept = self._sources.setdefault((source.path, source.hash), source)
+        kept = self._sources.setdefault(source.hash, source)
+        if kept.path != source.path:
+            return source
         if kept.is_packed:  # it came back: for now it is held as all that run are
-            self._sources[source.path, source.hash] = source
+            self._sources[source.hash] = source
             return source
         return kept if kept.signature == source.signature else attrs.evolve(source, data=kept.data, is_packed=False)
 
@@ -290,7 +318,7 @@ class History:
             for record in commit.records:
                 before = records.get(record.name, ())
                 self.changes += not before or before[-1].origin != record.origin
-                record.revision, record.number = commit.revision, len(before) + 1
+                record.revision, record.number = commit.revision, _last(before) + 1
                 record.source = self._one(record.source)
                 journal.write(Item(records, record.name), (*before, record))
                 if record.declined:
@@ -304,12 +332,21 @@ class History:
         self._declining.intersection_update(each.name for each in found)
         return found
 
+    def since(self, revision: int) -> tuple[Commit, ...]:
+        """The commits after a revision that are remembered."""
+        return self.commits[bisect.bisect_right(self.commits, revision, key=attrgetter("revision")) :]
+
+    def commit_of(self, revision: int) -> Commit | None:
+        """The commit that made a revision; `None` if it is forgotten."""
+        return next((each for each in self.since(revision - 1)[:1] if each.revision == revision), None)
+
     def standing(self, name: str) -> Commit | None:
         """The last commit that concerns a module and that no rollback has taken back; `None` if there is none."""
         last: dict[int, bool] = {}  # by revision whether it stands, as the last rollback that speaks of it has it
 
         def say(revision: int, *, is_standing: bool) -> None:
-            undoes = self.commits[revision - 1].undoes
+            commit = self.commit_of(revision)
+            undoes = () if commit is None else commit.undoes  # what is forgotten undid what is forgotten
             if not undoes:
                 last.setdefault(revision, is_standing)
             # A rollback that is taken back does again what it took back, oldest first; the last to do so comes first.
@@ -325,29 +362,37 @@ class History:
 
     def forget(self, latest: Commit) -> None:
         """
-        Let go of the snapshots and journals that the latest commit put beyond the number to keep.
+        Let go of what the latest commit superseded, and of the snapshots and journals beyond the number to keep.
 
         Freeing them takes longer than a rollback does.  It has to be quick, and leaves up to as many again
         to the next reload.
         """
         limit = self.keep * 2 if latest.cause is Cause.ROLLBACK else self.keep
         with self.lock:
-            for name in latest.before:
+            for earlier in self.commits[-2:-1]:
+                if earlier.steps == latest.steps:
+                    latest.steps = earlier.steps
+            for name, number in latest.before.items():
+                if number and not self.is_forgotten(name, number):
+                    former = self.record(name, number)
+                    former.body = former.near = former.uses = None
                 commits = self._recent.setdefault(name, deque())
                 commits.append(latest)
                 while len(commits) > limit:
                     self._forget(commits.popleft())
+                self._trim(name)
 
     def _forget(self, commit: Commit) -> None:
         if commit.journal is None:
             return  # on account of another of its modules
-        commit.journal = None
-        commit.replaced, commit.patched = (), NONE
         for name, number in commit.before.items():
-            if number:
-                record = self.records[name][number - 1]
+            if number and not self.is_forgotten(name, number):
+                record = self.record(name, number)
                 record.snapshot = None
                 self._pack(record)
+                if not self.is_forgotten(name, number - 1):
+                    record.share(self.record(name, number - 1))
+        commit.let_go()
 
     def _pack(self, record: Record) -> None:
         """
@@ -356,13 +401,57 @@ class History:
         Where the next version has the same, as that of a dependent, it waits for that one.
         """
         source, records = record.source, self.records[record.name]
-        following = records[record.number : record.number + 1]
-        if source is None or source.hash == _source.UNKNOWN or any(each.source == source for each in following):
+        following = record.number - records[0].number + 1
+        if source is None or source.hash == _source.UNKNOWN:
             return
-        key = source.path, source.hash
-        packed = self._sources[key] = self._sources.get(key, source).packed()
-        for each in itertools.takewhile(lambda each: each.source == source, reversed(records[: record.number])):
+        if any(each.source == source for each in records[following : following + 1]):
+            return
+        kept = self._sources.get(source.hash, source)
+        if kept.path == source.path:
+            packed = self._sources[source.hash] = kept.packed()
+        else:
+            packed = source.packed()
+        for each in itertools.takewhile(lambda each: each.source == source, reversed(records[:following])):
             each.source = packed
+
+    def _trim(self, name: str) -> None:
+        """
+        Forget the oldest versions of a module beyond the limit.
+
+        With them go the commits before which no module had a state that is remembered.
+        """
+        records, recent = self._records[name], self._recent.get(name)
+        if self.limit is None or len(records) <= self.limit:
+            return
+        numbers = [records[-self.limit].number]
+        if recent:  # with a snapshot
+            numbers.append(recent[0].before[name])
+        kept = tuple(record for record in records if record.number >= min(numbers))
+        if len(kept) == len(records):
+            return
+        self._firsts.setdefault(name, records[0])
+        self._records[name] = kept
+        held = {id(record.source) for record in kept}
+        for record in records[: -len(kept)]:
+            if id(record.source) not in held and record.source is not None:
+                self._sources.pop(record.source.hash, None)  # at worst a text is held twice
+        lost = set()
+        for commit in self.commits:
+            if commit.revision > kept[0].revision:
+                break
+            if all(self._is_before(each, commit.revision - 1) for each in commit.before):
+                lost.add(commit.revision)
+        if lost:
+            self.commits = tuple(commit for commit in self.commits if commit.revision not in lost)
+
+    def is_forgotten(self, name: str, number: int) -> bool:
+        """Whether a version is no more remembered; it may be another thread that reloads, by `importlib.reload`."""
+        return number < self.of(name)[0].number
+
+    def _is_before(self, name: str, revision: int) -> bool:
+        """Whether it is forgotten what a module was at a revision."""
+        first = self.of(name)[0]
+        return first.number > 1 and first.revision > revision
 
     def let_go(self, names: Iterable[str]) -> None:
         """Let go of all snapshots and journals that concern one of the modules."""
@@ -380,18 +469,31 @@ class History:
     def current(self, name: str) -> Record:
         return self.of(name)[-1]
 
+    def first(self, name: str) -> Record:
+        """The first version, remembered or not."""
+        return self._firsts.get(name) or self.of(name)[0]
+
     def record(self, name: str, number: int) -> Record:
         found = self.of(name)
-        if not 1 <= number <= len(found):
+        first = found[0].number
+        if not 1 <= number <= found[-1].number:
             raise UnknownVersionError(name, number)
-        return found[number - 1]
-
-    def root(self, name: str, number: int) -> int:
-        """The version whose state the given one has: itself, or what a rollback brought back by it."""
-        while (restores := self.record(name, number).restores) is not None:
-            number = restores
-        return number
+        if number < first:
+            raise UnknownVersionError(name, number, first)
+        return found[number - first]
 
     def at(self, name: str, revision: int) -> int:
-        """The number of the version that was current at a revision; 0 if there was none."""
+        """
+        The number of the version that was current at a revision; 0 if there was none.
+
+        Raises:
+            UnknownVersionError: It is forgotten.
+        """
+        if name in self.records and self._is_before(name, revision):
+            raise UnknownVersionError(name, f"at revision {revision}", self.of(name)[0].number)
         return next((r.number for r in reversed(self.records.get(name, ())) if r.revision <= revision), 0)
+
+
+def _last(records: tuple[Record, ...]) -> int:
+    """The number of the last of a module's versions; 0 for none."""
+    return records[-1].number if records else 0

@@ -677,7 +677,7 @@ class Planner:
         ended = {name: place for place, name in enumerate(list(sys.modules))}
 
         def key(name: str) -> tuple[int, float]:
-            first = self.history.of(name)[0]
+            first = self.history.first(name)
             if first.cause is Cause.ADOPTED:
                 return 0, -ended.get(name, 0)
             return 1, first.created - first.seconds

@@ -108,13 +108,15 @@ class Recorder:
     def _take(self, note: Note, module: object, journal: Journal | None, taker: Taker | None) -> None:
         """Record what is part of a transaction, or is one: an `importlib.reload`."""
         record = Record.of(note)
-        known = len(self.history.records.get(record.name, ()))
+        known = self.history.records.get(record.name, ())
         if journal is not None:
             record.cause = Cause.IMPORTLIB
         if taker is not None and self.scope.covers(record.name, record.origin) and namespace_of(module) is not None:
             taker.added(record, module)
         elif journal is not None and known:
-            commit = Commit(cause=record.cause, records=(record,), before={record.name: known}, journal=journal)
+            before = {record.name: known[-1].number}
+            commit = Commit(cause=record.cause, records=(record,), before=before, journal=journal)
             self.history.commit(commit, Journal())
+            self.history.forget(commit)
         else:
             self.history.add(record)

@@ -145,6 +145,7 @@ class Registry:
         roots: Iterable[str] | None = None,
         removed: Literal["keep", "drop"] = "keep",
         keep_snapshots: int = 10,
+        keep_versions: int | None = None,
         live: bool = True,
         state: Literal["reset", "keep"] = "reset",
         dependents: Literal["needed", "all", "none"] = "needed",
@@ -163,7 +164,9 @@ class Registry:
                 with `importlib.reload`, or they leave the namespace.
             keep_snapshots: Versions before the current one, for each module, that a rollback restores
                 as they last lived; older ones are executed again.
-
+            keep_versions: How many versions of each module are remembered, the current one among them, and at least
+                those with snapshots.  Of older ones, and of transactions that only they could tell of, nothing is
+                kept but their numbers.  `None` remembers all.
             live: Whether old objects become the new definitions; see :meth:`reload`.
             state: ``"reset"`` assigns what the source assigns, as `importlib.reload` does.  With ``"keep"`` a name
                 keeps its object where the statements that make it are unchanged, and so is all that they
@@ -175,9 +178,10 @@ class Registry:
             This registry.
 
         Raises:
-            TypeError: *roots* is a string, or holds something that is none; or *keep_snapshots* is no number.
-            ValueError: *removed*, *state* or *dependents* is another word, *keep_snapshots* is negative, or a root
-                is no dotted name.
+            TypeError: *roots* is a string, or holds something that is none; or *keep_snapshots* or
+                *keep_versions* is no number.
+            ValueError: *removed*, *state* or *dependents* is another word, *keep_snapshots* is negative,
+                *keep_versions* is less than one, or a root is no dotted name.
 
         .. versionadded:: 0.1.0
         """
@@ -185,13 +189,12 @@ class Registry:
         _check_words(state, dependents)
         if removed not in ("keep", "drop"):
             raise ValueError(f"removed must be 'keep' or 'drop', not {removed!r}")
-        if type(keep_snapshots) is not int:
-            raise TypeError(f"keep_snapshots must be a whole number, not {keep_snapshots!r}")
-        if keep_snapshots < 0:
-            raise ValueError(f"keep_snapshots must not be negative, not {keep_snapshots}")
+        _check_number("keep_snapshots", keep_snapshots, 0)
+        if keep_versions is not None:
+            _check_number("keep_versions", keep_versions, 1)
         self._planner.limit(checked)
-        self._removed, self._history.keep, self._live, self._state = removed, keep_snapshots, live, state
-        self._dependents = dependents
+        self._history.keep, self._history.limit = keep_snapshots, keep_versions
+        self._removed, self._live, self._state, self._dependents = removed, live, state, dependents
         if self._finder is None:
             self._planner.adopt()
             recorder = Recorder(self._history, self._scope, self._turn.mine, self._planner.failed)
@@ -658,7 +661,7 @@ class Registry:
         for number in (old, new):
             if number is not None and type(number) is not int:
                 raise TypeError(f"expected a version number, got {number!r}")
-        last = len(self._history.of(name)) if new is None else new
+        last = self._history.current(name).number if new is None else new
         if old is None and last <= 1:
             raise NoEarlierVersionError(name, last)
         first = last - 1 if old is None else old
@@ -855,6 +858,8 @@ class Registry:
         if to is not None:
             return self._wanted(name, to).revision
         latest = self._history.standing(name)
+        if latest is None and (first := self._history.of(name)[0].number) > 1:
+            raise UnknownVersionError(name, f"before {first}", first)
         if latest is None:
             raise NoEarlierVersionError(name, self._history.current(name).number)
         return latest.revision - 1
@@ -890,7 +895,9 @@ class Registry:
         These are the modules' own after *revision*, and those that changed
         any of the same modules since; a rollback and what it took back cancel out.
         """
-        later = self._history.commits[revision:]
+        for name in names:
+            self._history.at(name, revision)  # it is not forgotten
+        later = self._history.since(revision)
         if len(later) == 1:
             return later if any(name in later[0].before for name in names) else ()
         concerned, found, grown = set(names), set[int](), True
@@ -976,7 +983,7 @@ class Registry:
         if snapshot is None and record is not self._history.current(record.name):
             return None
         # Up to the next full snapshot, or up to now, no definition was changed.
-        later = [r.snapshot for r in self._history.of(record.name)[record.number - 1 :]]
+        later = [r.snapshot for r in self._history.of(record.name) if r.number >= record.number]
         full = next((each for each in later if each is not None and not each.is_shallow), None)
         if full is None:
             namespace = namespace_of(sys.modules.get(record.name))
@@ -991,6 +998,13 @@ def _check_words(state: str, dependents: str) -> None:
         raise ValueError(f"state must be 'reset' or 'keep', not {state!r}")
     if dependents not in ("needed", "all", "none"):
         raise ValueError(f"dependents must be 'needed', 'all' or 'none', not {dependents!r}")
+
+
+def _check_number(name: str, number: int, least: int) -> None:
+    if type(number) is not int:
+        raise TypeError(f"{name} must be a whole number, not {number!r}")
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, not {number}")
 
 
 def _modules(commit: Commit) -> tuple[str, ...]:

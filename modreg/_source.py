@@ -11,6 +11,7 @@ import io
 import marshal
 import os
 import struct
+import sys
 from itertools import pairwise
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
@@ -95,7 +96,7 @@ class Signature:
     inode: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, weakref_slot=False)  # there is one for each version that ever was
 class Source:
     """
     A module's source, as read at one moment.
@@ -129,8 +130,9 @@ class Source:
             return self
         import zlib  # noqa: PLC0415  # only a program that reloads often needs it
 
+        path = sys.intern(str(self.path))  # each version came with a string of its own
         window = min(max(len(self._held).bit_length(), 9), 15)  # a larger one takes longer to make than the rest
-        return Source(path=self.path, data=zlib.compress(self._held, wbits=window), hash=self.hash, is_packed=True)
+        return Source(path=path, data=zlib.compress(self._held, wbits=window), hash=self.hash, is_packed=True)
 
 
 def sign(path: str) -> Signature | None:

@@ -275,7 +275,9 @@ class _Splitter:
         has_annotations = any("__annotations__" in each.bound for each in found)
         if has_annotations and "__annotations__" in text:
             raise _UndividedError  # it may see them before the first of its statements makes them
-        return Body(tuple(found), self.path, self.flags, self.imported, has_annotations, frozenset(self.broken))
+        # Of those met before, the ones that may be met again: an edit of any of them makes another.
+        broken = frozenset(each for each in self.broken if each in text)
+        return Body(tuple(found), self.path, self.flags, self.imported, has_annotations, broken)
 
     def _ends(self, text: str) -> Iterator[int]:
         """Where the first statement can end, and then all others."""

@@ -164,7 +164,7 @@ class Work:
         """Take in a module that something else executed while this is open: for the first time, or again."""
         known = self.history.records.get(record.name, ())
         if known and record.cause is Cause.IMPORTLIB:
-            self.before.setdefault(record.name, len(known))
+            self.before.setdefault(record.name, known[-1].number)
             self.made.append(record)
             return
         child = record.name.rpartition(".")[2]
@@ -215,8 +215,9 @@ class Work:
         """The sources that going back to a version turns away, as hashes."""
         records, target = self.history.of(name), self.history.record(name, number)
         found = records[-1].declined
-        others = {r.source.hash for r in records[number:] if r.source is not None and r.source is not target.source}
-        if any(name in self.history.commits[revision - 1].unloaded for revision in self.undoes):
+        sources = [record.source for record in records if record.number > number]
+        others = {each.hash for each in sources if each is not None and each is not target.source}
+        if any(name in commit.unloaded for commit in map(self.history.commit_of, self.undoes) if commit is not None):
             others.add(GONE)
         if others:
             found = found.union(others)
@@ -262,13 +263,12 @@ class Work:
     def settle(self, commit: Commit) -> None:
         """After the commit: hand each superseded version its snapshot, and let go of what is too old."""
         for name, snapshot in self.snapshots.items():
-            if self.before.get(name):
-                record = self.history.record(name, self.before[name])
-                record.snapshot = snapshot
-                record.body = record.near = record.uses = None
+            number = self.before.get(name, 0)
+            if number and not self.history.is_forgotten(name, number):
+                self.history.record(name, number).snapshot = snapshot
         for record in commit.records:
             if record.restores and record.source:
-                former = self.history.records[record.name][record.number - 2].source
+                former = self.history.record(record.name, record.number - 1).source
                 if former is None or former.hash != record.source.hash:
                     _lines.show(record.source)
         self.history.forget(commit)
@@ -1189,9 +1189,9 @@ class Rollback(Work):
         self.patched.update(*(commit.patched for commit in self.chain))
         for name in self.targets:
             if name in self.patched:
-                self.note(name, len(self.history.records[name]))
+                self.note(name, self.history.current(name).number)
             else:
-                self.before[name] = len(self.history.records[name])
+                self.before[name] = self.history.current(name).number
         self.dispose(reversed(self.targets))
         self.phase = Phase.PATCH
         for commit in self.chain:

@@ -73,14 +73,21 @@ class UnknownVersionError(ModregError, LookupError):
     Attributes:
         name: Absolute module name.
         wanted: The number, :class:`ModuleVersion` or specifier that was asked for.
+        first: The number of the oldest version that is remembered where *wanted* is forgotten; else 0.
     """
 
-    def __init__(self, name: str, wanted: object) -> None:
-        super().__init__(name, wanted)
+    def __init__(self, name: str, wanted: object, first: int = 0) -> None:
+        super().__init__(name, wanted, first)
         self.name = name
         self.wanted = wanted
+        self.first = first
 
     def __str__(self) -> str:
+        if self.first:
+            return (
+                f"the version {self.wanted} of {self.name!r} is forgotten, and {self.first} is the oldest that is not; "
+                "install(keep_versions=N) says how many are remembered"
+            )
         return f"no version {self.wanted} of {self.name!r}; modreg.history({self.name!r}) lists what there is"
 
 

@@ -789,6 +789,9 @@ def test_difference_of_what_is_no_number_is_told(registry, tax, number):
         ({"keep_snapshots": None}, TypeError),
         ({"keep_snapshots": 1.5}, TypeError),
         ({"keep_snapshots": True}, TypeError),
+        ({"keep_versions": 0}, ValueError),
+        ({"keep_versions": "10"}, TypeError),
+        ({"keep_versions": True}, TypeError),
     ],
     ids=repr,
 )

@@ -138,13 +138,16 @@ def test_the_imports_of_the_program_are_recorded(tmp_path, python):
         "open('tax.py', 'w').write('LIMIT = 20\\n')\n"
         "modreg.reload(tax)\n"
         "print(hasattr(tax, 'RATE'), tax.LIMIT)\n"
+        "print(*(version.number for version in modreg.history(tax)))\n"
     )
 
-    status, output, errors = python("-m", "modreg", "run", "--root", "tax", "--removed", "drop", "--keep-snapshots", "2", "script.py"
+    status, output, errors = python(
+        *("-m", "modreg", "run", "--root", "tax", "--removed", "drop", "--keep-snapshots", "0", "--keep-versions", "1"),
+        "script.py",
     )
 
     assert (status, errors) == (0, "")
-    assert output.split() == ["import", "True", "False", "False", "20"]
+    assert output.split() == ["import", "True", "False", "False", "20", "2"]
 
 
 def test_processes_may_be_spawned(tmp_path, both):
@@ -179,6 +182,7 @@ def test_the_version_is_told(python):
         (["run", "--removed", "often", "x.py"], "invalid choice: 'often'"),
         (["run", "--root", "a..b", "x.py"], "'a..b' is no dotted module name"),
         (["run", "--keep-snapshots", "few", "x.py"], "'few' is no number of snapshots"),
+        (["run", "--keep-versions", "0", "x.py"], "'0' is no number of versions"),
         (["walk"], "invalid choice: 'walk'"),
         ([], "usage: python -m modreg"),
     ],

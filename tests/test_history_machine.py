@@ -46,14 +46,14 @@ class Kept:
 class Machine(RuleBasedStateMachine):
     """Three modules, the second of which imports from the first."""
 
-    keep = 10
+    keep, limit = 10, None
 
     def __init__(self):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.project = Project(pathlib.Path(self.folder.name))
         sys.path.insert(0, self.folder.name)
-        self.registry = Registry().install(roots=NAMES, keep_snapshots=self.keep)
+        self.registry = Registry().install(roots=NAMES, keep_snapshots=self.keep, keep_versions=self.limit)
         self.files = {}
         self.revision = 0
         for name in NAMES:
@@ -135,6 +135,10 @@ class Machine(RuleBasedStateMachine):
             if plan:
                 self.commit({name: n for name, (_, n) in plan.items()})
 
+    def first(self, name):
+        """The number of the oldest version that is remembered."""
+        return self.registry.history(name)[0].number
+
     def at(self, name, revision):
         return [kept for kept in self.kept[name] if kept.revision <= revision][-1]
 
@@ -146,12 +150,16 @@ class Machine(RuleBasedStateMachine):
             more = set().union(*more) - concerned
             concerned |= more
         wanted = {each: self.at(each, revision) for each in NAMES if each in concerned}
+        is_forgotten = any(kept.number < self.first(each) for each, kept in wanted.items())
 
-        self.registry.rollback(name, to)
+        if is_forgotten and not self.is_taken_back(name, to):
+            return
+        if not is_forgotten:
+            self.registry.rollback(name, to)
 
         made = {}
         for each in wanted:  # noqa: PLC0206  # names in their own order
-            new = self.registry.history(each)[len(self.kept[each]) :]
+            new = [version for version in self.registry.history(each) if version.number > len(self.kept[each])]
             assert len(new) <= 1
             is_as_then = (wanted[each].n, wanted[each].computed) == (self.last(each).n, self.last(each).computed)
             assert new or is_as_then
@@ -167,6 +175,21 @@ class Machine(RuleBasedStateMachine):
                 {each: kept.number for each, kept in made.items()},
                 declined,
             )
+
+    def is_taken_back(self, name, to):
+        """
+        Go back where something is forgotten.
+
+        It can be done only if what took part in it has cancelled out with its own rollback.
+        """
+        try:
+            self.registry.rollback(name, to)
+        except UnknownVersionError as error:
+            told = error
+        else:
+            return True
+        assert told.first == self.first(told.name)
+        return False
 
     def root(self, name):
         """The version whose state the current one has."""
@@ -209,7 +232,7 @@ class Machine(RuleBasedStateMachine):
     def rollback(self, name):
         root = self.root(name)
         if root.revision == 0:
-            with pytest.raises(NoEarlierVersionError):
+            with pytest.raises(NoEarlierVersionError if self.first(name) == 1 else UnknownVersionError):
                 self.registry.rollback(name)
         else:
             self.roll(name, root.revision - 1)
@@ -217,12 +240,13 @@ class Machine(RuleBasedStateMachine):
     @rule(name=st.sampled_from(NAMES), data=st.data())
     def rollback_to_a_number(self, name, data):
         number = data.draw(st.integers(1, len(self.kept[name])))
-        to = data.draw(st.sampled_from([number, self.registry.history(name)[number - 1]]))
+        version = [version for version in self.registry.history(name) if version.number == number]
+        to = data.draw(st.sampled_from([number, *version]))
         self.roll(name, self.kept[name][number - 1].revision, to)
 
     @rule(name=st.sampled_from(NAMES), n=st.integers(1, 4))
     def rollback_to_a_specifier(self, name, n):
-        fitting = [kept for kept in self.kept[name] if kept.n < n]
+        fitting = [kept for kept in self.kept[name] if kept.n < n and kept.number >= self.first(name)]
         if fitting:
             self.roll(name, fitting[-1].revision, f"<{n}.0")
         else:
@@ -240,12 +264,20 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def history_is_as_the_model_has_it(self):
         for name in NAMES:
+            kept = self.kept[name][self.first(name) - 1 :]
+            assert len(kept) >= min(self.limit or 1000, len(self.kept[name]))
+            assert self.limit is None or len(kept) <= max(self.limit, 2 * self.keep + 1)
             told = [(v.number, v.revision, v.restores) for v in self.registry.history(name)]
-            assert told == [(k.number, k.revision, k.restores) for k in self.kept[name]]
+            assert told == [(k.number, k.revision, k.restores) for k in kept]
             declared = [str(v.distribution_version) for v in self.registry.history(name)]
-            assert declared == [f"{k.n}.0" for k in self.kept[name]]
+            assert declared == [f"{k.n}.0" for k in kept]
             assert self.registry.current(name).number == len(self.kept[name])
-        assert [t.revision for t in self.registry.transactions()] == list(range(1, self.revision + 1))
+        told = [t.revision for t in self.registry.transactions()]
+        if self.limit is None:
+            assert told == list(range(1, self.revision + 1))
+        else:
+            # One before which any of its modules had a state that is remembered is remembered, too.
+            assert told == [n for n, names in self.commits if any(self.at(m, n - 1).number >= self.first(m) for m in names)]
 
     @invariant()
     def namespaces_are_as_the_model_has_them(self):
@@ -271,6 +303,12 @@ class MachineWithoutSnapshots(Machine):
     keep = 0
 
 
+class MachineThatForgets(Machine):
+    """As the first, but what is long ago is forgotten, and then going back there is refused."""
+
+    keep, limit = 1, 3
+
+
 SETTINGS = settings(
     max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -280,6 +318,9 @@ TestMachineWithFewSnapshots = MachineWithFewSnapshots.TestCase
 TestMachineWithFewSnapshots.settings = SETTINGS
 TestMachineWithoutSnapshots = MachineWithoutSnapshots.TestCase
 TestMachineWithoutSnapshots.settings = SETTINGS
+
+TestMachineThatForgets = MachineThatForgets.TestCase
+TestMachineThatForgets.settings = SETTINGS
 
 
 @pytest.mark.parametrize("keep", [10, 0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import pickle
 import shutil
 import sys
 import threading
@@ -575,6 +576,38 @@ def test_rollback_to(project, registry, keep, form):
 
     assert tax.__version__ == "1.5"
     assert registry.current(tax).restores == 2
+
+
+def test_what_is_forgotten_is_told(project, registry):
+    """
+    Beyond the versions to keep numbers stay taken, and whoever asks for what is forgotten is told so.
+    """
+    registry.install(keep_snapshots=0, keep_versions=2)
+    tax = project.load("tax", "RATE = 1\n")
+    other = project.load("other", "RATE = 1\n")
+    for rate in (2, 3, 4):
+        project.write("tax.py", f"RATE = {rate}\n")
+        registry.refresh()
+
+    calls = [
+        lambda: registry.rollback(tax, to=1),
+        lambda: registry.rollback(tax, to=2),
+        lambda: registry.rollback(tax, revision=0),
+        lambda: registry.diff(tax, 2, 4),
+    ]
+    for call in calls:
+        with pytest.raises(modreg.UnknownVersionError, match="is forgotten, and 3 is the oldest") as info:
+            call()
+        assert pickle.loads(pickle.dumps(info.value)).first == 3
+
+    assert numbers(registry, tax) == [3, 4]
+    assert numbers(registry, other) == [1]
+    assert [done.revision for done in registry.transactions()] == [3]
+    assert registry.rollback(tax).RATE == 3
+    assert numbers(registry, tax) == [4, 5]
+    with pytest.raises(modreg.UnknownVersionError, match="before 4"):
+        registry.rollback(tax)
+    assert tax.RATE == 3
 
 
 def test_specifier_takes_pre_releases(project, registry):

@@ -229,6 +229,17 @@ def test_only_what_changed_is_compiled():
     assert kept == [True, False, True, True]
 
 
+def test_what_is_no_statement_is_forgotten_with_its_text():
+    """
+    Of a literal that is edited line by line only the pieces that the source has are known as pieces.
+    """
+    body = compiled("SIZES = (\n0,\n2)\n")
+    for number in range(1, 20):
+        body = compiled(f"SIZES = (\n{number},\n2)\n", body)
+
+    assert 0 < len(body.broken) < 5
+
+
 def test_a_docstring_is_the_first_statement_alone():
     """A string that is first no more is no docstring; one that is first now is."""
     body = Body.of(source("'doc'\nX = 1\n'later'\n"))

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import modreg
-from modreg import Diff, Registry
+from modreg import Diff, Registry, UnknownVersionError
 from modreg.plugins import _places, _requirements
 from modreg.plugins._calls import Turns
 from modreg.plugins._names import PluginFinder
@@ -327,6 +327,8 @@ class Host:
     def _diff_of(self, module: str, old: int, new: int) -> Diff | None:
         versions = self._works.registry.history(module)
         numbers = [[each.number for each in versions if each.revision <= revision] for revision in (old, new)]
+        if not numbers[0] and versions[0].number > 1:
+            raise UnknownVersionError(module, f"at revision {old}", versions[0].number)
         if not all(numbers) or numbers[0][-1] == numbers[1][-1]:
             return None
         return self._works.registry.diff(module, numbers[0][-1], numbers[1][-1])
