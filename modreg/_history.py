@@ -58,6 +58,7 @@ class Record:
         is_settled: Whether the source's signature is old enough to tell every later edit.
         declined: Hashes of the sources that rollbacks turned away, `GONE` for the lack of one; a
             refresh lets them lie.
+        turned_away: Of the file that had such a source, if that is known: once it is written again, it is taken.
         created: Seconds since the epoch.
     """
 
@@ -79,6 +80,7 @@ class Record:
     declared: str | None = None
     is_settled: bool = False
     declined: frozenset[str] = NONE
+    turned_away: _source.Signature | None = None
 
     @classmethod
     def of(cls, note: Note) -> Record:

@@ -119,12 +119,13 @@ def is_own(value: object, owner: str, depth: int = 4) -> bool:
     label = label_of(value)
     if label is not None and label[1] == owner:
         return True
-    if depth == 0 or not (type(value) is FunctionType or _is_wrapper(value)):
+    if depth == 0 or not (type(value) is FunctionType or is_wrapper(value)):
         return False
     return any(is_own(part, owner, depth - 1) for _, part in parts(value))
 
 
-def _is_wrapper(value: object) -> bool:
+def is_wrapper(value: object) -> bool:
+    """Whether *value* is of one of the types that wrap definitions."""
     return type(value) in WRAPPERS or property in mro(value)
 
 
@@ -140,7 +141,7 @@ def is_pair(old: Any, new: Any, owner: str) -> bool:  # any objects
         return label == label_of(new) and is_own(old, owner) and is_own(new, owner)
     if type(old) is CACHED is type(new):  # what it calls cannot be exchanged
         return is_pair(old.__wrapped__, new.__wrapped__, owner)
-    return type(old) is type(new) and _is_wrapper(old) and is_own(old, owner) and is_own(new, owner)
+    return type(old) is type(new) and is_wrapper(old) and is_own(old, owner) and is_own(new, owner)
 
 
 def pair(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> list[Pair]:
@@ -200,7 +201,7 @@ def is_holder(value: object) -> bool:
     kind = type(value)
     if kind is dict or kind is list or kind is tuple:
         return len(value) <= _ROOM  # type: ignore[arg-type]  # as the line above says
-    if is_class(value) or _is_wrapper(value):
+    if is_class(value) or is_wrapper(value):
         return False
     is_made_by_class = bool(type.__dict__["__flags__"].__get__(kind) & _HEAP_TYPE)
     return (is_made_by_class and type(attributes(value)) is dict) or any(True for _ in slots(value))

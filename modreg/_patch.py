@@ -245,7 +245,7 @@ def _become(old: Any, new: Any, twins: Twins, journal: Journal) -> None:  # any 
     elif type(old) in (staticmethod, classmethod):
         journal.write(_Wrapped(old), (twins.kept(new.__func__),))
     elif property in mro(old):
-        journal.write(_Accessors(old), tuple(twins.kept(getattr(new, n)) for n in ("fget", "fset", "fdel")))
+        journal.write(_Accessors(old), tuple(map(twins.kept, _Accessors(new).get())))
     elif type(old) is functools.partial:
         journal.write(_PartialState(old), _mapped_state(_PartialState(new).get(), twins))
     elif isinstance(type(old), enum.EnumMeta) or type(old) in _OF_ATTRIBUTES:
@@ -373,15 +373,18 @@ class _Wrapped:
 
 @attrs.frozen(eq=False)
 class _Accessors:
-    """The functions of a property; they can be replaced by initialising it again."""
+    """The functions of a property, and its words; it can be initialised again, which gives it those of its getter."""
 
     accessor: property
 
     def get(self) -> tuple[Any, ...]:
-        return self.accessor.fget, self.accessor.fset, self.accessor.fdel
+        return self.accessor.fget, self.accessor.fset, self.accessor.fdel, self.accessor.__doc__
 
     def put(self, value: tuple[Any, ...]) -> None:
-        property.__init__(self.accessor, *value)
+        *functions, doc = value
+        property.__init__(self.accessor, *functions)
+        if self.accessor.__doc__ != doc:
+            self.accessor.__doc__ = doc
 
     def merged(self, before: object, after: object) -> object:
         return before

@@ -720,7 +720,7 @@ class Planner:
                 return "it ran from byte-code of an earlier edit"
             record.source, record.declined = source, NONE  # what a rollback turned away is off the disk
             record.is_settled = _is_settled(source)
-        elif source.hash not in record.declined:
+        elif source.hash not in record.declined or _is_other_file(record.turned_away, source.signature):
             return "its source changed"
         return ""
 
@@ -837,6 +837,10 @@ def _used(source: Source | None, body: Body | None) -> tuple[_uses.Statement, ..
         return _uses.statements(_source.decode(source.data)) if found is None else found
     except (SyntaxError, ValueError):
         return None  # what a loader that transforms takes
+
+
+def _is_other_file(one: _source.Signature | None, other: _source.Signature | None) -> bool:
+    return one is not None and other is not None and one != other
 
 
 def _is_settled(source: Source) -> bool:

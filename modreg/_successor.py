@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any, Final
 
 import attrs
 
 from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Journal, is_layout
-from modreg._pairs import Pair, bases_of, is_class, layout, mro_of, table
+from modreg._pairs import Pair, bases_of, is_class, is_wrapper, layout, mro_of, parts, table
+from modreg._patch import forward
 
 
 @attrs.frozen(kw_only=True)
@@ -47,6 +49,7 @@ def succeed(pair: Pair, journal: Journal) -> Succession:
     new: Any = pair.new
     if not is_class(old) or not is_class(new):
         return Succession()
+    methods = [*_methods(old, new)]
     moved = left = 0
     example = ""
     for subclass in type.__subclasses__(old):
@@ -61,7 +64,21 @@ def succeed(pair: Pair, journal: Journal) -> Succession:
         else:
             left += 1
             example = f"{type(instance).__module__}.{type(instance).__qualname__}"
-    return Succession(moved=moved, left=left, example=example, is_led=_lead(old, new, journal))
+    is_led = _lead(old, new, journal)
+    for each in methods if not left and (is_led or layout(old) == layout(new)) else ():
+        forward(each.old, each.new, journal)  # for those who hold a bound one
+    return Succession(moved=moved, left=left, example=example, is_led=is_led)
+
+
+def _methods(old: object, new: object) -> Iterator[Pair]:
+    """The functions in an old class that are others in the new one, by their places."""
+    present = dict(parts(new))
+    for name, part in parts(old):
+        if type(part) is FunctionType is type(present.get(name)):
+            if part is not present[name]:
+                yield Pair(part, present[name])
+        elif type(part) is type(present.get(name)) and is_wrapper(part):
+            yield from _methods(part, present[name])
 
 
 def _instances(cls: type) -> Iterator[Any]:  # of whatever the class is

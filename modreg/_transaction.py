@@ -7,6 +7,7 @@ import importlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib import util
 from types import FrameType, FunctionType, ModuleType
 from typing import Any, Final
@@ -40,6 +41,7 @@ from modreg._patch import ATOMS, CONSTANTS, Twins, alone, forget_checks, forward
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_star_names
 from modreg._removed import retire
+from modreg._scan import Import
 from modreg._scope import packages_of
 from modreg._snapshot import Snapshot
 from modreg._source import Source
@@ -378,6 +380,7 @@ class Execution(Work):
     twins: Twins = attrs.field(factory=Twins)
     held: Twins = attrs.field(factory=Twins)
     failed: list[tuple[BaseException, str]] = attrs.field(factory=list)
+    retried: set[str] = attrs.field(factory=set)
     finished: list[str] = attrs.field(factory=list)
     foreseen: dict[str, str] = attrs.field(factory=dict)
     left: dict[str, None] = attrs.field(factory=dict)
@@ -556,11 +559,26 @@ class Execution(Work):
             each = queue.pop()
             if self._is_going(each):
                 if not self._is_taking_half(each):
-                    self.pending.run(each)
+                    self._run_ahead(each)
             elif each not in self.passed:
                 self.passed.add(each)
                 self._take_halves(each)
                 queue.extend(n for n in reversed(self.draft.imports(each)) if n in members)
+
+    def _run_ahead(self, name: str) -> None:
+        """
+        Execute what is imported by a module that is not executed itself, or not yet.
+
+        Whether it would fail with this, or catch the error, does not show: in a circle there may be another chance.
+        """
+        try:
+            self.pending.run(name)
+        except Exception as trouble:
+            if not self.executing or all(trouble is not error for error, _ in self.failed):
+                raise
+            for error, failed in self.failed:
+                if failed not in self.finished and failed not in self.pending.waiting:
+                    self._forgive(error, failed)
 
     def _is_taking_half(self, name: str) -> bool:
         """
@@ -597,7 +615,7 @@ class Execution(Work):
         imported = [each for member in members for each in self.draft.imports(member)]
         for each in imported:
             if each not in members:
-                self.pending.run(each)
+                self._run_ahead(each)
         is_around = len(members) > 1 or not set(self.executing).isdisjoint(imported)
         if is_around and name not in self.foreseen:
             self.foreseen.update(self.draft.foreseen((*self.executing, *members)))
@@ -681,13 +699,29 @@ class Execution(Work):
 
     def _raise_caught(self) -> None:
         """
-        Abort for a module that failed even if its importer caught the error.
+        Abort for a module that failed even if its importer caught the error, and fails again.
 
-        It was loaded before, so the program uses it; were it gone now, a reload had done harm in silence.
+        It was loaded before, so the program uses it; were it gone now, a reload had done harm in silence.  In a circle
+        it may have failed for want of what is there now: the next import would execute it anew.
         """
-        for error, name in self.failed:
-            if name not in self.finished:
-                raise error
+        for error, name in [*self.failed]:
+            if name not in self.finished and name not in self.pending.waiting:
+                self._forgive(error, name)
+            self.pending.run(name)
+
+    def _forgive(self, error: BaseException, name: str) -> None:
+        """Have a module that failed as it was at the beginning, to be executed by the next that asks for it."""
+        if name in self.retried or name in sys.modules or not isinstance(error, Exception):
+            raise error
+        self.retried.add(name)
+        self.pending.waiting[name] = None
+        first = next(each for each in self.journal if _is_module(each.place, name))
+        namespace = namespace_of(first.before)
+        for each in self.journal:
+            if isinstance(each.place, Namespace) and each.place.namespace is namespace:
+                each.place.put(each.before)
+                break
+        self.journal.write(first.place, first.before)
 
     def _culprit(self, error: BaseException) -> str:
         for known, name in self.failed:
@@ -784,6 +818,10 @@ class Execution(Work):
         old = needs.view(part.name)
         needs.renew(part.name, old.again() if part.is_unchanged else part.view)
         needs.change(part.name, needs.compare(part.name, former, namespace, old, held_before))
+        members = self.draft.components[part.name] if self.left else ()
+        for name in members:  # in a circle some had their turn before
+            if name in self.left:
+                self._rebind(name)
 
     def _keep_state(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
         """Bind names to their former objects where nothing that made them changed."""
@@ -872,7 +910,10 @@ class Execution(Work):
         """Whether its module had no definition of that name before."""
         _, module, name = label_of(definition) or ("", "", "")
         earlier = self.snapshots.get(module)
-        return module not in self.loaded or (earlier is not None and name not in earlier.names)
+        if module not in self.loaded or earlier is None:
+            return module not in self.loaded
+        former = label_of(earlier.bindings.get(name))
+        return former is None or former[1] != module
 
     def _forget_checks(self, since: int) -> None:
         """
@@ -898,15 +939,20 @@ class Execution(Work):
         self.pending.put_on(part.spec)
         _bootstrap._init_module_attrs(part.spec, module, override=True)
         if "__path__" in namespace:
-            self._bind_submodules(part.name, namespace)
+            self._bind_submodules(part, namespace)
 
-    def _bind_submodules(self, name: str, namespace: dict[str, object]) -> None:
-        """What is loaded is not bound again by its import: a package that deletes the name must find it once more."""
-        start = f"{name}."
+    def _bind_submodules(self, part: Part, namespace: dict[str, object]) -> None:
+        """
+        What is loaded is not bound again by its import: a package that deletes the name must find it once more.
+
+        One that had something else under the name, and asks itself for the submodule, would get that.
+        """
+        start = f"{part.name}."
+        asked = {name for each in _imports(part) if part.record.resolved(each) == part.name for name in each.names}
         for each, module in [(each, module) for each, module in list(sys.modules.items()) if each.startswith(start)]:
             child = each.removeprefix(start)
-            if "." not in child and each in self.history.records:
-                namespace.setdefault(child, module)
+            if "." not in child and each in self.history.records and (child in asked or child not in namespace):
+                namespace[child] = module
 
     def _drop(self, part: Part, namespace: dict[str, object]) -> None:
         """Names that the old source could bind and the new one cannot leave before it is executed."""
@@ -1004,6 +1050,7 @@ class Execution(Work):
             seconds=seconds,
             restores=self.restores.get(part.name),
             declined=self.declined(part.name, self.restores[part.name]) if part.name in self.restores else NONE,
+            turned_away=_sign(part.source) if part.name in self.restores else None,
             source=part.source,
             body=part.body,
             uses=part.record.uses if part.is_unchanged else part.view.statements,
@@ -1095,10 +1142,13 @@ def _tree(source: Source | None) -> ast.Module | None:
         return None  # what a loader that transforms takes
 
 
+def _imports(part: Part) -> tuple[Import, ...]:
+    return part.body.imports if part.body is not None else ()
+
+
 def _starred(part: Part) -> frozenset[str]:
     """The names that the star imports of a source have bound."""
-    imports = part.body.imports if part.body is not None else ()
-    return all_star_names(part.name, part.spec.parent or "", imports)
+    return all_star_names(part.name, part.spec.parent or "", _imports(part))
 
 
 def _unmarked(cls: type, name: str) -> Finding:
@@ -1112,6 +1162,11 @@ def _stuck(holder: object, name: str) -> Finding:
     what = f"{kind.__module__}.{kind.__qualname__}"
     said = f"an object of type {what} holds the new twin of a kept object"
     return Finding(code="stale-holder", module=name, message=said)
+
+
+def _is_module(place: object, name: str) -> bool:
+    """Whether a place is that of a module in `sys.modules`."""
+    return isinstance(place, Item) and place.mapping is sys.modules and place.key == name
 
 
 def _changes_shape(entry: Entry) -> bool:
@@ -1243,7 +1298,15 @@ class Rollback(Work):
             imports=target.imports,
             declared=target.declared,
             declined=self.declined(name, number),
+            turned_away=_sign(target.source),
         )
+
+
+def _sign(source: Source | None) -> _source.Signature | None:
+    """What its file is now, which holds another text perhaps."""
+    with suppress(OSError):  # then it is not known
+        return None if source is None else _source.sign(source.path)
+    return None
 
 
 def _step_back(name: str, number: int) -> Step:

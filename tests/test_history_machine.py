@@ -41,6 +41,7 @@ class Kept:
     computed: int | None
     restores: int | None = None
     declined: frozenset[int] = frozenset()
+    written: int = 0  # how often its file had been, when it declined them
 
 
 class Machine(RuleBasedStateMachine):
@@ -54,7 +55,7 @@ class Machine(RuleBasedStateMachine):
         self.project = Project(pathlib.Path(self.folder.name))
         sys.path.insert(0, self.folder.name)
         self.registry = Registry().install(roots=NAMES, keep_snapshots=self.keep, keep_versions=self.limit)
-        self.files = {}
+        self.files, self.written = {}, {}
         self.revision = 0
         for name in NAMES:
             self.write(name, "good", 1)
@@ -75,6 +76,7 @@ class Machine(RuleBasedStateMachine):
 
     def write(self, name, kind, n):
         self.files[name] = kind, n
+        self.written[name] = self.written.get(name, 0) + 1
         self.project.write(f"{name}.py", SOURCES[name].format(n=n) + ENDS[kind])
 
     # What the model says
@@ -83,9 +85,11 @@ class Machine(RuleBasedStateMachine):
         return self.kept[name][-1]
 
     def is_changed(self, name):
-        """A source counts as changed unless it runs, or was turned away by the last rollbacks."""
+        """A source counts as changed unless it runs, or was turned away by the last rollbacks and not written since."""
         kind, n = self.files[name]
-        return kind != "good" or n not in {self.last(name).n, *self.last(name).declined}
+        last = self.last(name)
+        is_declined = n in last.declined and self.written[name] == last.written
+        return kind != "good" or not (n == last.n or is_declined)
 
     def look(self, names):
         """Where a file was seen to hold what runs, nothing counts as turned away any more."""
@@ -115,6 +119,7 @@ class Machine(RuleBasedStateMachine):
                     self.last(A).n * 10 if name == B else None,
                     (restores or {}).get(name),
                     (declined or {}).get(name, frozenset()),
+                    self.written[name],
                 )
             )
         self.commits.append((self.revision, set(values)))

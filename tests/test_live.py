@@ -312,6 +312,8 @@ CLASSES = [
          (2, True), is_kept=False),
     case("property", "class C:\n    @property\n    def f(self): return 1", "class C:\n    @property\n    def f(self): return 2",
          "m.C()", "held.f", 1, 2, is_kept=False),
+    case("property with words", "class C:\n    @property\n    def f(self): 'old'", "class C:\n    @property\n    def f(self): 'new'",
+         "m.C.f", "held.__doc__, m.C.f.__doc__", ("old", "old"), ("new", "new")),
     case("property itself", "class C:\n    @property\n    def f(self): return 1",
          "class C:\n    @property\n    def f(self): return 2", "m.C.f", "held.fget(None)", 1, 2),
     case("property with a setter", "class C:\n    @property\n    def f(self): return 1",
@@ -1835,6 +1837,7 @@ MOVES = {
         {"m.py": "from n import A, g\n", "n.py": DEFINITIONS, "o.py": ""},
         [],
     ),
+    "to the module that took them": ({"o.py": DEFINITIONS, "m.py": "from o import A, g\n"}, {"m.py": DEFINITIONS}, ["o.py"]),
 }
 
 
@@ -1844,10 +1847,11 @@ def test_definitions_that_moved_to_another_module(project, dropping, move):
     What is held of a definition leads to the one that moved to another module, and a rollback takes that back.
     """
     before, after, gone = MOVES[move]
+    home = "n" if "n.py" in after else "m"
     for name, text in before.items():
         project.write(name, text.format(1))
     m = project.load("m", before["m.py"].format(1))
-    a, function, derived = m.A(), m.g, type("Derived", (m.A,), {})
+    a, function, method, derived = m.A(), m.g, m.A().f, type("Derived", (m.A,), {})
     for name, text in after.items():
         project.write(name, text.format(2))
     for name in gone:
@@ -1856,16 +1860,16 @@ def test_definitions_that_moved_to_another_module(project, dropping, move):
     dropping.refresh()
 
     def answers():
-        return isinstance(a, m.A), issubclass(derived, m.A), a.f(), derived().f(), function()
+        return isinstance(a, m.A), issubclass(derived, m.A), a.f(), derived().f(), function(), method()
 
-    assert m.A.__module__ == "n"
-    assert answers() == (True, True, 2, 2, 2)
+    assert m.A.__module__ == home
+    assert answers() == (True, True, 2, 2, 2, 2)
     born = m.A()
 
     dropping.rollback(m)
 
-    assert m.A.__module__ != "n"
-    assert answers() == (True, True, 1, 1, 1)
+    assert m.A.__module__ != home
+    assert answers() == (True, True, 1, 1, 1, 1)
     assert isinstance(born, m.A)
 
 

@@ -732,6 +732,22 @@ def test_refresh_leaves_a_declined_source_alone(project, registry):
     assert tax.RATE == 3
 
 
+def test_refresh_takes_a_declined_source_that_is_written_again(project, registry):
+    """
+    Whoever writes the text anew that a rollback turned away wants it, whatever was in the file meanwhile.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    project.write("tax.py", "RATE = 2\n")
+    registry.refresh()
+    registry.rollback(tax)
+    project.write("tax.py", "RATE = 1\n")
+    project.write("tax.py", "RATE = 2\n")
+
+    registry.refresh()
+
+    assert tax.RATE == 2
+
+
 def test_rollback_keeps_what_came_later_in_containers(project, registry):
     """
     Contents go back only as far as the transaction changed them.
@@ -1193,6 +1209,51 @@ def test_a_module_that_would_fail_in_the_middle_of_a_circle_has_its_turn_later(p
 
     assert sys.modules["lower"].fast is sys.modules["middle"].fast
     assert sys.modules["user"].E == 2
+
+
+def test_a_module_that_fails_in_the_middle_of_a_circle_is_executed_once_more(project, registry):
+    """
+    Who fails for want of what a circle has not got to yet, and is forgiven, has it when it is its turn.
+    """
+    project.load("lower", "K = 1\n")
+    project.load("upper", "import lower\nK = 1\n")
+    project.load("optional", "try:\n    from upper import fast\nexcept ImportError:\n    fast = None\n")
+    project.write("lower.py", "try:\n    import optional\nexcept ImportError:\n    optional = None\nK = 1\nL = 2\n")
+    project.write("upper.py", "from lower import L\nK = L\n")
+
+    registry.refresh()
+
+    assert sys.modules["lower"].optional is sys.modules["optional"]
+    assert sys.modules["upper"].K == 2
+
+
+def test_a_module_that_fails_twice_is_told_of(project, registry):
+    """
+    What a module raises is not lost where whoever imports it catches the error.
+    """
+    optional = "try:\n    import upper\nexcept OSError:\n    pass\n"
+    project.load("upper", "N = 1\n")
+    lower = project.load("lower", optional + "K = 1\n")
+    project.write("upper.py", "N = 2\nraise OSError('disk')\n")
+    project.write("lower.py", optional + "K = 2\n")
+
+    with pytest.raises(ReloadError):
+        registry.refresh()
+
+    assert (lower.K, sys.modules["upper"].N) == (1, 1)
+
+
+def test_a_package_takes_its_submodule_for_what_had_its_name(project, registry):
+    """
+    ``from . import name`` gives the submodule, though something else was bound under its name before.
+    """
+    project.write("pack/area.py", "def area(): return 1\n")
+    pack = project.load("pack.__init__", "from .area import area\n")
+    project.write("pack/__init__.py", "from . import area\n")
+
+    registry.refresh()
+
+    assert pack.area is sys.modules["pack.area"]
 
 
 def test_pending_module_is_executed_where_the_statement_is(project, registry):
