@@ -10,6 +10,7 @@ from types import CodeType, FunctionType
 import attrs
 
 from modreg._journal import Attribute, Code, Journal
+from modreg._patch import forward
 
 
 @attrs.frozen(eq=False)
@@ -35,9 +36,21 @@ def renew(journal: Journal) -> int:
     done = 0
     for holder in holders:
         if type(holder) is FunctionType and id(holder.__code__) in pairs:
-            journal.write(Code(holder, "__code__"), pairs[id(holder.__code__)].new)
+            _renew(holder, pairs[id(holder.__code__)].new, journal)
             done += 1
     return done
+
+
+def _renew(function: FunctionType, code: CodeType, journal: Journal) -> None:
+    """Give a closure other code; where that captures less, which CPython refuses, it leads to one that has it."""
+    if function.__code__.co_freevars == code.co_freevars:
+        journal.write(Code(function, "__code__"), code)
+        return
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    closure = tuple(cells[name] for name in code.co_freevars)
+    made = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, closure)
+    made.__kwdefaults__ = function.__kwdefaults__
+    forward(function, made, journal)
 
 
 def _changed(journal: Journal) -> Iterator[_Inner]:
@@ -54,7 +67,7 @@ def _inside(old: CodeType, new: CodeType) -> Iterator[_Inner]:
         after = theirs.get(key)
         if after is None or before is after:
             continue
-        if before.co_freevars == after.co_freevars and before != after:
+        if before != after and set(after.co_freevars) <= set(before.co_freevars):
             yield _Inner(before, after)
         yield from _inside(before, after)
 

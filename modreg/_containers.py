@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from abc import ABCMeta
 from collections.abc import Iterable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from modreg._importer import namespace_of
-from modreg._journal import PLAIN
+from modreg._journal import PLAIN, Cache, Registered
 from modreg._model import Finding
 from modreg._pairs import attributes, content, is_class, table
 from modreg._patch import CONSTANTS
@@ -46,13 +47,19 @@ def _enclosed(function: FunctionType, depth: int = 2) -> Iterator[tuple[str, obj
             yield from _enclosed(value, depth - 1)
 
 
-def dispatch_caches(names: Iterable[str]) -> Iterator[Any]:  # callables
-    """What empties the caches of functions made by `functools.singledispatch`, in which others register theirs."""
+def registers(names: Iterable[str]) -> Iterator[Cache | Registered]:
+    """
+    What is no plain container, and has what others register with it.
+
+    That is the cache of a function made by `functools.singledispatch`, and an abstract base class.
+    """
     for name in names:
         for value in (namespace_of(sys.modules.get(name)) or {}).copy().values():
             # Of most functions the dict would only be made to be looked at.
             if type(value) is FunctionType and value.__closure__ and "_clear_cache" in value.__dict__:
-                yield value.__dict__["_clear_cache"]
+                yield Cache(value.__dict__["_clear_cache"])
+            elif issubclass(type(value), ABCMeta) and "_abc_impl" in table(value):
+                yield Registered(value)
 
 
 def _plain(namespace: dict[str, Any], owner: str) -> Iterator[tuple[str, Any]]:  # as above

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import _abc  # type: ignore[import-not-found]  # CPython's own, which no stub describes
 import sys
 import warnings
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from itertools import chain
 from operator import is_
@@ -333,6 +334,35 @@ def _merged_elements(
     return (*kept, *(x for x in before if id(x) not in got and id(x) not in has))
 
 
+class Gone:
+    """The base of the classes that gave way, until the collector has taken them."""
+
+
+@attrs.frozen(eq=False)
+class Registered:
+    """The classes registered with an abstract base class, but for those that gave way."""
+
+    cls: Any  # a class whose metaclass is abc.ABCMeta
+
+    def get(self) -> tuple[type, ...]:
+        references = _abc._get_dump(self.cls)[0]
+        bases = type.__dict__["__bases__"].__get__
+        return tuple(cls for each in references if (cls := each()) is not None and bases(cls) != (Gone,))
+
+    def is_holding(self, value: tuple[type, ...]) -> bool:
+        now = self.get()
+        return len(now) == len(value) and all(map(is_, now, value))
+
+    def put(self, value: Iterable[type]) -> None:
+        _abc._reset_registry(self.cls)
+        _abc._reset_caches(self.cls)
+        for cls in value:
+            _abc._abc_register(self.cls, cls)
+
+    def merged(self, before: tuple[Any, ...], after: tuple[Any, ...]) -> tuple[Any, ...]:  # classes
+        return _merged_elements(before, after, self.get())
+
+
 @attrs.frozen(eq=False)
 class Cache:
     """A cache of results that a changed definition makes wrong: whatever is written, it is emptied."""
@@ -434,8 +464,8 @@ def _is_turn(entry: Entry, first: dict[Callable[[], object], Entry]) -> bool:
 
 
 def _is_still_wanted(entry: Entry) -> bool:
-    """Whether a kept container changed at all; what it holds by now is filled in then."""
-    if not isinstance(entry.place, Contents):
+    """Whether a kept container or register changed at all; what it holds by now is filled in then."""
+    if not isinstance(entry.place, (Contents, Registered)):
         return True
     if entry.place.is_holding(entry.before):
         return False

@@ -13,7 +13,7 @@ import enum
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
 import attrs
@@ -155,13 +155,22 @@ class View:
     def written(self) -> dict[Written, tuple[str, ...]]:
         """What an execution sets in other modules, each with the texts of the statements that do."""
         found: dict[Written, tuple[str, ...]] = {}
-        for each in self.statements or ():
-            if not self.taken.keys().isdisjoint(each.names):
-                for path in each.writes:
-                    for target in self._targets(Ref(path, Use.STORED)):
-                        if target[0] != self.name and target[1]:
-                            found[target] = (*found.get(target, ()), each.text)
+        for each in self._writing():
+            for target in self._elsewhere(each.writes):
+                found[target] = (*found.get(target, ()), each.text)
         return found
+
+    def added_to(self) -> set[Written]:
+        """Those of them that it makes of what they were."""
+        return {target for each in self._writing() for target in self._elsewhere(each.adds)}
+
+    def _writing(self) -> Iterator[Statement]:
+        return (each for each in self.statements or () if not self.taken.keys().isdisjoint(each.names))
+
+    def _elsewhere(self, paths: Iterable[tuple[str, ...]]) -> Iterator[Written]:
+        """What dotted names stand for, of what other modules have."""
+        targets = (target for path in paths for target in self._targets(Ref(path, Use.STORED)))
+        return (target for target in targets if target[0] != self.name and target[1])
 
     def is_binding(self, name: str) -> bool:
         """Whether its own statements bind a name."""
@@ -251,13 +260,15 @@ class View:
             for taken in self.taken.get(head, ()):
                 yield from self._through(taken, tuple(rest))
             if head not in self.made and head not in self.taken:
-                yield from ((self.absolute(star), head, tuple(rest)) for star in self.stars)
+                for star in self.stars:
+                    yield from self._inside(self.absolute(star), ref.path)
             yield self.name, head, tuple(rest)  # by whatever means it came here
 
     def _through(self, taken: Taken, rest: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        module = self.absolute(taken)
-        if taken.name:
-            rest = (taken.name, *rest)
+        yield from self._inside(self.absolute(taken), (taken.name, *rest) if taken.name else rest)
+
+    def _inside(self, module: str, rest: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """What is asked of a module, or of another module that it has under a name."""
         while rest and _is_submodule(module, rest[0]):
             module, rest = f"{module}.{rest[0]}", rest[1:]
         yield module, rest[0] if rest else "", rest[1:]
@@ -265,6 +276,8 @@ class View:
         if rest and rest[0] not in namespace and "__getattr__" in namespace:
             yield module, "__getattr__", rest
             yield *behind(self.name, module, rest[0]), rest[1:]
+        elif rest and type(found := namespace.get(rest[0])) is ModuleType and found.__name__ in sys.modules:
+            yield from self._inside(found.__name__, rest[1:])
 
 
 def _reached(path: tuple[str, ...], namespace: Mapping[str, object]) -> object:
@@ -291,6 +304,12 @@ def behind(user: str, module: str, asked: str) -> tuple[str, str]:
         if label is not None and label[2] == asked and asked in (namespace_of(sys.modules.get(label[1])) or {}):
             return label[1], asked
     return "", ""
+
+
+def _names_of(wanted: object, module: str) -> set[str]:
+    """The names that an object has in a module."""
+    namespace = namespace_of(sys.modules.get(module)) or {}
+    return {name for name, value in namespace.copy().items() if value is wanted}
 
 
 def _is_submodule(package: str, name: str) -> bool:
@@ -472,8 +491,21 @@ class Needs:
                 far.update((u, None) for u in self.users.get(package, ()) if u != module and path <= self.spelled(u))
                 package, _, child = package.rpartition(".")
                 path.add(child)
+            self._add_users_behind(module, far)
             found = self._users_of[module] = tuple(far)
         return found
+
+    def _add_users_behind(self, module: str, users: dict[str, None]) -> None:
+        """Add those who take a module from one that imports it, or ask that for it."""
+        wanted = sys.modules.get(module)
+        around = (*users, module.rpartition(".")[0])  # its package has it too
+        queue = [user for user in around if user in self.users]
+        for user in queue if wanted is not None else ():
+            names = _names_of(wanted, user)
+            more = [u for u in self.users.get(user, ()) if u not in users and u != module] if names else []
+            more = [u for u in more if not names.isdisjoint(self.spelled(u)) or _names_of(wanted, u)]
+            users.update(dict.fromkeys(more))
+            queue.extend(more)
 
     def is_used(self, name: str) -> bool:
         """Whether anybody imports a module: if not, what changed in it is nobody's concern."""

@@ -284,18 +284,23 @@ def rebound(
 
 def moving(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> list[Pair]:
     """
-    The functions and classes whose name leads to one of that name in another module.
+    The functions and classes whose name leads to one of that name in another module, or to one of another name.
 
-    The module's own functions are left out, for which :func:`rebound` has more.
+    That is so where a definition was renamed, and the former name goes on as an alias.  The module's own functions
+    that moved are left out, for which :func:`rebound` has more.
     """
-    found = [Pair(value, new[name]) for name, value in old.items() if name in new and value is not new[name]]
-    return [each for each in found if _is_moving(label_of(each.old), label_of(each.new), owner)]
+    found = {name: Pair(value, new[name]) for name, value in old.items() if name in new and value is not new[name]}
+    return [each for name, each in found.items() if _is_moving(name, label_of(each.old), label_of(each.new), owner)]
 
 
-def _is_moving(old: tuple[object, str, str] | None, new: tuple[object, str, str] | None, owner: str) -> bool:
-    if old is None or new is None or old[:2] == (FunctionType, owner):
+def _is_moving(
+    name: str, old: tuple[object, str, str] | None, new: tuple[object, str, str] | None, owner: str
+) -> bool:
+    if old is None or new is None or old[0] is not new[0]:
         return False
-    return (old[0], old[2]) == (new[0], new[2]) and old[1] != new[1]
+    if old[1] == new[1]:
+        return old[1:] == (owner, name) and new[2] != name and "<locals>" not in new[2]
+    return old[2] == new[2] and old[:2] != (FunctionType, owner)
 
 
 _EXCHANGED: Final = ({FunctionType}, {FunctionType, CACHED})

@@ -12,7 +12,19 @@ from typing import Any, Final
 
 import attrs
 
-from modreg._journal import MISSING, Attribute, Cache, Cell, ClassAttribute, ClassField, Code, Item, Journal, is_layout
+from modreg._journal import (
+    MISSING,
+    Attribute,
+    Cache,
+    Cell,
+    ClassAttribute,
+    ClassField,
+    Code,
+    Item,
+    Journal,
+    Registered,
+    is_layout,
+)
 from modreg._pairs import CACHED, Pair, bases_of, is_class, is_own, is_pair, layout, mro, pair, rebound, table
 
 ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
@@ -508,29 +520,9 @@ def _is_keepable_member(old: enum.Enum, new: enum.Enum) -> bool:
     return is_plain or is_same(old.__dict__.get("_value_"), new.__dict__.get("_value_"))
 
 
-@attrs.frozen(eq=False)
-class _Registered:
-    """The classes registered with an abstract base class."""
-
-    cls: Any  # a class whose metaclass is abc.ABCMeta
-
-    def get(self) -> tuple[type, ...]:
-        references = _abc._get_dump(self.cls)[0]
-        return tuple(cls for reference in references if (cls := reference()) is not None)
-
-    def put(self, value: Iterable[type]) -> None:
-        _abc._reset_registry(self.cls)
-        _abc._reset_caches(self.cls)
-        for cls in value:
-            _abc._abc_register(self.cls, cls)
-
-    def merged(self, before: object, after: object) -> object:
-        return before
-
-
 def _become_abstract(old: type, new: type, twins: Twins, journal: Journal) -> None:
     """Classes that registered with the new one are registered with the kept one, and caches are emptied."""
-    had = _Registered(old).get()
-    more = [kept for cls in _Registered(new).get() if (kept := twins.kept(cls)) not in had]
-    journal.write(_Registered(old), (*had, *more))
+    had = Registered(old).get()
+    more = [kept for cls in Registered(new).get() if (kept := twins.kept(cls)) not in had]
+    journal.write(Registered(old), (*had, *more))
     journal.write(Cache(functools.partial(_abc._reset_caches, old)), None)

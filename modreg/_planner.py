@@ -106,6 +106,7 @@ class Draft:
         parts: The modules that take part for their own sake.
         unload: The modules that leave.
         gone: Why they leave, as a clause.
+        lost: The names of modules that others set, and that their own execution has to set again.
         members: The parts, and all that use one of them in any way.
         starring: Those of them that take names with a star, and the parts.
         graph: For each of them what it imports when it is executed, and for all others in scope.
@@ -120,6 +121,7 @@ class Draft:
     unload: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     gone: str = "its source is gone"
+    lost: frozenset[tuple[str, str]] = frozenset()
     members: tuple[str, ...] = ()
     starring: tuple[str, ...] = ()
     graph: dict[str, dict[str, Edge]] = attrs.field(factory=dict)
@@ -548,10 +550,12 @@ class Planner:
         old = self.graph()
         users = self._users.of(old)
         written = self._written(parts, needs, old)
-        for name, reason in written.items():
-            if reason and name not in gone:
-                parts.setdefault(name, self._dependent(name, reason, is_limited=is_limited))
-        names = self._users.reached(*(name for name, part in parts.items() if not part.is_layout), *gone, *written)
+        lost = {target: why for target, why in written.items() if why and target[0] not in gone}
+        for (name, _), reason in lost.items():
+            if name not in parts:
+                parts[name] = self._dependent(name, reason, is_limited=is_limited)
+        changing = [name for name, part in parts.items() if not part.is_layout]
+        names = self._users.reached(*changing, *gone, *dict.fromkeys(name for name, _ in written))
         running = [n for n in names if n not in {*parts, *gone} and _is_initializing(n)] if _module_locks else []
         new = self._graph_with(parts, old)
         left = {*gone, *running}
@@ -562,6 +566,7 @@ class Planner:
             needs.affected.update(dict.fromkeys(importers, f"it imports {name}, whose source is gone"))
         draft = Draft(
             cause,
+            lost=frozenset(lost),
             parts=parts,
             unload=gone,
             findings=tuple(map(_left_running, running)),
@@ -576,17 +581,20 @@ class Planner:
             self._prepare(draft)
         return draft
 
-    def _written(self, parts: Mapping[str, Part], needs: Needs, tracked: Collection[str]) -> dict[str, str]:
-        """The modules in which parts set something, each with why it has to be executed, if one does so no more."""
-        found: dict[str, str] = {}
+    def _written(self, parts: Mapping[str, Part], needs: Needs, tracked: Collection[str]) -> dict[tuple[str, str], str]:
+        """The names that parts set in other modules, each with why that one has to be executed, if it must be."""
+        found: dict[tuple[str, str], str] = {}
         for name, part in parts.items():
             former = needs.view(name).written()
-            present = former if part.is_unchanged or part.is_layout else part.view.written()
+            view = needs.view(name) if part.is_unchanged or part.is_layout else part.view
+            present = view.written()
+            added = set() if part.is_layout else view.added_to()
             for each in {**former, **present}:
-                if each[0] in tracked and each[0] not in parts:
+                if each[0] in tracked:
                     is_lost = each not in present and (each[2] or needs.view(each[0]).is_binding(each[1]))
                     lost = f"{name} set {each[1]} there, and does so no more" if is_lost else ""
-                    found[each[0]] = found.get(each[0]) or lost
+                    more = f"{name} makes another {each[1]} of the one there" if each in added else ""
+                    found[each[:2]] = found.get(each[:2]) or lost or more
         return found
 
     def _prepare(self, draft: Draft) -> None:

@@ -127,7 +127,7 @@ def _cached(path: str, status: os.stat_result) -> types.CodeType | None:
             data = file.read()
         if data[:16] != _HEADER + time.to_bytes(4, "little") + size.to_bytes(4, "little"):
             return None
-        code = marshal.loads(data[16:])
+        code = marshal.loads(data[16:])  # noqa: S302  # as importlib does
     except (OSError, EOFError, ValueError, TypeError):  # missing or broken: let importlib say so
         return None
     return code if type(code) is types.CodeType else None

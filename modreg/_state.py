@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FunctionType
 from typing import Any, Final
 
@@ -43,6 +43,7 @@ class Statements:
         inputs: dict[str, set[str]] = {}
         values: set[str] = set()
         imported: set[str] = set()
+        set_inside: set[str] = set()
         for statement in tree.body:
             text = ast.dump(statement)
             taken = _imported(statement)
@@ -52,6 +53,12 @@ class Statements:
                 inputs.setdefault(name, set()).update(_read(statement) | taken)
                 if not isinstance(statement, (*_DEFINITIONS, *_IMPORTS)):
                     values.add(name)
+        for name, statement in _setting(tree):
+            if name not in makers or name in set_inside:
+                set_inside.add(name)
+                makers.setdefault(name, []).append(ast.dump(statement))
+                inputs.setdefault(name, set()).update(_read(statement))
+        values |= set_inside
         texts = {name: tuple(found) for name, found in makers.items()}
         read = {name: frozenset(found - {name}) for name, found in inputs.items()}
         return cls(texts, read, frozenset(makers) - values, frozenset(imported))
@@ -60,6 +67,18 @@ class Statements:
 def _read(statement: ast.stmt) -> set[str]:
     """The names that a statement reads, at once or when what it defines is called."""
     return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+def _setting(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
+    """The names that functions declare to be global, each with the statements that may call such a function at once."""
+    bodies = {each.name: each for each in tree.body if isinstance(each, _DEFINITIONS)}
+    for statement in tree.body:
+        read = set() if isinstance(statement, _DEFINITIONS) else _read(statement)
+        queue = sorted(read & bodies.keys())
+        for name in queue:
+            queue.extend(sorted(_read(bodies[name]).intersection(bodies).difference(queue)))
+            nodes = [node for node in ast.walk(bodies[name]) if isinstance(node, ast.Global)]
+            yield from ((each, statement) for node in nodes for each in node.names)
 
 
 def _imported(statement: ast.stmt) -> set[str]:

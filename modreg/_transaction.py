@@ -17,7 +17,7 @@ import attrs
 from modreg import _graph, _lines, _positions, _source
 from modreg._alike import settle
 from modreg._closures import renew
-from modreg._containers import containers, dispatch_caches
+from modreg._containers import containers, registers
 from modreg._history import GONE, NONE, NOTHING, Commit, History, Record
 from modreg._hooks import dispose, has_dispose, migrate, migrate_instances
 from modreg._importer import namespace_of
@@ -484,8 +484,8 @@ class Execution(Work):
             self.kept |= more
             for container in containers(more & self.draft.graph.keys(), self.findings):
                 self.journal.keep(Contents(container))
-            for clear in dispatch_caches(more & self.draft.graph.keys()):
-                self.journal.keep(Cache(clear))
+            for place in registers(more & self.draft.graph.keys()):
+                self.journal.keep(place)
 
     def _dispose_first(self) -> None:
         """
@@ -747,7 +747,7 @@ class Execution(Work):
     def _execute_in(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # a module of any class
         """The usual case: the new code in the retained namespace."""
         since, finished = len(self.journal.entries), len(self.finished)
-        former = namespace.copy()
+        former, kind = namespace.copy(), type(module)
         is_used = self.draft.needs.is_used(part.name)
         held_before = holding(part.name, former) if is_used else {}
         written = self._keep_written(part)
@@ -759,6 +759,8 @@ class Execution(Work):
             raise
         for target, entry in written.items():
             self._wrote(part.name, target, entry)
+        if self.is_dropping and type(module) is kind and is_own(kind, part.name):
+            module.__class__ = ModuleType  # the new source gives it none of its own
         place = Item(sys.modules, part.name)
         if place.get() is not module:  # it put something else there, which a rollback has to tell from what others put
             self.journal.entries.append(Entry(place, module, place.get()))
@@ -767,11 +769,11 @@ class Execution(Work):
         self.phase = Phase.PATCH
         if self.is_live:
             self._patch(part, former, namespace, since, self.finished[finished:])
-        if self.is_keeping:
-            self._keep_state(part, former, namespace)
-        kept = declared(part.name, "__keep__")
-        if kept:
-            self._give_way(bind(former, namespace, kept), namespace)
+        kept = self._keep_state(part, former, namespace) if self.is_keeping else []
+        kept += bind(former, namespace, declared(part.name, "__keep__"))
+        twins = Twins.of(self.window.made(kept, namespace)) if kept and self.is_live else None
+        if twins:
+            self._stand_in(twins, namespace, since, self.finished[finished:])
         if self.is_dropping and not _is_as_defined(former, namespace):
             self._drop_gone(part, former, namespace)
         if is_used:
@@ -823,11 +825,11 @@ class Execution(Work):
             if name in self.left:
                 self._rebind(name)
 
-    def _keep_state(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
+    def _keep_state(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> list[Pair]:
         """Bind names to their former objects where nothing that made them changed."""
         trees = [_tree(source) for source in (part.record.source, part.source)]
         if trees[0] is None or trees[1] is None:
-            return
+            return []
         old, new = Statements.of(trees[0]), Statements.of(trees[1])
         levels = self.draft.needs.levels
         others = {*self.finished, *self.executing, *self.unloaded}
@@ -838,18 +840,14 @@ class Execution(Work):
             if type(value) is FunctionType or is_class(value):
                 module = getattr(value, "__module__", "")
             is_other = module != part.name and module in others
+            if type(value) is ModuleType:  # a package may be asked for what is in it
+                is_other = is_other or any(each.startswith(f"{module}.") for each in others)
             return former.get(name) is value and not is_other and (part.name, name) not in levels
 
-        taken = {name for module, name in levels if module == part.name}
+        taken = {name for module, name in (*levels, *self.draft.lost) if module == part.name}
         new = attrs.evolve(new, imported=new.imported | self.starred.get(part.name, NONE) | _starred(part) | taken)
         names = unchanged(old, new, is_stable) - new.definitions
-        self._give_way(keep(former, namespace, names, self.journal), namespace)
-
-    def _give_way(self, pairs: list[Pair], namespace: dict[str, object]) -> None:
-        """Have the values that were kept stand wherever the execution put those that it made for them."""
-        twins = Twins.of(self.window.made(pairs, namespace)) if self.is_live else None
-        if twins:
-            self._replace(twins)
+        return keep(former, namespace, names, self.journal)
 
     def _forget_gone(self, name: str, former: dict[str, object], namespace: dict[str, object]) -> None:
         """Take definitions that left the source out of the containers that they were put in."""
@@ -888,9 +886,7 @@ class Execution(Work):
             self._publish(patched.values, namespace)
         if patched.twins:
             self._publish(patched.twins, namespace)
-            instead = self._replace(patched.twins)
-            self._publish(instead, namespace)
-            self._revise(instead, since, nested)
+            self._stand_in(patched.twins, namespace, since, nested)
 
     def _made_again(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> Iterator[Pair]:
         """What the module makes besides definitions, and stays the same object, by what its two sources say."""
@@ -1062,6 +1058,12 @@ class Execution(Work):
         """The kept objects under their names, in one step for other threads."""
         copy = namespace.copy()
         namespace.update({name: kept for name, value in copy.items() if (kept := twins.kept(value)) is not value})
+
+    def _stand_in(self, twins: Twins, namespace: dict[str, object], since: int, nested: list[str]) -> None:
+        """Have the kept objects stand wherever the execution put those that it made for them."""
+        instead = self._replace(twins)
+        self._publish(instead, namespace)
+        self._revise(instead, since, nested)
 
     def _revise(self, twins: Twins, since: int, nested: Iterable[str]) -> None:
         """

@@ -145,6 +145,12 @@ class Statement:
             return ()
         return tuple(path for node in _at_once(self.node) if len(path := _written(node)) > 1)
 
+    @property
+    def adds(self) -> tuple[tuple[str, ...], ...]:
+        """Those of them that it makes of what they were, by ``+=`` and its like."""
+        nodes = [each for each in _at_once(self.node) if isinstance(each, ast.AugAssign)] if self.writes else []
+        return tuple(path for each in nodes if len(path := _written(each.target)) > 1)
+
     def called(self, name: str) -> list[tuple[str, ...]]:
         """The dotted names of what the assignments to a name call for its value; nothing for one that does not."""
         nodes = [each for each in _at_once(self.node) if isinstance(each, (ast.Assign, ast.AnnAssign))]

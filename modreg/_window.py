@@ -24,7 +24,7 @@ from typing import Any, Final, cast
 
 import attrs
 
-from modreg._journal import PLAIN, Attribute, Cell, ClassAttribute, ClassField, Contents, Item
+from modreg._journal import PLAIN, Attribute, Cell, ClassAttribute, ClassField, Contents, Gone, Item
 from modreg._pairs import Pair, bases_of, is_class, mro, mro_of, slots, table
 from modreg._patch import Twins
 
@@ -214,16 +214,12 @@ def _level(twins: Twins) -> None:
                 type.__setattr__(new, "__bases__", bases_of(old))
 
 
-class _Gone:
-    """The base of the classes that gave way, until the collector has taken them."""
-
-
 def orphan(values: Iterable[object]) -> None:
     """Take classes out of what ``__subclasses__()`` of their bases says: a program may find its plugins so."""
     for cls in filter(is_class, values):
         if next(table(kind)["mro"] for kind in mro(cls) if "mro" in table(kind)) is type.__dict__["mro"]:
             with suppress(TypeError):  # of another layout: it stays on the list until the collector comes
-                type.__setattr__(cls, "__bases__", (_Gone,))
+                type.__setattr__(cls, "__bases__", (Gone,))
 
 
 @attrs.define(eq=False)

@@ -191,6 +191,7 @@ FUNCTIONS = [
          (["f1", "g1"], "f1", "g1"), (["f2", "g2"], "g2", "f2"), is_kept=False),
     case("bodies swapped", "def f(): return 'one'\ndef g(): return 'two'", "def f(): return 'two'\ndef g(): return 'one'",
          "(m.f, m.g)", "[x() for x in held]", ["one", "two"], ["two", "one"], is_kept=False),
+    case("renamed, with an alias", "def f(): return 1", "def g(): return 2\nf = g", "m.f", "held()", 1, 2, is_kept=False),
     case("bound to another name", "def f(): return 1", "def f(): return 2\ng = f\ndel f\nf = None", "m.f", "held()", 1, 2,
          is_kept=False),
 ]  # fmt: skip
@@ -207,6 +208,8 @@ CLOSURES = [
          "def make(x, y):\n    def f(a, b, *, c): return x, y, a, b, c\n    return f\nf = make(2, 3)", "m.f",
          "attempt(lambda: held(4, 5, c=6)), str(inspect.signature(held))",
          (TypeError, "(a=1, *, k=1)"), ((2, 3, 4, 5, 6), "(a, b, *, c)"), is_kept=False),
+    case("fewer free variables", "def make(x, y):\n    def f(): return x, y\n    return f",
+         "def make(x, y):\n    def f(): return [y]\n    return f", "m.make(1, 2)", "held()", (1, 2), [2], is_kept=False),
     case("renamed free variable", "def make(x):\n    def f(): return x\n    return f\nf = make(1)",
          "def make(y):\n    def f(): return y\n    return f\nf = make(2)", "m.f", "held()", 1, 2),
     case("function in a closure", "def g(): return 1\ndef make(x):\n    def f(): return x()\n    return f\nf = make(g)",
@@ -1839,6 +1842,75 @@ MOVES = {
     ),
     "to the module that took them": ({"o.py": DEFINITIONS, "m.py": "from o import A, g\n"}, {"m.py": DEFINITIONS}, ["o.py"]),
 }
+
+
+def test_registrations_with_an_abstract_class_are_taken_back(project, registry):
+    """
+    What a module registers with an abstract class of another is so no more after an abort, nor after a rollback.
+    """
+    base = project.load("base", "import abc\nclass B(abc.ABC): pass\n").B
+    m = project.load("m", "import base\n")
+    project.write("m.py", "import base\nbase.B.register(int)\n1 / 0\n")
+    with pytest.raises(ReloadError):
+        registry.refresh()
+    failed = issubclass(int, base)
+    project.write("m.py", "import base\nbase.B.register(int)\n")
+    registry.refresh()
+    base.register(str)
+    made = issubclass(int, base)
+
+    registry.rollback(m)
+
+    assert (failed, made) == (False, True)
+    assert (issubclass(int, base), issubclass(str, base)) == (False, True)
+
+
+def test_a_kept_type_parameter_is_that_of_the_classes(project, registry):
+    """
+    With ``state="keep"`` a type variable stays the same object, in what a class made of it as well.
+    """
+    m = project.load("m", "import typing\nT = typing.TypeVar('T')\nclass C(typing.Generic[T]): pass\n")
+    kept = m.T
+    project.write(
+        "m.py", "import typing\nT = typing.TypeVar('T')\nU = typing.TypeVar('U')\nclass C(typing.Generic[T, U]): pass\n"
+    )
+
+    registry.refresh(state="keep")
+
+    assert m.T is kept
+    assert m.C.__parameters__ == (kept, m.U)
+
+
+def test_a_module_that_gives_itself_no_class_any_more_has_none(project, dropping):
+    """
+    The class that a module gave itself is not there for the source that does not.
+    """
+    source = "import sys, types\nclass M(types.ModuleType): p = 1\nsys.modules[__name__].__class__ = M\n"
+    m = project.load("m", source)
+    project.write("m.py", "")
+
+    dropping.refresh()
+    without = type(m)
+    dropping.rollback(m)
+
+    assert without is types.ModuleType
+    assert m.p == 1
+
+
+def test_a_class_that_was_renamed(project, registry):
+    """
+    Where the former name of a class is an alias of the new one, what is held of it follows, and comes back.
+    """
+    m = project.load("m", "class Old:\n    def f(self): return 1\n")
+    held, method = m.Old(), m.Old().f
+    project.write("m.py", "class New:\n    def f(self): return 2\nOld = New\n")
+
+    registry.refresh()
+    after = held.f(), method(), isinstance(held, m.New)
+    registry.rollback(m)
+
+    assert after == (2, 2, True)
+    assert (held.f(), method(), isinstance(held, m.Old)) == (1, 1, True)
 
 
 @pytest.mark.parametrize("move", MOVES)

@@ -873,6 +873,81 @@ def test_a_value_is_not_kept_if_what_made_it_is_different(project, dropping, cas
     assert user.state is state
 
 
+def test_a_global_that_a_call_sets_is_state(project, registry):
+    """
+    With ``state="keep"`` a name that only functions set stays, as long as they and who calls them do.
+    """
+    text = "import collections\ndef deep():\n    global S, T\n    S, T = [], {0}\ndef setup(): deep()\nsetup()\ndef f(): return {1}\n"
+    m = project.load("m", text.format(1, 1))
+    m.S.append("state")
+    project.write("m.py", text.format(1, 2))
+    registry.refresh(state="keep")
+    first = m.S, m.f()
+    project.write("m.py", text.format(2, 2))
+
+    registry.refresh(state="keep")
+
+    assert first == (["state"], 2)
+    assert (m.S, m.T) == ([], 2)
+
+
+def test_what_a_lazy_package_gives_is_no_state(project, registry):
+    """
+    With ``state="keep"`` a value that comes through a package is computed anew if a module in that changed.
+    """
+    lazy = "import importlib\ndef __getattr__(name): return importlib.import_module('.' + name, __name__)\n"
+    project.write("pack/__init__.py", lazy)
+    project.write("pack/leaf.py", "X = 1\n")
+    user = project.load("user", "import pack\nY = [pack.leaf.X]\n")
+    project.write("pack/leaf.py", "X = 2\n")
+
+    registry.refresh(state="keep")
+
+    assert user.Y == [2]
+
+
+RE_EXPORTS = {
+    "by name": "from middle import leaf\nY = leaf.X\n",
+    "by another name": "from middle import leaf as m\nY = m.X\n",
+    "by attribute": "import middle\nY = middle.leaf.X\n",
+    "by a star": "from middle import *\nY = leaf.X\n",
+    "a function of it": "from middle import leaf\nY = leaf.f()\n",
+    "in a function": "from middle import leaf\ndef f(): return leaf.X\nY = f()\n",
+}
+
+
+@pytest.mark.parametrize("how", RE_EXPORTS)
+@pytest.mark.parametrize("middle", ["import leaf\n", "import first\nfrom first import leaf\n", "import leaf as _l\nleaf = _l\n"])
+def test_a_module_that_another_one_has(project, registry, how, middle):
+    """
+    Who takes a module out of another, or asks that for it, is one of its users.
+    """
+    project.load("leaf", "X = 1\ndef f(): return X\n")
+    project.load("first", "import leaf\n")
+    project.write("middle.py", middle)
+    user = project.load("user", RE_EXPORTS[how])
+    before = user.Y
+    project.write("leaf.py", "X = 2\ndef f(): return X\n")
+
+    registry.refresh()
+
+    assert (before, user.Y) == (1, 2)
+
+
+def test_a_submodule_that_a_star_takes(project, registry):
+    """
+    A star import gives the submodules that ``__all__`` lists, though nothing else imports them.
+    """
+    project.write("pack/__init__.py", "__all__ = ['leaf']\n")
+    project.write("pack/leaf.py", "X = 1\n")
+    user = project.load("user", "from pack import *\nY = leaf.X\n")
+    project.write("pack/leaf.py", "X = 2\n")
+
+    registry.refresh()
+
+    assert user.Y == 2
+
+
 # What is remembered
 
 USES = (
@@ -948,6 +1023,8 @@ def test_nothing_is_remembered_of_a_source_that_changed(project, registry):
 WRITES = {
     "another value": ("X = 1", "leaf.X = 9", "leaf.X = 10"),
     "another value by setattr": ("X = 1", "setattr(leaf, 'X', 9)", "setattr(leaf, 'X', 10)"),
+    "more of what it is": ("X = 1", "leaf.X += 9", "leaf.X += 10"),
+    "no more of what it is": ("X = 1", "leaf.X += 9", ""),
     "a name that the module has not": ("Z = 1", "leaf.X = 9", "leaf.X = 10"),
     "a new name": ("X = 1", "", "leaf.Y = 10"),
     "no more": ("X = 1", "leaf.X = 9", ""),
@@ -996,6 +1073,20 @@ def test_what_a_module_sets_in_another(project, dropping, name, is_failing):
         assert after == (_seen(fresh), [str(x) for n, x in sorted(vars(fresh).items()) if n in "XYZ" and type(x) is int])
 
     assert (_seen(leaf), user.TOLD) == before
+
+
+def test_what_a_module_sets_in_another_is_no_state(project, registry):
+    """
+    With ``state="keep"`` a name that another module set, and sets no more, is what its own module says.
+    """
+    leaf = project.load("leaf", "X = 1\nY = []\n")
+    project.load("setter", "import leaf\nleaf.X = 9\n")
+    leaf.Y.append("state")
+    project.write("setter.py", "import leaf\n")
+
+    registry.refresh(state="keep")
+
+    assert (leaf.X, leaf.Y) == (1, ["state"])
 
 
 def test_what_a_module_sets_out_of_scope_is_its_own_affair(project, dropping):

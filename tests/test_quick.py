@@ -79,7 +79,7 @@ def code_of(module, folder):
         try:
             code = loader.get_code(module)
             given.append((code, code.co_filename))
-        except Exception as error:  # noqa: BLE001  # any that a loader may raise
+        except Exception as error:  # any that a loader may raise
             given.append((type(error), str(error)))
     assert vars(spec.loader) == vars(usual.loader)
     return given
