@@ -54,7 +54,8 @@ def registers(names: Iterable[str]) -> Iterator[Cache | Registered]:
     That is the cache of a function made by `functools.singledispatch`, and an abstract base class.
     """
     for name in names:
-        for value in (namespace_of(sys.modules.get(name)) or {}).copy().values():
+        namespace: dict[str, Any] = namespace_of(sys.modules.get(name)) or {}  # of anything
+        for value in namespace.copy().values():
             # Of most functions the dict would only be made to be looked at.
             if type(value) is FunctionType and value.__closure__ and "_clear_cache" in value.__dict__:
                 yield Cache(value.__dict__["_clear_cache"])

@@ -1008,13 +1008,27 @@ def all_star_names(name: str, package: str, imports: Iterable[Import]) -> frozen
     return frozenset(found)
 
 
-def _star_names(module: str, dependency: str) -> tuple[str, ...]:
-    mine, theirs = namespace_of(sys.modules.get(module)), namespace_of(sys.modules.get(dependency))
-    if mine is None or theirs is None:
-        return ()
+def all_given_names(package: str, imports: Iterable[Import]) -> frozenset[str]:
+    """The names that the star imports of a module in *package* bring."""
+    found: set[str] = set()
+    for each in imports:
+        if each.names == ("*",):
+            with suppress(ImportError):  # as above
+                found.update(_given_names(_scan.resolve(each, package)))
+    return frozenset(found)
+
+
+def _given_names(module: str) -> list[str]:
+    theirs = namespace_of(sys.modules.get(module)) or {}
     public = theirs.get("__all__")
-    names = public if isinstance(public, (list, tuple)) else [n for n in theirs.copy() if not n.startswith("_")]
-    return tuple(n for n in names if n in mine and n in theirs and mine[n] is theirs[n])
+    if isinstance(public, (list, tuple)):
+        return [name for name in public if name in theirs]
+    return [name for name in theirs.copy() if not name.startswith("_")]
+
+
+def _star_names(module: str, dependency: str) -> tuple[str, ...]:
+    mine, theirs = namespace_of(sys.modules.get(module)) or {}, namespace_of(sys.modules.get(dependency)) or {}
+    return tuple(n for n in _given_names(dependency) if n in mine and mine[n] is theirs.get(n))
 
 
 def _absent(names: Iterable[str]) -> list[str]:

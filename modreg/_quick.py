@@ -33,6 +33,9 @@ _FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINA
 FINDERS: Final[list[Any]] = [BuiltinImporter, FrozenImporter, PathFinder]  # Any: classes that stand for finders
 """The finders that the interpreter begins with."""
 
+# As importlib does, for a source may have moved together with its byte-code. Typeshed does not know it.
+_fix_file_name: Final[Any] = vars(_imp)["_fix_co_filename"]
+
 # Of byte-code that goes by the time of its source: its flags are 0.
 _HEADER: Final = MAGIC_NUMBER + bytes(4)
 _TAG: Final = sys.implementation.cache_tag
@@ -103,7 +106,7 @@ class Look:
         if code is None:
             loader.__dict__["path_stats"] = self._stats
             return loader.get_code(fullname)
-        _imp._fix_co_filename(code, loader.path)
+        _fix_file_name(code, loader.path)
         return code
 
     def _stats(self, path: str) -> dict[str, float]:
@@ -194,9 +197,11 @@ def find(name: str, folder: object, origin: str, *, is_read: bool) -> ModuleSpec
         return None
     loader: Any = SourceFileLoader(name, origin)  # Any: it lost load_module() in 3.15, which typeshed still asks for
     spec = spec_from_file_location(name, origin, loader=loader, submodule_search_locations=None)
-    if sys.pycache_prefix is None:
-        spec.cached = f"{folder}/__pycache__/{tail}{_BYTECODE_SUFFIX}"
-    loader.__dict__["get_code"] = Look(loader, spec._cached, *seen)
+    assert spec is not None  # as it has a loader
+    bytecode = None if sys.pycache_prefix is not None else f"{folder}/__pycache__/{tail}{_BYTECODE_SUFFIX}"
+    if bytecode is not None:
+        spec.cached = bytecode  # importlib would derive the same from the origin, and again for the loader
+    loader.__dict__["get_code"] = Look(loader, bytecode, *seen)
     return spec
 
 

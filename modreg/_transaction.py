@@ -39,7 +39,7 @@ from modreg._needs import Calm, Held, Level, Written, declared, holding, is_valu
 from modreg._pairs import Pair, attributes, is_class, is_own, label_of, moving, mro_of, pair
 from modreg._patch import ATOMS, CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch
 from modreg._pending import Pending
-from modreg._planner import Draft, Part, all_star_names
+from modreg._planner import Draft, Part, all_given_names, all_star_names
 from modreg._removed import retire
 from modreg._scan import Import
 from modreg._scope import packages_of
@@ -647,6 +647,20 @@ class Execution(Work):
 
     def _rebind(self, name: str) -> None:
         """Give names that a module imported the objects that these stand for now, where it has not rebound them."""
+        for each in reversed(self._behind(name)):
+            self._rebind_one(each)
+
+    def _behind(self, name: str) -> list[str]:
+        """A module, and in a circle those that it takes names from, directly or not, and that wait for their turn."""
+        found = [name]
+        wanted = self.draft.needs.rebinds
+        for each in found if self.executing else ():
+            taken = wanted.get(each, {}).values()
+            sources = dict.fromkeys(module for module, theirs in taken if theirs in wanted.get(module, ()))
+            found.extend(n for n in sources if n in self.pending.waiting and n not in found and not self._is_going(n))
+        return found
+
+    def _rebind_one(self, name: str) -> None:
         wanted = self.draft.needs.rebinds.get(name)
         namespace = namespace_of(sys.modules.get(name)) if wanted else None
         if wanted is None or namespace is None:
@@ -970,7 +984,8 @@ class Execution(Work):
         starred = self.starred.get(part.name, NONE)
         if part.body is None or not starred:
             return
-        for name in starred - part.body.bound - _IMPORT_SYSTEM - _starred(part):
+        given = all_given_names(part.spec.parent or "", part.body.imports)
+        for name in starred - part.body.bound - _IMPORT_SYSTEM - given:
             if not is_submodule(part.name, name, namespace):
                 namespace.pop(name, None)
 

@@ -1217,7 +1217,8 @@ def test_a_module_that_fails_in_the_middle_of_a_circle_is_executed_once_more(pro
     """
     project.load("lower", "K = 1\n")
     project.load("upper", "import lower\nK = 1\n")
-    project.load("optional", "try:\n    from upper import fast\nexcept ImportError:\n    fast = None\n")
+    project.load("extra", "try:\n    from upper import fast\nexcept ImportError:\n    fast = None\n")
+    project.write("optional.py", "import extra\n")
     project.write("lower.py", "try:\n    import optional\nexcept ImportError:\n    optional = None\nK = 1\nL = 2\n")
     project.write("upper.py", "from lower import L\nK = L\n")
 
@@ -1225,6 +1226,24 @@ def test_a_module_that_fails_in_the_middle_of_a_circle_is_executed_once_more(pro
 
     assert sys.modules["lower"].optional is sys.modules["optional"]
     assert sys.modules["upper"].K == 2
+
+
+def test_what_a_star_takes_halfway_through_a_circle_is_new(project, dropping):
+    """
+    A module that is rebound in a circle before those that it takes names from gives no former objects.
+    """
+    project.load("new", "def f(): return 1\n")
+    project.write("pack/four.py", "from pack.two import f as g\n")
+    project.write("pack/two.py", "import pack\nfrom new import f\n")
+    project.write("pack/three.py", "from pack.two import f\nimport pack\nG = [f]\n")
+    pack = project.load("pack.__init__", "from pack.four import *\nfrom .three import G\nfrom pack.two import f\nH = [f, g]\n")
+    project.write("new.py", "class f: pass\n")
+
+    dropping.refresh()
+
+    assert [*pack.H, *pack.G] == [sys.modules["new"].f] * 3
+    assert pack.g is sys.modules["new"].f
+    assert pack.four.g is pack.g
 
 
 def test_a_module_that_fails_twice_is_told_of(project, registry):
