@@ -118,6 +118,33 @@ def test_old_version_that_cannot_be_set_up_again_is_a_state_of_its_own(bench, ho
     del sys.tries
 
 
+def test_way_back_that_ends_the_program(bench, host):
+    """
+    A set-up of the old version that raises what is no `Exception` keeps no other from being set up, and propagates.
+    """
+    bench.load("base")
+    bench.load("user", "1", "from .base import WORD as base\n")
+    bench.load("last", "1", "from .base import WORD as base\n")
+    once = iter([SystemExit(3)])
+
+    def setup(plugin):
+        if plugin.WORD == "2":
+            raise OSError
+        for error in once if plugin is host["base"] else ():
+            raise error
+        plugin.setup(bench.offers)
+
+    host.bind(setup=setup, teardown=bench.teardown)
+    bench.plugin("base", "2")
+
+    with pytest.raises(SystemExit):
+        host.reload("base")
+
+    assert bench.offers == {"user": "1", "last": "1"}
+    assert [each.state for each in host.plugins()] == [State.BROKEN, State.RUNNING, State.RUNNING]
+    assert host.enable("base").kind is Kind.ENABLED
+
+
 def test_broken_plugin_is_never_said_to_run(bench, host):
     """
     As long as a plugin is not set up, no outcome says that it is running or stays as it was.

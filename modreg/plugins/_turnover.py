@@ -102,6 +102,7 @@ class Turnover:
     blamed: Unit | None = None
     _down: list[Unit] = attrs.field(factory=list)
     _executing: Effects | None = None
+    _ending: BaseException | None = None
     _watch: AbstractContextManager[None] | None = None
 
     # As a participant
@@ -171,12 +172,16 @@ class Turnover:
             else:
                 self._let_go(unit, is_reported=False)
                 unit.state = State.BROKEN
+        if self._ending is not None:
+            raise self._ending
 
     def _is_done(self, unit: Unit, step: Callable[[Binding, Caller], None], what: str) -> bool:
         """Take a step on the way back; one that fails is a note, for the others have to be set up all the same."""
         try:
             step(self.rules.bound(unit), self.caller)
-        except Exception as trouble:
+        except BaseException as trouble:
+            if not isinstance(trouble, Exception):  # it ends the program, and does so when all is as it can be
+                self._ending = trouble
             said = f"the former version of {unit.name} could not {what}"
             self.notes.append(f"{said}: {type(trouble).__name__}: {trouble}")
             return False
