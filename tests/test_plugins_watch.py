@@ -100,8 +100,11 @@ def test_files_that_come_and_go_are_told(bench, host):
 
 def test_unloaded_plugins_are_not_told(bench, host):
     """
-    What nobody wants loaded may be written as one likes.
+    What nobody wants loaded may be written as one likes, also if somebody wanted it before.
     """
+    assert not host.load("ill", bench.plugin("ill", "1", "raise OSError\n"))
+    host.disable("ill")
+    bench.plugin("ill")
     bench.load("weather")
     host.add("rain", bench.plugin("rain"))
     host.unload("weather")

@@ -360,12 +360,12 @@ class Works:
     def changed(self, settled: float) -> tuple[str, ...]:
         """The plugins whose files, or those of the helpers, are not as they were when they were last read."""
         shared = self._shared()
-        wanted = [(unit, unit.tried) for unit in list(self.units.values())]
+        wanted = [unit for unit in list(self.units.values()) if unit.is_loaded or self.ledger.of(unit.name).is_enabled]
+        tried = [(unit, unit.tried) for unit in wanted]
         return tuple(
             unit.name
-            for unit, tried in wanted
-            if tried is not None
-            and self.watch.is_changed(unit.name, tried, (*unit.place.stamp(), *shared), settled)
+            for unit, then in tried
+            if then is not None and self.watch.is_changed(unit.name, then, (*unit.place.stamp(), *shared), settled)
         )
 
     # Rules
