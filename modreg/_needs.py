@@ -271,6 +271,8 @@ class View:
         """What is asked of a module, or of another module that it has under a name."""
         while rest and _is_submodule(module, rest[0]):
             module, rest = f"{module}.{rest[0]}", rest[1:]
+        if rest[:1] == ("__dict__",):
+            rest = ()
         yield module, rest[0] if rest else "", rest[1:]
         namespace = namespace_of(sys.modules.get(module)) or {}
         if rest and rest[0] not in namespace and "__getattr__" in namespace:

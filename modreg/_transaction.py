@@ -847,6 +847,8 @@ class Execution(Work):
         old, new = Statements.of(trees[0]), Statements.of(trees[1])
         levels = self.draft.needs.levels
         others = {*self.finished, *self.executing, *self.unloaded}
+        taken = {name.partition(".")[0] for module, name in (*levels, *self.draft.lost) if module == part.name}
+        modules = {*others, *(module for module, _ in levels)}
 
         def is_stable(name: str) -> bool:
             value = namespace.get(name)
@@ -855,10 +857,9 @@ class Execution(Work):
                 module = getattr(value, "__module__", "")
             is_other = module != part.name and module in others
             if type(value) is ModuleType:  # a package may be asked for what is in it
-                is_other = is_other or any(each.startswith(f"{module}.") for each in others)
-            return former.get(name) is value and not is_other and (part.name, name) not in levels
+                is_other = any(each == module or each.startswith(f"{module}.") for each in modules - {part.name})
+            return former.get(name) is value and not is_other and name not in taken
 
-        taken = {name for module, name in (*levels, *self.draft.lost) if module == part.name}
         new = attrs.evolve(new, imported=new.imported | self.starred.get(part.name, NONE) | _starred(part) | taken)
         names = unchanged(old, new, is_stable) - new.definitions
         return keep(former, namespace, names, self.journal)
@@ -969,7 +970,11 @@ class Execution(Work):
         if part.body is None:
             return
         namespace.pop("__annotations__", None)  # made anew by the execution, where there are any
-        for name in part.bound - part.body.bound - _IMPORT_SYSTEM - {*declared(part.name, "__keep__")}:
+        unbound = part.bound - part.body.bound
+        if self.unloaded:  # an import may fail now, and its error be caught
+            taken = part.view.taken.items()
+            unbound |= {n for n, every in taken if any(part.view.absolute(each) in self.unloaded for each in every)}
+        for name in unbound - _IMPORT_SYSTEM - {*declared(part.name, "__keep__")}:
             if name == "__doc__":
                 namespace[name] = None
             elif not is_submodule(part.name, name, namespace):

@@ -582,7 +582,10 @@ class _Reader:
                 self._expression(node.value, Use.USED, owner)
         elif isinstance(node, ast.Lambda):
             self._arguments(node.args, owner)
-            self._later(node.body, owner)
+            if use is Use.USED:  # whoever gets it may call it at once
+                self._expression(node.body, Use.USED, owner)
+            else:
+                self._later(node.body, owner)
         elif isinstance(node, (ast.List, ast.Tuple, ast.Set)):
             for each in node.elts:
                 self._expression(each, use, owner)

@@ -96,6 +96,12 @@ CASES = {
         True,
         2,
     ),
+    "a function in a lambda that is passed on": (
+        FUNCTION,
+        "from leaf import rate\nX = list(map(lambda _: rate(), [1]))[0]\ndef show(): return X",
+        True,
+        2,
+    ),
     "a function by globals()": (
         FUNCTION,
         "from leaf import rate\nX = globals()['ra' + 'te']()\ndef show(): return X",
@@ -889,6 +895,48 @@ def test_a_global_that_a_call_sets_is_state(project, registry):
 
     assert first == (["state"], 2)
     assert (m.S, m.T) == ([], 2)
+
+
+def test_what_is_called_through_others_is_no_state(project, registry):
+    """
+    With ``state="keep"`` a value is computed anew if what was called for it changed, further down than it is imported.
+    """
+    project.write("base.py", "class B:\n    def go(self): return 1\ndef f(): return 1\n")
+    project.write("middle.py", "import base\nclass C(base.B): pass\ng = base.f\n")
+    user = project.load("user", "import middle\nfrom middle import C\nX = [C().go()]\nY = [middle.g()]\nZ = []\n")
+    user.Z.append("state")
+    project.write("base.py", "class B:\n    def go(self): return 2\ndef f(): return 2\n")
+
+    registry.refresh(state="keep")
+
+    assert (user.X, user.Y, user.Z) == ([2], [2], ["state"])
+
+
+def test_names_in_the_dict_of_a_module(project, registry):
+    """
+    Who looks at a module's ``__dict__`` sees what comes.
+    """
+    project.load("leaf", "X = 1\n")
+    user = project.load("user", "import leaf\nY = [name for name in leaf.__dict__ if name in 'XZ']\n")
+    project.write("leaf.py", "X = 1\nZ = 2\n")
+
+    registry.refresh()
+
+    assert user.Y == ["X", "Z"]
+
+
+def test_a_module_that_went_is_not_met_again(project, dropping):
+    """
+    A name for a module that is gone is not there for an import of it that fails.
+    """
+    project.write("optional.py", "X = 1\n")
+    user = project.load("user", "try:\n    import optional\nexcept ImportError:\n    pass\nHAS = 'optional' in globals()\n")
+    before = user.HAS
+    (project.root / "optional.py").unlink()
+
+    dropping.refresh()
+
+    assert (before, user.HAS) == (True, False)
 
 
 def test_what_a_lazy_package_gives_is_no_state(project, registry):
