@@ -98,6 +98,11 @@ class Record:
             source=None if data is None else _source.of_bytes(origin or "", data),
         )
 
+    def take_over(self, earlier: Record) -> None:
+        """Take what was read of the same text before."""
+        if self.imports is None and self.text and earlier.text and self.text.hash == earlier.text.hash:
+            self.imports, self.declared = earlier.imports, earlier.declared
+
     def share(self, earlier: Record) -> None:
         """Hold what is the same in an earlier version only once."""
         if self.imports == earlier.imports:
@@ -293,6 +298,8 @@ class History:
         record.revision = self.revision
         record.number = _last(before) + 1
         record.source = self._one(record.source)
+        for earlier in before[-1:]:
+            record.take_over(earlier)
         self._records[record.name] = (*before, record)
         self.changes += 1
 
@@ -322,6 +329,8 @@ class History:
                 self.changes += not before or before[-1].origin != record.origin
                 record.revision, record.number = commit.revision, _last(before) + 1
                 record.source = self._one(record.source)
+                for earlier in before[-1:]:
+                    record.take_over(earlier)
                 journal.write(Item(records, record.name), (*before, record))
                 if record.declined:
                     self._declining.add(record.name)

@@ -501,13 +501,13 @@ class Needs:
         """Add those who take a module from one that imports it, or ask that for it."""
         wanted = sys.modules.get(module)
         around = (*users, module.rpartition(".")[0])  # its package has it too
-        queue = [user for user in around if user in self.users]
+        queue = [user for user in around if self.users.get(user)]  # few of many have users themselves
         for user in queue if wanted is not None else ():
             names = _names_of(wanted, user)
-            more = [u for u in self.users.get(user, ()) if u not in users and u != module] if names else []
+            more = [u for u in self.users[user] if u not in users and u != module] if names else []
             more = [u for u in more if not names.isdisjoint(self.spelled(u)) or _names_of(wanted, u)]
             users.update(dict.fromkeys(more))
-            queue.extend(more)
+            queue.extend(u for u in more if self.users.get(u))
 
     def is_used(self, name: str) -> bool:
         """Whether anybody imports a module: if not, what changed in it is nobody's concern."""

@@ -266,6 +266,24 @@ def test_reload_finds_edits_of_the_same_size_in_the_same_second(project, registr
     assert tax.RATE == 2
 
 
+def test_the_same_text_is_read_once(project, registry):
+    """
+    What a text imports is not read again for the next version that has it.
+    """
+    project.load("base", "")
+    project.write("tax.py", "import base\n\n__version__ = '1.0'\n")
+    tax = project.load("tax")
+    first = registry.current("tax")
+
+    importlib.reload(tax)
+
+    former, record = registry._history.records["tax"]
+    assert record.imports is former.imports
+    second = registry.current("tax")
+    assert (second.imports, second.distribution_version) == (first.imports, first.distribution_version)
+    assert second.imports == ("base",)
+
+
 def test_importlib_reload_is_recorded(project, registry):
     """
     A reload by others is a version with its own cause.
