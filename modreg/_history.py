@@ -146,7 +146,8 @@ class Record:
 
     def skimmed(self) -> Body | None:
         """As :meth:`compiled`, to be read and not to be executed: byte-code of this text will do."""
-        if self.body is None and self.near is None and self.source is not None and self.cause is Cause.IMPORT:
+        is_imported = self.cause in (Cause.IMPORT, Cause.IMPORTLIB)  # by Python itself, which asks and writes it
+        if is_imported and self.body is None and self.near is None and self.source is not None:
             code = _source.cached_code(self.source, self.created)
             if code is not None:
                 return Body.of_code(code)

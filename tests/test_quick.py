@@ -358,3 +358,23 @@ def test_byte_code_of_the_same_text_is_trusted(project, registry):
 
     assert not registry.refresh()
     assert registry.current("tax").source_hash is not None
+
+
+@pytest.mark.parametrize("is_cached", [True, False])
+def test_what_a_module_imports_is_the_same_by_byte_code_and_by_source(project, registry, is_cached):
+    """
+    What a version imports and declares does not depend on whether there is byte-code, of an import or of a reload.
+    """
+    project.load("base", "X = 1\n")
+    file = project.write("user.py", "import base\nfrom base import X\n__version__ = '1.2'\ndef f(): import json\n")
+    if is_cached:
+        py_compile.compile(str(file))
+
+    user = project.load("user")
+
+    for number in (1, 2):
+        version = registry.current(user)
+        assert (version.number, str(version.distribution_version)) == (number, "1.2")
+        assert version.imports == ("base", "json")
+        assert [edge.names for edge in registry.dependencies(user) if edge.dependency == "base"] == [("X",)]
+        importlib.reload(user)
