@@ -463,7 +463,7 @@ class Needs:
     users: Mapping[str, Collection[str]]
     calm: Calm = attrs.field(factory=Calm)
     spelled: Callable[[str], frozenset[str]] = attrs.field(default=lambda _name: frozenset())
-    _users_of: dict[str, tuple[str, ...]] = attrs.field(init=False, factory=dict)
+    _users_of: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     renewed: set[str] = attrs.field(factory=set)
     views: dict[str, View] = attrs.field(factory=dict)
     levels: dict[tuple[str, str], Level] = attrs.field(factory=dict)
