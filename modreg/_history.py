@@ -481,6 +481,11 @@ class History:
     def current(self, name: str) -> Record:
         return self.of(name)[-1]
 
+    def after(self, name: str, number: int) -> tuple[Record, ...]:
+        """The versions of a module after one."""
+        found = self.of(name)
+        return found[max(0, number + 1 - found[0].number) :]
+
     def first(self, name: str) -> Record:
         """The first version, remembered or not."""
         return self._firsts.get(name) or self.of(name)[0]

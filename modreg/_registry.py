@@ -983,7 +983,7 @@ class Registry:
         if snapshot is None and record is not self._history.current(record.name):
             return None
         # Up to the next full snapshot, or up to now, no definition was changed.
-        later = [r.snapshot for r in self._history.of(record.name) if r.number >= record.number]
+        later = [r.snapshot for r in self._history.after(record.name, record.number - 1)]
         full = next((each for each in later if each is not None and not each.is_shallow), None)
         if full is None:
             namespace = namespace_of(sys.modules.get(record.name))

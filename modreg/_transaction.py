@@ -215,9 +215,9 @@ class Work:
 
     def declined(self, name: str, number: int) -> frozenset[str]:
         """The sources that going back to a version turns away, as hashes."""
-        records, target = self.history.of(name), self.history.record(name, number)
-        found = records[-1].declined
-        sources = [record.source for record in records if record.number > number]
+        target = self.history.record(name, number)
+        found = self.history.current(name).declined
+        sources = [record.source for record in self.history.after(name, number)]
         others = {each.hash for each in sources if each is not None and each is not target.source}
         if any(name in commit.unloaded for commit in map(self.history.commit_of, self.undoes) if commit is not None):
             others.add(GONE)
