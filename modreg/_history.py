@@ -260,6 +260,8 @@ class History:
     lock: _thread.RLock = attrs.field(factory=_thread.RLock, repr=False)
     # By hash; see _one().
     _sources: dict[str, Source] = attrs.field(factory=dict)
+    # By path the last text that is held whole; see _pack().
+    _wholes: dict[str, Source] = attrs.field(factory=dict)
     # For each module the commits that still have their journal, oldest first.
     _recent: dict[str, deque[Commit]] = attrs.field(factory=dict)
     # Of each module of which versions are forgotten the first one.
@@ -419,10 +421,11 @@ class History:
         if any(each.source == source for each in records[following : following + 1]):
             return
         kept = self._sources.get(source.hash, source)
+        packed = (kept if kept.path == source.path else source).packed(self._wholes.get(source.path))
+        if packed.near is None:
+            self._wholes[source.path] = packed
         if kept.path == source.path:
-            packed = self._sources[source.hash] = kept.packed()
-        else:
-            packed = source.packed()
+            self._sources[source.hash] = packed
         for each in itertools.takewhile(lambda each: each.source == source, reversed(records[:following])):
             each.source = packed
 

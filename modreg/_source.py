@@ -30,6 +30,10 @@ _ATTEMPTS = 5
 # The last format of `marshal` that writes equal values as equal bytes: later ones write references as well.
 _MARSHAL_VERSION = 2
 
+# How far back zlib finds what is the same, and how many times smaller a difference is than the text: by itself
+# a text becomes a fourth.
+_WINDOW, _MUCH = 2**15, 12
+
 # Since 3.14 a flag tells whether there is a docstring.
 _HAS_DOCSTRING: int = getattr(inspect, "CO_HAS_DOCSTRING", 0)
 
@@ -108,6 +112,7 @@ class Source:
         signature: What the file system said of the file with these bytes; `None` if they came from elsewhere
             or the file kept changing. It takes no part in comparisons.
         is_packed: Whether the bytes are held compressed, as those of versions are that few will ask for.
+        near: Another text of the file that they are held as the difference from.
     """
 
     path: str
@@ -115,6 +120,7 @@ class Source:
     hash: str
     signature: Signature | None = attrs.field(default=None, eq=False)
     is_packed: bool = attrs.field(default=False, repr=False, eq=False)
+    near: Source | None = attrs.field(default=None, repr=False, eq=False)
 
     @property
     def data(self) -> bytes:
@@ -122,17 +128,33 @@ class Source:
             return self._held
         import zlib  # noqa: PLC0415  # as below
 
-        return zlib.decompress(self._held)
+        return zlib.decompressobj(zdict=self.near.data if self.near is not None else b"").decompress(self._held)
 
-    def packed(self) -> Source:
-        """The same text, held as small as it can be; without the signature of the file, which has gone on."""
+    def packed(self, near: Source | None = None) -> Source:
+        """
+        The same text, held as small as it can be; without the signature of the file, which has gone on.
+
+        Args:
+            near: A text that it may be held as the difference from, itself no difference from another.
+        """
         if self.is_packed:
             return self
         import zlib  # noqa: PLC0415  # only a program that reloads often needs it
 
         path = sys.intern(str(self.path))  # each version came with a string of its own
-        window = min(max(len(self._held).bit_length(), 9), 15)  # a larger one takes longer to make than the rest
-        return Source(path=path, data=zlib.compress(self._held, wbits=window), hash=self.hash, is_packed=True)
+        if near is not None and len(self._held) <= _WINDOW:
+            known = near.data
+            deflate = zlib.compressobj(wbits=_bits(len(known) + len(self._held)), zdict=known)
+            held = deflate.compress(self._held) + deflate.flush()
+            if len(held) * _MUCH <= len(self._held):
+                return Source(path=path, data=held, hash=self.hash, is_packed=True, near=near)
+        held = zlib.compress(self._held, wbits=_bits(len(self._held)))
+        return Source(path=path, data=held, hash=self.hash, is_packed=True)
+
+
+def _bits(size: int) -> int:
+    """How large a window zlib is to have; a larger one takes longer to make than the rest."""
+    return min(max(size.bit_length(), 9), 15)
 
 
 def sign(path: str) -> Signature | None:

@@ -797,3 +797,36 @@ def test_change_of_any_program_counts(text, data):
     is_same = listing(on_one_line(text)) == listing(on_one_line(ast.unparse(tree)))
     assert (_source.digest(one) == _source.digest(other)) == is_same
     assert _source.is_same_code(one, other) == is_same
+
+
+@pytest.mark.parametrize(
+    ("other", "is_near"), [(b"A = 3\n", True), (b"", True), (b"".join(b"B%d = %d\n" % (n, n * n) for n in range(300)), False)]
+)
+def test_a_text_is_held_as_the_difference_from_one_that_is_like_it(other, is_near):
+    """
+    The bytes are the same however they are held; a difference is held only where it is far smaller than the text.
+    """
+    text = b"".join(b"def f%d(): return %d\n" % (n, n) for n in range(200))
+    near = _source.of_bytes("m.py", text).packed()
+    source = _source.of_bytes("m.py", text + other if is_near else other)
+
+    packed = source.packed(near)
+
+    assert packed.data == source.data
+    assert packed == source
+    assert (packed.near is near) == is_near
+    assert near.data == text
+    assert len(packed._held) < len(source.data) / 2
+
+
+def test_a_text_beyond_what_zlib_sees_is_held_whole():
+    """
+    Too far back nothing that is the same is found.
+    """
+    text = b"".join(b"def f%d(): return %d\n" % (n, n) for n in range(4000))
+    near = _source.of_bytes("m.py", text).packed()
+
+    packed = _source.of_bytes("m.py", text + b"A = 1\n").packed(near)
+
+    assert packed.near is None
+    assert packed.data == text + b"A = 1\n"
