@@ -146,9 +146,9 @@ class Record:
 
     def skimmed(self) -> Body | None:
         """As :meth:`compiled`, to be read and not to be executed: byte-code of this text will do."""
-        is_imported = self.cause in (Cause.IMPORT, Cause.IMPORTLIB)  # by Python itself, which asks and writes it
-        if is_imported and self.body is None and self.near is None and self.source is not None:
-            code = _source.cached_code(self.source, self.created)
+        if self.body is None and self.near is None and self.source is not None:
+            is_imported = self.cause in (Cause.IMPORT, Cause.IMPORTLIB)  # by Python itself, which asks and writes it
+            code = _source.cached_code(self.source, self.created if is_imported else 0.0)
             if code is not None:
                 return Body.of_code(code)
         return self.compiled()

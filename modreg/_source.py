@@ -230,22 +230,26 @@ def misleading_code(source: Source, before: float) -> CodeType | None:
     return None if is_same_code(code, compile_source(source)) else code
 
 
-def cached_code(source: Source, imported: float) -> CodeType | None:
+def cached_code(source: Source, imported: float = 0.0) -> CodeType | None:
     """
     Find the code of *source* in its byte-code file, where that is certainly of this very text.
 
-    It must not have been written since the import, which has looked at time and size, and only when the source
-    was so old that a later edit had another time.
+    It must be of the size and the time of the file that was read, or not have been written since the import, which
+    has compared them; and only when the source was so old that a later edit had another time.
 
     Args:
-        source: What was imported.
-        imported: When the import ended, in seconds since the epoch.
+        source: What was read.
+        imported: When the import that took it ended, in seconds since the epoch, where its file is not known.
     """
-    written, data = _byte_code(source.path, imported * 10**9)
-    when = int.from_bytes(data[8:12], "little")
+    known = source.signature
+    written, data = _byte_code(source.path, imported * 10**9 if known is None else float("inf"))
+    when = int.from_bytes(data[8:12], "little") if known is None else known.mtime_ns // 10**9
     if written - when * 10**9 < 3 * 10**9 or data[:16] != _header(when, len(source.data)):
         return None
-    code: CodeType = marshal.loads(data[16:])  # noqa: S302  # The import system has executed it.
+    try:
+        code: CodeType = marshal.loads(data[16:])  # noqa: S302  # The import system would execute it.
+    except (EOFError, ValueError, TypeError):  # it is damaged
+        return None
     return code
 
 

@@ -51,16 +51,19 @@ def test_source_has_the_bytes_and_their_hash(tmp_path):
     assert source.signature == _source.sign(str(file))
 
 
-def test_byte_code_is_of_a_source_if_it_can_be_of_no_other(tmp_path):
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_byte_code_is_of_a_source_if_it_can_be_of_no_other(tmp_path, is_signed):
     """
-    Byte-code counts if it was written when the source was at least three seconds old, and not after the import.
+    Byte-code counts if it was written when the source was at least three seconds old.
+
+    It has to be of the time and the size of the file that was read, or to be no later than the import.
     """
     file = tmp_path / "tax.py"
     file.write_text("RATE = 1")
     now = time.time()
     os.utime(file, (now - 4, now - 4))
     written = py_compile.compile(str(file))
-    source = _source.read(str(file))
+    source = _source.read(str(file)) if is_signed else _source.of_bytes(str(file), file.read_bytes())
 
     def found(source, *, age=0.0, after=0.01):
         os.utime(written, (now - age, now - age))
@@ -68,8 +71,12 @@ def test_byte_code_is_of_a_source_if_it_can_be_of_no_other(tmp_path):
 
     assert _source.is_same_code(found(source), _source.compile_source(source))
     assert found(source, age=2) is None  # the source was two seconds old: its time was cut off
-    assert found(source, age=1, after=-1.5) is None
+    assert (found(source, age=1, after=-1.5) is None) is not is_signed
     assert found(_source.of_bytes(str(file), b"RATE = 10")) is None
+    os.utime(file, (now - 6, now - 6))
+    assert found(_source.read(str(file))) is None
+    os.truncate(written, 20)
+    assert found(source) is None
     py_compile.compile(str(file), invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
     assert found(source) is None
     os.remove(written)
