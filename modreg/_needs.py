@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import builtins
 import enum
+import functools
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
@@ -21,7 +23,7 @@ import attrs
 from modreg import _graph, _scan, _source, _uses
 from modreg._importer import namespace_of
 from modreg._journal import MISSING, PLAIN
-from modreg._pairs import is_class, is_own, label_of, mro_of, parts, table
+from modreg._pairs import CACHED, is_class, is_own, label_of, mro_of, parts, table
 from modreg._patch import ATOMS, is_alike
 from modreg._uses import ANY, Ref, Statement, Taken, Use
 
@@ -314,6 +316,17 @@ def _names_of(wanted: object, module: str) -> set[str]:
     return {name for name, value in namespace.copy().items() if value is wanted}
 
 
+def _caches(module: str, name: str) -> Iterator[Any]:  # as above
+    """The functions made by `functools.lru_cache` that a definition is, or that a class has."""
+    top, _, member = name.partition(".")
+    value = (namespace_of(sys.modules.get(module)) or {}).get(top)
+    if is_class(value):
+        found = table(value)  # type: ignore[arg-type]  # a class by the line above
+        yield from (each for each in ([found.get(member)] if member else list(found.values())) if type(each) is CACHED)
+    elif type(value) is CACHED:
+        yield value
+
+
 def _is_submodule(package: str, name: str) -> bool:
     module = sys.modules.get(f"{package}.{name}")
     namespace = namespace_of(sys.modules.get(package))
@@ -421,6 +434,8 @@ def _followed(needs: Needs, module: str, name: str, level: Level, way: set[str])
                     rebinds.setdefault(user, {})[place.owner] = owner, each
                     following = user, place.owner, much
                 target = following[0], following[1].partition(".")[0]  # a method goes for its class
+                if next(_caches(*target), None) is not None:
+                    return None
                 if target[1] and target not in seen:
                     seen.add(target)
                     queue.append((*target, following[2]))
@@ -464,6 +479,7 @@ class Needs:
     calm: Calm = attrs.field(factory=Calm)
     spelled: Callable[[str], frozenset[str]] = attrs.field(default=lambda _name: frozenset())
     _users_of: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    _asked: int = attrs.field(init=False, default=0)
     renewed: set[str] = attrs.field(factory=set)
     views: dict[str, View] = attrs.field(factory=dict)
     levels: dict[tuple[str, str], Level] = attrs.field(factory=dict)
@@ -502,10 +518,11 @@ class Needs:
         wanted = sys.modules.get(module)
         around = (*users, module.rpartition(".")[0])  # its package has it too
         queue = [user for user in around if self.users.get(user)]  # few of many have users themselves
+        names_of = functools.cache(functools.partial(_names_of, wanted))
         for user in queue if wanted is not None else ():
-            names = _names_of(wanted, user)
+            names = names_of(user)
             more = [u for u in self.users[user] if u not in users and u != module] if names else []
-            more = [u for u in more if not names.isdisjoint(self.spelled(u)) or _names_of(wanted, u)]
+            more = [u for u in more if not names.isdisjoint(self.spelled(u)) or names_of(u)]
             users.update(dict.fromkeys(more))
             queue.extend(u for u in more if self.users.get(u))
 
@@ -517,6 +534,13 @@ class Needs:
         """A module has another source now."""
         self.views[name] = view
         self.renewed.add(name)
+
+    def stale(self) -> Iterator[Any]:  # functions made by `functools.lru_cache`
+        """What remembers results of definitions that changed since this was asked, and was not executed itself."""
+        since, self._asked = self._asked, len(self.levels)
+        for module, name in islice(self.levels, since, None):
+            if module not in self.executed:
+                yield from _caches(module, name)
 
     def change(self, module: str, changes: Mapping[str, Level], *, is_trying: bool = False) -> bool:
         """

@@ -961,7 +961,9 @@ class Registry:
             if sys.modules.get(name) is None:
                 raise NotLoadedError(name)
         unload = tuple(n for n, number in targets.items() if not number)
-        draft = attrs.evolve(self._planner.restore(sources), unload=unload, gone="it was not loaded then")
+        draft = self._planner.restore(sources)
+        members = tuple(name for name in draft.members if name not in unload)
+        draft = attrs.evolve(draft, members=members, unload=unload, gone="it was not loaded then")
         restores = {n: number for n, number in targets.items() if number}
         return self._execution(draft, restores=restores, undoes=undoes, within=within)
 

@@ -834,6 +834,8 @@ class Execution(Work):
         old = needs.view(part.name)
         needs.renew(part.name, old.again() if part.is_unchanged else part.view)
         needs.change(part.name, needs.compare(part.name, former, namespace, old, held_before))
+        for each in needs.stale():
+            self.journal.write(Cache(each.cache_clear), None)
         members = self.draft.components[part.name] if self.left else ()
         for name in members:  # in a circle some had their turn before
             if name in self.left:

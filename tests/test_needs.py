@@ -1095,6 +1095,41 @@ def _told(value):
     return value.m() if hasattr(value, "m") else getattr(value, "y", value)
 
 
+def test_a_way_back_by_execution_past_a_module_that_leaves(project, dropping):
+    """
+    A module that was not loaded then leaves, also where it imports one that is executed for what was set there.
+    """
+    dropping.install(keep_snapshots=0)
+    leaf = project.load("leaf", "X = 1\n")
+    setter = project.load("setter", "import leaf\n")
+    project.write("added.py", "import leaf\nY = leaf.X\n")
+    project.write("setter.py", "import leaf\nleaf.X = 9\nimport added\n")
+    dropping.refresh()
+    set_then = leaf.X
+
+    dropping.rollback(setter)
+
+    assert (set_then, leaf.X, "added" in sys.modules) == (9, 1, False)
+
+
+@pytest.mark.parametrize("how", ["@functools.cache\ndef f(x): return g(x)\n", "class C:\n    @functools.cache\n    def f(x): return g(x)\nf = C.f\n"])
+@pytest.mark.parametrize("user", ["def get(): return far.f(1)\n", "X = far.f(1)\ndef get(): return X\n"])
+def test_what_is_remembered_of_another_module_is_forgotten(project, registry, how, user):
+    """
+    A cache of results is emptied if a function changed that the cached one calls, in whatever module.
+    """
+    project.load("leaf", "def g(x): return x\n")
+    far = project.load("far", "import functools\nfrom leaf import g\n" + how)
+    user = project.load("user", "import far\n" + user)
+    before, cached = user.get(), far.f
+    project.write("leaf.py", "def g(x): return x * 2\n")
+
+    registry.refresh()
+
+    assert (before, user.get()) == (1, 2)
+    assert far.f is cached
+
+
 @pytest.mark.parametrize("name", WRITES)
 @pytest.mark.parametrize("is_failing", [False, True])
 def test_what_a_module_sets_in_another(project, dropping, name, is_failing):
