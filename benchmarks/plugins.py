@@ -217,7 +217,8 @@ def cost(count):
     assert all(host.load_all())
     print(f"load of {count} plugins: {(time.process_time() - began) * 1000:.0f} ms")
     alone = [number for number in range(count) if not any(number in needs(other) for other in range(count))]
-    ours, bare, unchanged = [], [], []
+    ours, unchanged = [], []
+    bare: dict[bool, list[float]] = {False: [], True: []}  # by whether byte-code is written, as Python does by default
     for turn in range(40):
         number = alone[turn % len(alone)]
         name = f"p{number:03}"
@@ -233,13 +234,19 @@ def cost(count):
         gc.collect()
         modules = [sys.modules[f"acme_plugins.{name}{end}"] for end in (".words", ".command", "")]
         importlib.invalidate_caches()
-        began = time.process_time()
-        for module in modules:
-            importlib.reload(module)
-        bare.append(time.process_time() - began)
+        for is_written, spent in bare.items():  # without comes first: byte-code that is there would be read
+            sys.dont_write_bytecode = not is_written
+            began = time.process_time()
+            for module in modules:
+                importlib.reload(module)
+            spent.append(time.process_time() - began)
         host.reload(name)
-    mine, theirs = statistics.median(ours) * 1000, statistics.median(bare) * 1000
-    print(f"reload of one: {mine:.2f} ms; bare importlib.reload: {theirs:.2f} ms; {mine / theirs:.1f} times")
+    mine = statistics.median(ours) * 1000
+    print(f"reload of one: {mine:.2f} ms")
+    for is_written, spent in bare.items():
+        theirs = statistics.median(spent) * 1000
+        how = "writing byte-code" if is_written else "without byte-code"
+        print(f"bare importlib.reload, {how}: {theirs:.2f} ms; {mine / theirs:.1f} times")
     print(f"reload of one that is unchanged: {statistics.median(unchanged) * 1000:.2f} ms")
 
 

@@ -324,7 +324,6 @@ def ageing(root: pathlib.Path, repeats: int, count: int) -> Iterator[Row]:
 
 def importing(root: pathlib.Path, repeats: int, count: int, roots: list[str] | None, is_cold: bool) -> Iterator[Row]:
     """The import of a package with many modules, with and without modreg."""
-    sys.dont_write_bytecode = False
     folder = root / "many"
     folder.mkdir()
     for name in ["__init__", *(f"part_{n}" for n in range(count))]:
@@ -405,6 +404,7 @@ CASES: list[tuple[str, Callable[..., Iterator[Row]], tuple[object, ...]]] = [
 
 def run(name: str, repeats: int) -> list[Row]:
     """All rows of one case, in this process."""
+    sys.dont_write_bytecode = False  # as Python does unless it is told otherwise
     modreg.install(removed="drop")
     _, case, sizes = next(each for each in CASES if each[0] == name)
     with tempfile.TemporaryDirectory() as folder:
