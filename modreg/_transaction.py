@@ -1308,6 +1308,7 @@ class Rollback(Work):
 
     def _record(self, name: str, number: int) -> Record:
         target, current = self.history.record(name, number), self.history.current(name)
+        declined = self.declined(name, number)
         return Record(
             name=name,
             number=0,
@@ -1321,8 +1322,8 @@ class Rollback(Work):
             source=target.source,
             imports=target.imports,
             declared=target.declared,
-            declined=self.declined(name, number),
-            turned_away=_sign(target.source),
+            declined=declined,
+            turned_away=_sign(target.source) if declined else None,
         )
 
 
