@@ -303,6 +303,7 @@ def statements(text: str, *, is_future: bool | None = None) -> tuple[Statement, 
 _MANY: Final = 1 << 21
 """Characters of which trees are kept at most."""
 
+
 @attrs.define(eq=False)
 class _Trees:
     """
