@@ -272,7 +272,7 @@ class Base:
 class Derived(Base):
     def own(self): return super().own()
 THE_ONE = Derived()
-TABLE = {{"answer": lambda: {n}}}
+TABLE = {{"answer": lambda: {n}, "one": Derived()}}
 """
 
 
@@ -291,7 +291,8 @@ def memory(reloads="2000"):
         module = reload()
         for _ in range(100):
             reload()
-        references = [weakref.ref(each) for each in (module.TABLE["answer"], module.THE_ONE)]
+        # Values, for definitions stay the objects that they are, in tables too.
+        references = [weakref.ref(each) for each in (module.TABLE["one"], module.THE_ONE)]
         tracemalloc.start()
         for _ in range(50):
             reload()

@@ -297,14 +297,17 @@ class History:
         return record
 
     def _append(self, record: Record) -> None:
+        self._records[record.name] = self._following(record, self.revision)
+        self.changes += 1
+
+    def _following(self, record: Record, revision: int) -> tuple[Record, ...]:
+        """The versions of a module with one more, which gets its number."""
         before = self._records.get(record.name, ())
-        record.revision = self.revision
-        record.number = _last(before) + 1
+        record.revision, record.number = revision, _last(before) + 1
         record.source = self._one(record.source)
         for earlier in before[-1:]:
             record.take_over(earlier)
-        self._records[record.name] = (*before, record)
-        self.changes += 1
+        return (*before, record)
 
     def _one(self, source: Source | None) -> Source | None:
         """The same text of a file kept once, however many versions have it."""
@@ -330,11 +333,7 @@ class History:
             for record in commit.records:
                 before = records.get(record.name, ())
                 self.changes += not before or before[-1].origin != record.origin
-                record.revision, record.number = commit.revision, _last(before) + 1
-                record.source = self._one(record.source)
-                for earlier in before[-1:]:
-                    record.take_over(earlier)
-                journal.write(Item(records, record.name), (*before, record))
+                journal.write(Item(records, record.name), self._following(record, commit.revision))
                 if record.declined:
                     self._declining.add(record.name)
             journal.write(Attribute(self, "commits"), (*self.commits, commit))
@@ -430,11 +429,7 @@ class History:
             each.source = packed
 
     def _trim(self, name: str) -> None:
-        """
-        Forget the oldest versions of a module beyond the limit.
-
-        With them go the commits before which no module had a state that is remembered.
-        """
+        """Forget the oldest versions of a module beyond the limit, and what nobody can ask for any more."""
         records, recent = self._records[name], self._recent.get(name)
         if self.limit is None or len(records) <= self.limit:
             return
@@ -450,9 +445,13 @@ class History:
         for record in records[: -len(kept)]:
             if id(record.source) not in held and record.source is not None:
                 self._sources.pop(record.source.hash, None)  # at worst a text is held twice
+        self._trim_commits(kept[0].revision)
+
+    def _trim_commits(self, until: int) -> None:
+        """Forget the commits up to a revision before which no module of theirs had a state that is remembered."""
         lost = set()
         for commit in self.commits:
-            if commit.revision > kept[0].revision:
+            if commit.revision > until:
                 break
             if all(self._is_before(each, commit.revision - 1) for each in commit.before):
                 lost.add(commit.revision)

@@ -316,7 +316,7 @@ def _names_of(wanted: object, module: str) -> set[str]:
     return {name for name, value in namespace.copy().items() if value is wanted}
 
 
-def _caches(module: str, name: str) -> Iterator[Any]:  # as above
+def _caches(module: str, name: str) -> Iterator[Any]:  # functions with a cache_clear()
     """The functions made by `functools.lru_cache` that a definition is, or that a class has."""
     top, _, member = name.partition(".")
     value = (namespace_of(sys.modules.get(module)) or {}).get(top)

@@ -158,7 +158,7 @@ def _methods() -> tuple[object, ...]:
 _METHODS: Final = _methods()
 
 # Touched, or under -X lazy_imports=all an import would import them, by asking the finder that needs them.
-_TOUCHED: Final = (_imp, stat, spec_from_file_location)
+_TOUCHED: Final = (_imp, io, marshal, stat, types, spec_from_file_location)
 
 # Elsewhere the case of names may not count.
 _IS_USUAL: Final = os.name == "posix" and sys.platform not in {"cygwin", "darwin"} and not sys.flags.verbose

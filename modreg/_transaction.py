@@ -1057,6 +1057,7 @@ class Execution(Work):
             self.journal.write(Item(namespace, child), sys.modules[name])
 
     def _record(self, part: Part, seconds: float) -> Record:
+        declined = self.declined(part.name, self.restores[part.name]) if part.name in self.restores else NONE
         return Record(
             name=part.name,
             number=part.record.number + 1,
@@ -1067,8 +1068,8 @@ class Execution(Work):
             created=time.time(),
             seconds=seconds,
             restores=self.restores.get(part.name),
-            declined=self.declined(part.name, self.restores[part.name]) if part.name in self.restores else NONE,
-            turned_away=_sign(part.source) if part.name in self.restores else None,
+            declined=declined,
+            turned_away=_sign(part.source) if declined else None,
             source=part.source,
             body=part.body,
             uses=part.record.uses if part.is_unchanged else part.view.statements,
