@@ -49,12 +49,12 @@ class Folders:
                 self._told[folder] = finder, now
 
     def _is_settled(self, folder: str, finder: object) -> bool:
-        """Whether the folder was read long after it last changed."""
+        """Whether the folder was read long after it last changed, or is going to be read in any case."""
         told, when = self._told.get(folder, (None, 0.0))
         if told is None or told is not finder:
             return False
         read: float = getattr(finder, "_path_mtime", _UNREAD)  # importlib's own: the folder's time when it was read
-        return read != _UNREAD and when - read > SETTLED
+        return read == _UNREAD or when - read > SETTLED
 
 
 def _invalidate(finder: Any) -> None:  # whatever stands on sys.meta_path or answers for one of its entries

@@ -518,6 +518,8 @@ class Needs:
         wanted = sys.modules.get(module)
         around = (*users, module.rpartition(".")[0])  # its package has it too
         queue = [user for user in around if self.users.get(user)]  # few of many have users themselves
+        if not queue:
+            return
         names_of = functools.cache(functools.partial(_names_of, wanted))
         for user in queue if wanted is not None else ():
             names = names_of(user)

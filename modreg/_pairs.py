@@ -138,7 +138,7 @@ def is_pair(old: Any, new: Any, owner: str) -> bool:  # any objects
     """
     label = label_of(old)
     if label is not None:
-        return label == label_of(new) and is_own(old, owner) and is_own(new, owner)
+        return label == label_of(new) and (label[1] == owner or (is_own(old, owner) and is_own(new, owner)))
     if type(old) is CACHED is type(new):  # what it calls cannot be exchanged
         return is_pair(old.__wrapped__, new.__wrapped__, owner)
     return type(old) is type(new) and is_wrapper(old) and is_own(old, owner) and is_own(new, owner)
@@ -172,10 +172,10 @@ def _follow(
     used = {id(p.old) for p in found.values()}
     while queue:
         old, new, depth = queue.popleft()
-        if old is new or (id(old), id(new)) in seen:
+        if old is new or type(new) in _WITHOUT or (id(old), id(new)) in seen:
             continue
         seen.add((id(old), id(new)))
-        if depth < _DEPTH and is_holder(old) and is_holder(new):
+        if depth < _DEPTH and type(new) is not FunctionType and is_holder(old) and is_holder(new):
             queue.extend((*both, depth + 1) for both in _at_equal_places(old, new))
             continue
         if not is_pair(old, new, owner) or id(new) in found or id(old) in used:
@@ -185,6 +185,9 @@ def _follow(
         inside = dict(parts(old))
         queue.extend((inside[name], part, depth) for name, part in parts(new) if name in inside)
 
+
+_WITHOUT: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
+"""Types of what no definition is in."""
 
 _DEPTH: Final = 3
 """How many containers and instances around a definition are looked into."""
@@ -290,13 +293,14 @@ def moving(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> 
     that moved are left out, for which :func:`rebound` has more.
     """
     found = {name: Pair(value, new[name]) for name, value in old.items() if name in new and value is not new[name]}
-    return [each for name, each in found.items() if _is_moving(name, label_of(each.old), label_of(each.new), owner)]
+    labels = {name: label for name, each in found.items() if (label := label_of(each.new)) is not None}
+    return [found[name] for name, label in labels.items() if _is_moving(name, label_of(found[name].old), label, owner)]
 
 
 def _is_moving(
-    name: str, old: tuple[object, str, str] | None, new: tuple[object, str, str] | None, owner: str
+    name: str, old: tuple[object, str, str] | None, new: tuple[object, str, str], owner: str
 ) -> bool:
-    if old is None or new is None or old[0] is not new[0]:
+    if old is None or old[0] is not new[0]:
         return False
     if old[1] == new[1]:
         return old[1:] == (owner, name) and new[2] != name and "<locals>" not in new[2]

@@ -293,7 +293,8 @@ def _become_function(old: FunctionType, new: FunctionType, twins: Twins, journal
         if not is_same(Cell(mine).get(), wanted):
             journal.write(Cell(mine), wanted)
     for name in ("__defaults__", "__kwdefaults__", "__doc__", "__name__", "__qualname__", "__module__"):
-        _write_field(old, name, twins.kept(getattr(new, name)), journal)
+        if getattr(old, name) is not getattr(new, name):  # as most are
+            _write_field(old, name, twins.kept(getattr(new, name)), journal)
     if hasattr(old, "__type_params__"):
         _write_field(old, "__type_params__", twins.kept(getattr(new, "__type_params__")), journal)  # noqa: B009  # from 3.12 on
     if old.__dict__ or new.__dict__:

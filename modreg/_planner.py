@@ -610,11 +610,13 @@ class Planner:
         known = part.record.source
         if known is None or part.body is None or part.is_unchanged:
             return False
+        before = part.record.body
+        if before is not None and not _is_moved(before, part.body):
+            return False  # that is quick to see, and of most edits nothing else need be asked
         mine, theirs = old.statements, part.view.statements
         if mine is None or theirs is None or not _uses.is_same(mine, theirs):
             return False
-        body = part.record.compiled()
-        return body is not None and _positions.moves(body.codes, part.body.codes) is not None
+        return before is not None or _is_moved(part.record.compiled(), part.body)
 
     def _view(self, name: str) -> View:
         """What the present source of a module defines and uses."""
@@ -845,6 +847,11 @@ def _used(source: Source | None, body: Body | None) -> tuple[_uses.Statement, ..
         return _uses.statements(_source.decode(source.data)) if found is None else found
     except (SyntaxError, ValueError):
         return None  # what a loader that transforms takes
+
+
+def _is_moved(old: Body | None, new: Body) -> bool:
+    """Whether the code of two bodies can differ in positions alone."""
+    return old is not None and _positions.moves(old.codes, new.codes) is not None
 
 
 def _is_other_file(one: _source.Signature | None, other: _source.Signature | None) -> bool:

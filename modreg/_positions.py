@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import CodeType, FunctionType
 from typing import Any, Final
 
 from modreg._journal import ClassAttribute, Code, Journal
 from modreg._pairs import is_class, is_own, parts, table
+from modreg._source import is_same_constant
 
 
 def moves(old: list[CodeType], new: list[CodeType]) -> dict[CodeType, CodeType] | None:
@@ -26,12 +27,29 @@ def moves(old: list[CodeType], new: list[CodeType]) -> dict[CodeType, CodeType] 
     if [each.co_qualname for each in old] != [each.co_qualname for each in new]:
         return None
     for before, after in zip(old, new, strict=True):
-        inside = moves(_codes(before), _codes(after)) if before.co_names == after.co_names else None
-        if inside is None or before.co_freevars != after.co_freevars:
+        if before is after:
+            continue
+        inside = moves(_codes(before), _codes(after)) if _is_built_alike(before, after) else None
+        if inside is None:
             return None
         found[before] = after
         found.update(inside)
     return found
+
+
+def _is_built_alike(old: CodeType, new: CodeType) -> bool:
+    """Whether two code objects have the same names and constants."""
+    if old.co_names != new.co_names or old.co_freevars != new.co_freevars:
+        return False
+    mine, theirs = _constants(old), _constants(new)
+    return len(mine) == len(theirs) and all(map(is_same_constant, mine, theirs))
+
+
+def _constants(code: CodeType) -> Sequence[object]:
+    """The constants of a code object, but for the number of its line, which from 3.13 on the body of a class has."""
+    if "__firstlineno__" not in code.co_names:
+        return code.co_consts
+    return [each for each in code.co_consts if type(each) is not int]
 
 
 def _codes(code: CodeType) -> list[CodeType]:

@@ -351,11 +351,11 @@ def _is_same_body(first: CodeType, second: CodeType) -> bool:
         first.co_code == second.co_code
         and first.co_exceptiontable == second.co_exceptiontable
         and len(first.co_consts) == len(second.co_consts)
-        and all(map(_is_same_constant, first.co_consts, second.co_consts))
+        and all(map(is_same_constant, first.co_consts, second.co_consts))
     )
 
 
-def _is_same_constant(first: object, second: object) -> bool:
+def is_same_constant(first: object, second: object) -> bool:
     """Compare two constants with their types; any two code objects pass."""
     if first is second:
         return True

@@ -88,7 +88,9 @@ class Statement:
     def uses(self, *, is_future: bool) -> tuple[_uses.Statement, ...]:
         """As :func:`modreg._uses.statements`."""
         if self._used is None:
-            self._used = _uses.statements(self.text, is_future=is_future)
+            is_one = _MAYBE_START.search(self.text) is None
+            found = _uses.definition(self.text.rstrip("\n"), is_future=is_future) if is_one else None
+            self._used = _uses.statements(self.text, is_future=is_future) if found is None else (found,)
         return self._used
 
     @property

@@ -6,7 +6,7 @@ import ast
 import importlib
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from importlib import util
 from types import FrameType, FunctionType, ModuleType
@@ -385,7 +385,7 @@ class Execution(Work):
     foreseen: dict[str, str] = attrs.field(factory=dict)
     left: dict[str, None] = attrs.field(factory=dict)
     passed: set[str] = attrs.field(factory=set)
-    loaded: frozenset[str] = NONE
+    loaded: Collection[str] = ()
     moving: list[tuple[str, Pair]] = attrs.field(factory=list)
     seen: int = 0
     disposed: set[str] = attrs.field(factory=set)
@@ -414,7 +414,7 @@ class Execution(Work):
         for part in self.parts.values():
             _lines.forget(part.spec.origin)
         self._dispose_first()
-        self.loaded = frozenset(sys.modules.copy())
+        self.loaded = [*sys.modules]
         try:
             self.window.open()
             for name in self.draft.unload:
@@ -1109,11 +1109,14 @@ class Execution(Work):
     def _replace(self, twins: Twins) -> Twins:
         """Point all else that the execution made to the kept objects; answer what stands for what."""
         self.twins.update(twins)
-        instead = self._pointed(twins) if is_held(twins.pairs) else twins
+        instead = self._pointed(twins)
         self.twins.drop(twins)
         return instead
 
     def _pointed(self, twins: Twins) -> Twins:
+        if not is_held(twins.pairs):
+            orphan(each.new for each in twins.pairs)
+            return twins
         done = replace(twins, self.window)
         self.findings.extend(_stuck(holder, self.executing[-1]) for holder in done.stuck)
         for each in held(twins.pairs):

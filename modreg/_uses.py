@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import enum
 import functools
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -121,7 +122,7 @@ class Statement:
             taken=taken,
             is_definition=isinstance(node, _DEFINITIONS),
             is_compound=hasattr(node, "body"),
-            is_reaching_any=any(word in text for word in REACHING_ANY),
+            is_reaching_any=_is_reaching_any(text),
         )
 
     @property
@@ -185,6 +186,10 @@ class _Said:
     text: str | None
     column: int
     nodes: Sequence[ast.AST]
+
+
+def _is_reaching_any(text: str) -> bool:
+    return any(word in text for word in REACHING_ANY)
 
 
 def is_same(one: tuple[Statement, ...], other: tuple[Statement, ...]) -> bool:
@@ -299,6 +304,32 @@ def statements(text: str, *, is_future: bool | None = None) -> tuple[Statement, 
         _trees.keep(part, first, nodes)
     return tuple(found)
 
+
+def definition(text: str, *, is_future: bool) -> Statement | None:
+    """
+    The function or class that *text* alone defines, without decorators: that much shows without a tree.
+
+    Args:
+        text: The lines of one statement, and comments perhaps; none but the first begins with a word.
+        is_future: As for :func:`statements`.
+    """
+    found = _DEFINITION.match(text)
+    if found is None:
+        return None
+    return Statement(
+        text=text,
+        place=0,
+        is_future=is_future or _ANNOTATIONS_WAIT,
+        names=frozenset({found[1]}),
+        taken=(),
+        is_definition=True,
+        is_compound=True,
+        is_reaching_any=_is_reaching_any(text),
+    )
+
+
+# Other letters may be spelled in several ways.
+_DEFINITION: Final = re.compile(r"(?:class|def|async def) ([A-Za-z_][A-Za-z_0-9]*)(?=[(:\[])")
 
 _MANY: Final = 1 << 21
 """Characters of which trees are kept at most."""

@@ -7,7 +7,7 @@ import gc
 import operator
 import sys
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from types import (
     CellType,
@@ -148,9 +148,24 @@ def held(pairs: Iterable[Pair], namespace: Mapping[str, object] | None = None) -
     return [p for key, p in wanted.items() if sys.getrefcount(p.new) - _OWN > seen[key]]
 
 
-def is_held(pairs: Iterable[Pair]) -> bool:
-    """Whether anything but its pair holds one of the new objects; if not there is nothing to search."""
-    return any(sys.getrefcount(p.new) - _OWN != 1 for p in pairs)
+def is_held(pairs: Collection[Pair]) -> bool:
+    """Whether anything but its pair and the new classes holds a new object; if not, there is nothing to search."""
+    own = dict.fromkeys([id(p.new) for p in pairs], 1)
+    for each in pairs:
+        _count_own(each.new, own)
+    return any(sys.getrefcount(p.new) - _OWN != own[id(p.new)] for p in pairs)
+
+
+def _count_own(value: object, counts: dict[int, int]) -> None:
+    """Add how often a class is referred to by its MRO and its descriptors, and its attributes by its table."""
+    if type(value) is not type:
+        return
+    for each in table(value).values():
+        if id(each) in counts:
+            counts[id(each)] += 1
+        elif type(each) in (GetSetDescriptorType, MemberDescriptorType) and each.__objclass__ is value:  # type: ignore[attr-defined]  # descriptors have it
+            counts[id(value)] += 1
+    counts[id(value)] += 1
 
 
 def _seen(wanted: Mapping[int, Pair]) -> dict[int, int]:

@@ -21,7 +21,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from modreg import _source
+from modreg import _positions, _source
 
 SINCE_312 = pytest.mark.skipif(sys.version_info < (3, 12), reason="PEP 695 is of 3.12")
 SINCE_314 = pytest.mark.skipif(sys.version_info < (3, 14), reason="PEP 750 is of 3.14")
@@ -768,6 +768,21 @@ def test_layout_of_no_program_counts(text, data):
     for each in (unparsed, other):
         assert _source.digest(each) == _source.digest(code)
         assert _source.is_same_code(each, code)
+
+
+@hypothesis.settings(deadline=None, max_examples=50)
+@hypothesis.given(STATEMENTS, st.data())
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+def test_constants_and_names_tell_no_layout(text, data):
+    """
+    By what the code of a program has, an edit of its layout is never taken for one of what it says.
+    """
+    text = f"class C:\n{textwrap.indent(text, '    ')}\n"
+    other = f"\n\n{commented(text, data.draw)}"
+
+    found = [[each for each in compiled(one).co_consts if isinstance(each, types.CodeType)] for one in (text, other)]
+
+    assert _positions.moves(*found) is not None
 
 
 def on_one_line(text):

@@ -7,12 +7,13 @@ import functools
 import gc
 import sys
 import types
+import weakref
 
 import pytest
 
 from modreg._pairs import Pair
 from modreg._patch import Twins
-from modreg._window import Window, held, replace
+from modreg._window import Window, held, is_held, replace
 
 
 @pytest.fixture(autouse=True)
@@ -447,6 +448,48 @@ def test_nothing_is_held_that_only_new_objects_hold(window):
 
     assert found == []
     assert len(inside) == 3
+
+
+def made_class():
+    """A new class with its methods, as one definition and its parts are paired."""
+
+    class Made:
+        __slots__ = ("__weakref__", "a")
+
+        def method(self):
+            """What its table has."""
+
+        def other(self):
+            """The same."""
+
+    return [Pair(Old, Made), *(Pair(None, vars(Made)[name]) for name in ("method", "other"))]
+
+
+KEEPERS = {
+    "nothing": lambda made: None,
+    "a weak reference": lambda made: weakref.ref(made[0].new),
+    "a list": lambda made: [made[0].new],
+    "an instance": lambda made: made[0].new(),
+    "a subclass": lambda made: type("Sub", (made[0].new,), {}),
+    "a list that has a method": lambda made: [made[1].new],
+    "a bound method": lambda made: made[0].new().method,
+    "another class that has a method": lambda made: type("Other", (), {"method": made[1].new}),
+    "an attribute of itself": lambda made: setattr(made[0].new, "me", made[0].new),
+}
+
+
+@pytest.mark.parametrize("keeper", KEEPERS)
+def test_what_only_new_classes_and_pairs_hold_need_not_be_sought(keeper):
+    """
+    A class and its methods are held if anything else refers to one of them, be it what no search could find.
+    """
+    made = made_class()
+
+    kept = KEEPERS[keeper](made)
+
+    found = is_held(made)
+    assert found == (keeper not in ("nothing", "a weak reference", "an attribute of itself"))
+    del kept
 
 
 ASYNCIO = """
