@@ -23,6 +23,7 @@ import attrs
 from modreg import _graph, _scan, _source, _uses
 from modreg._importer import namespace_of
 from modreg._journal import MISSING, PLAIN
+from modreg._model import Edge
 from modreg._pairs import CACHED, is_class, is_own, label_of, mro_of, parts, table
 from modreg._patch import ATOMS, is_alike
 from modreg._uses import ANY, Ref, Statement, Taken, Use
@@ -459,7 +460,11 @@ class Needs:
         spelled: Tells the attributes that a module's present source spells.
 
     Attributes:
-        renewed: The modules whose present source is new in this transaction.
+        decided: The modules that are executed, or leave, in any case.
+        reached: Tells all that import a module in any way, directly or not.
+        graph: What modules import with their new sources.
+        is_thorough: Whether a change is followed as well where it can make no difference who is executed.
+        renewed: The modules whose present source is new in this transaction, each with what reads it.
         views: The sources read so far.
         levels: How much of each definition changed.
         affected: The modules that have to be executed, each with the reason.
@@ -478,9 +483,14 @@ class Needs:
     users: Mapping[str, Collection[str]]
     calm: Calm = attrs.field(factory=Calm)
     spelled: Callable[[str], frozenset[str]] = attrs.field(default=lambda _name: frozenset())
+    decided: Collection[str] = ()
+    reached: Callable[[str], Iterable[str]] = attrs.field(default=lambda _name: (ANY,))
+    graph: Mapping[str, Mapping[str, Edge]] = attrs.field(factory=dict)
+    is_thorough: bool = False
+    _undecided: dict[str, str] = attrs.field(init=False, factory=dict)
     _users_of: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     _asked: int = attrs.field(init=False, default=0)
-    renewed: set[str] = attrs.field(factory=set)
+    renewed: dict[str, Callable[[], View]] = attrs.field(factory=dict)
     views: dict[str, View] = attrs.field(factory=dict)
     levels: dict[tuple[str, str], Level] = attrs.field(factory=dict)
     affected: dict[str, str] = attrs.field(factory=dict)
@@ -495,7 +505,7 @@ class Needs:
 
     def view(self, name: str) -> View:
         if name not in self.views:
-            self.views[name] = self.look(name)
+            self.views[name] = self.renewed[name]() if name in self.renewed else self.look(name)
         return self.views[name]
 
     def users_of(self, module: str) -> tuple[str, ...]:
@@ -532,10 +542,26 @@ class Needs:
         """Whether anybody imports a module: if not, what changed in it is nobody's concern."""
         return bool(self.users_of(name))
 
-    def renew(self, name: str, view: View) -> None:
+    def is_followed(self, name: str) -> bool:
+        """
+        Whether a module is used, directly or not, by any of whom it is not decided yet whether to be executed.
+
+        If not, a change there matters only to names that others have taken already.
+        """
+        if self.is_thorough:
+            return True
+        user = self._undecided.get(name, "")
+        if not user or self._is_decided(user):  # mostly it is who it was when this was asked before
+            user = self._undecided[name] = next((u for u in self.reached(name) if not self._is_decided(u)), "")
+        return bool(user)
+
+    def _is_decided(self, name: str) -> bool:
+        return name in self.executed or name in self.decided or name in self.affected
+
+    def renew(self, name: str, look: Callable[[], View]) -> None:
         """A module has another source now."""
-        self.views[name] = view
-        self.renewed.add(name)
+        self.views.pop(name, None)
+        self.renewed[name] = look
 
     def stale(self) -> Iterator[Any]:  # functions made by `functools.lru_cache`
         """What remembers results of definitions that changed since this was asked, and was not executed itself."""
@@ -544,7 +570,9 @@ class Needs:
             if module not in self.executed:
                 yield from _caches(module, name)
 
-    def change(self, module: str, changes: Mapping[str, Level], *, is_trying: bool = False) -> bool:
+    def change(
+        self, module: str, changes: Mapping[str, Level], *, is_trying: bool = False, is_whole: bool = False
+    ) -> bool:
         """
         Note what changed in a module, and all that follows from it.
 
@@ -552,13 +580,20 @@ class Needs:
             module: The module.
             changes: What changed.
             is_trying: Whether to end where it would have to be followed into other modules.
+            is_whole: Whether to follow it everywhere.
 
         Returns:
             Whether that was nowhere so.
         """
         queue = deque((module, name, level) for name, level in changes.items())
+        through: deque[tuple[str, str, str, Level]] = deque()  # those who only lead to others come last
         is_calm = True
-        while queue:
+        while queue or through:
+            if not queue:
+                user, owner, name, level = through.popleft()
+                if is_whole or self.is_followed(owner) or self._has_taken(user, owner, name, level):
+                    queue.extend((user, *each) for each in self._spread(user, owner, name, level))
+                continue
             owner, name, level = queue.popleft()
             if self.levels.get((owner, name), 0) >= level:
                 continue
@@ -573,10 +608,19 @@ class Needs:
                 return False
             is_calm = is_calm and rebinds is not None
             for user in dict.fromkeys((owner, *users)):
-                for each, much in self._spread(user, owner, name, level):
-                    if self.levels.get((user, each), 0) < much:
-                        queue.append((user, each, much))
+                if self._is_decided(user):
+                    through.append((user, owner, name, level))
+                else:
+                    queue.extend((user, *each) for each in self._spread(user, owner, name, level))
         return is_calm
+
+    def _has_taken(self, user: str, module: str, name: str, level: Level) -> bool:
+        """Whether *user*, executed before a module in a circle, may have taken a former object from it."""
+        if level < Level.OBJECT or user not in self.executed:
+            return False
+        edges = self.graph.get(user, {})
+        names = edges[module].names if module in edges else ()
+        return name in names or ANY in names or name == ANY or f"{module}.{name}" in edges
 
     def _spread(self, user: str, module: str, name: str, level: Level) -> Iterator[tuple[str, Level]]:
         """What changes in *user* by a change of a definition; whether *user* must be executed is noted."""
@@ -664,7 +708,7 @@ class Needs:
             rebinds={},
             predicted={},
             views={**self.views, **seeds},
-            renewed={*self.renewed, *seeds},
+            renewed={**self.renewed, **{name: functools.partial(seeds.__getitem__, name) for name in seeds}},
         )
 
     def _foresee(self, name: str, old: View, *, is_trying: bool = False) -> bool:
@@ -694,12 +738,15 @@ class Needs:
 
     def _predict(self, seeds: Mapping[str, View], order: Collection[str]) -> Prediction:
         other = self._expecting(seeds)
+        wanted = frozenset(order)
+        other.reached = functools.cache(lambda name: wanted.intersection(self.reached(name)))
         told: set[str] = set()
         waiting = [name for name in order if name not in self.executed]
         while ready := [name for name in waiting if name not in told and (name in seeds or name in other.affected)]:
             for name in ready:
                 told.add(name)
-                other._foresee(name, self.view(name))
+                if other.is_followed(name):
+                    other._foresee(name, self.view(name))
         affected = {name: why for name, why in other.affected.items() if name not in seeds}
         left = other.rebinds.keys() - other.affected.keys() - seeds.keys()
         return affected, {name: sorted(other.rebinds[name]) for name in left}
@@ -720,7 +767,8 @@ class Needs:
         Those that are executed *earlier* than that one have never seen it.
         """
         known = set(self.affected)
-        self.change(module, {f"{name}.{rest[0]}": Level.SHAPE} if rest else {name: Level.OBJECT})
+        changes = {f"{name}.{rest[0]}": Level.SHAPE} if rest else {name: Level.OBJECT}
+        self.change(module, changes, is_whole=True)
         for each in self.affected.keys() - known:
             if each in earlier:
                 del self.affected[each]
@@ -778,7 +826,7 @@ class Needs:
     # What executions show
 
     def compare(
-        self, name: str, former: Mapping[str, object], namespace: Mapping[str, object], old: View, held: Held
+        self, name: str, former: Mapping[str, object], namespace: Mapping[str, object], old: View | None, held: Held
     ) -> Changes:
         """
         What an execution changed in a module, as it shows afterwards.
@@ -787,11 +835,10 @@ class Needs:
             name: The module.
             former: What its namespace held before.
             namespace: What it holds now, when old definitions have become the new ones.
-            old: Its source before.
+            old: Its source before; `None` if only names that came, left or stand for others are of interest.
             held: What :func:`holding` told before.
         """
-        new = self.view(name)
-        said = {} if new.statements is old.statements else _by_top(self._differing(name, old, new))
+        said = {} if old is None else self._said(name, old)
         found: Changes = {}
         for each in {**former, **namespace}:
             before, after = former.get(each, MISSING), namespace.get(each, MISSING)
@@ -809,8 +856,14 @@ class Needs:
         self.stars[name] = {each for each in both if _is_given(each, former) != _is_given(each, namespace)}
         if self.stars[name]:
             found[ANY] = Level.PRESENCE
-        self._reorder(old)
+        if old is not None:
+            self._reorder(old)
         return {each: level for each, level in found.items() if each not in _OF_IMPORT_SYSTEM}
+
+    def _said(self, name: str, old: View) -> dict[str, Changes]:
+        """By name of which of its definitions the two sources say something else."""
+        new = self.view(name)
+        return {} if new.statements is old.statements else _by_top(self._differing(name, old, new))
 
 
 # Names that every execution writes, and that no definition depends on.

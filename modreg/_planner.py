@@ -59,7 +59,7 @@ class Part:
         spec: The spec to execute it by, found anew where the file changed.
         source: The bytes to execute.
         body: What they compile to; `None` where a loader of its own kind must execute the module.
-        bound: The names that the current source can bind.
+        former: What the current source compiles to; `None` where that is not known.
         is_layout: Whether it differs from the current one in comments, layout and positions alone.
     """
 
@@ -70,8 +70,18 @@ class Part:
     spec: ModuleSpec
     source: Source | None
     body: Body | None
-    bound: frozenset[str]
+    former: Body | None
     is_layout: bool = False
+
+    @property
+    def bound(self) -> frozenset[str]:
+        """The names that the current source can bind."""
+        return self.former.bound if self.former is not None else frozenset()
+
+    @property
+    def may_write(self) -> bool:
+        """Whether one of the two sources may set attributes of something when it is executed."""
+        return any(each is None or each.is_setting_attributes for each in (self.former, self.body))
 
     @functools.cached_property
     def view(self) -> View:
@@ -84,6 +94,13 @@ class Part:
         if self.is_unchanged and self.record.uses is not None:
             return self.record.uses
         return _used(self.source, self.body)
+
+    @property
+    def read(self) -> tuple[_uses.Statement, ...] | None:
+        """As :attr:`uses`, where somebody asked for it."""
+        if self.is_unchanged:
+            return self.record.uses
+        return self.view.statements if "view" in self.__dict__ else None
 
     @property
     def is_unchanged(self) -> bool:
@@ -545,8 +562,8 @@ class Planner:
         self._folders.look_anew()
         parts = {name: self._seed(name, cause, why, (sources or {}).get(name)) for name, why in seeds.items()}
         needs = Needs(self._view, {}, spelled=self._spelled)
-        for name, part in parts.items():
-            part.is_layout = cause is not Cause.ROLLBACK and self._is_layout(part, needs.view(name))
+        for part in parts.values():
+            part.is_layout = cause is not Cause.ROLLBACK and self._is_layout(part, needs)
         old = self.graph()
         users = self._users.of(old)
         written = self._written(parts, needs, old)
@@ -560,7 +577,10 @@ class Planner:
         new = self._graph_with(parts, old)
         left = {*gone, *running}
         others = [name for name in dict.fromkeys((*parts, *names)) if name not in left]
-        needs.users, needs.calm = users, self._rows.calm(users)
+        needs.users, needs.reached, needs.decided = users, self._users.reached, {*changing, *gone}
+        needs.graph = new
+        # Of several, nearly all that could be remembered leads through another one.
+        needs.calm = self._rows.calm(users) if len(changing) == 1 else Calm.off()
         for name in gone:
             importers = [user for user in others if name in _at_import(old[user])]
             needs.affected.update(dict.fromkeys(importers, f"it imports {name}, whose source is gone"))
@@ -585,6 +605,8 @@ class Planner:
         """The names that parts set in other modules, each with why that one has to be executed, if it must be."""
         found: dict[tuple[str, str], str] = {}
         for name, part in parts.items():
+            if not part.may_write:
+                continue
             former = needs.view(name).written()
             view = needs.view(name) if part.is_unchanged or part.is_layout else part.view
             present = view.written()
@@ -605,18 +627,14 @@ class Planner:
         foreseen = draft.foreseen(draft.order) if edited else {}
         draft.prepared.update((n, self._dependent(n, foreseen[n], is_limited=False)) for n in edited if n in foreseen)
 
-    def _is_layout(self, part: Part, old: View) -> bool:
+    def _is_layout(self, part: Part, needs: Needs) -> bool:
         """Whether an edit changed comments, layout and positions alone; then nothing has to be executed."""
-        known = part.record.source
-        if known is None or part.body is None or part.is_unchanged:
+        if part.former is None or part.body is None or part.is_unchanged:
             return False
-        before = part.record.body
-        if before is not None and not _is_moved(before, part.body):
+        if not _is_moved(part.former, part.body):
             return False  # that is quick to see, and of most edits nothing else need be asked
-        mine, theirs = old.statements, part.view.statements
-        if mine is None or theirs is None or not _uses.is_same(mine, theirs):
-            return False
-        return before is not None or _is_moved(part.record.compiled(), part.body)
+        mine, theirs = needs.view(part.name).statements, part.view.statements
+        return mine is not None and theirs is not None and _uses.is_same(mine, theirs)
 
     def _view(self, name: str) -> View:
         """What the present source of a module defines and uses."""
@@ -669,13 +687,13 @@ class Planner:
         old = record.compiled(is_edited=not same) if is_near else record.skimmed()
         if is_near and _is_plain(spec):
             record.body = old  # kept for as long as the version is current: the next attempt needs it too
+        record.read(old)
         is_same_file = same and record.source is not None and record.source.path == source.path
         if is_same_file and record.body is not None:
             body: Body | None = record.body
         else:
             body = _compile(spec, source, old, is_divided=is_near)
-        bound = old.bound if old is not None else frozenset()
-        return Part(record.name, record, cause, reason, spec, source, body, bound)
+        return Part(record.name, record, cause, reason, spec, source, body, old)
 
     def _by_start(self, names: Iterable[str]) -> tuple[str, ...]:
         """

@@ -29,6 +29,8 @@ _SETUP_ANNOTATIONS = dis.opmap["SETUP_ANNOTATIONS"]
 _STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
 _STORE_NAME = dis.opmap["STORE_NAME"]
 _CACHE = dis.opmap["CACHE"]
+_STORE_ATTRS = frozenset({dis.opmap["STORE_ATTR"], dis.opmap["DELETE_ATTR"]})
+_SETTING = frozenset({"setattr", "delattr"})
 _COPY = bytes([dis.opmap["COPY"], 1])
 
 # Numbers above 255 are for the compiler's use.
@@ -151,6 +153,15 @@ def bound_names(code: CodeType) -> frozenset[str]:
     if _SETUP_ANNOTATIONS in code.co_code[::2]:
         names.add("__annotations__")
     return frozenset(names)
+
+
+def is_setting_attributes(code: CodeType) -> bool:
+    """Whether an execution of a module may set or delete an attribute of something."""
+    return any(
+        not (_SETTING.isdisjoint(inner.co_names) and _STORE_ATTRS.isdisjoint(inner.co_code[::2]))
+        for inner, is_toplevel in _walk(code)
+        if is_toplevel
+    )
 
 
 def string_constant(code: CodeType, name: str) -> str | None:

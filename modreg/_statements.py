@@ -84,6 +84,7 @@ class Statement:
     _imported: frozenset[str] | None = None
     _imports: tuple[Import, ...] | None = None
     _used: tuple[_uses.Statement, ...] | None = None
+    _is_setting: bool | None = None
 
     def uses(self, *, is_future: bool) -> tuple[_uses.Statement, ...]:
         """As :func:`modreg._uses.statements`."""
@@ -106,6 +107,13 @@ class Statement:
         if self._imported is None:
             self._imported = frozenset(_imported(self.code))
         return self._imported
+
+    @property
+    def is_setting_attributes(self) -> bool:
+        """As :func:`modreg._scan.is_setting_attributes`."""
+        if self._is_setting is None:
+            self._is_setting = _scan.is_setting_attributes(self.code)
+        return self._is_setting
 
     @property
     def imports(self) -> tuple[Import, ...]:
@@ -181,6 +189,11 @@ class Body:
             return None
         is_future = bool(self.flags & __future__.annotations.compiler_flag)
         return tuple([used for each in self.statements for used in each.uses(is_future=is_future)])
+
+    @property
+    def is_setting_attributes(self) -> bool:
+        """As :func:`modreg._scan.is_setting_attributes`."""
+        return any(each.is_setting_attributes for each in self.statements)
 
     @property
     def codes(self) -> list[CodeType]:
@@ -308,7 +321,8 @@ class _Splitter:
         if done is None or (_IS_LINE_IN_CLASS and "class" in text):
             return self._made(text, line)
         code = _moved(done.code, line - done.line)
-        return Statement(text, line, code, done.asked, done.foreign, done._bound, done._imported, used=done._used)
+        known = done._bound, done._imported, None, done._used, done._is_setting
+        return Statement(text, line, code, done.asked, done.foreign, *known)
 
     def _made(self, text: str, line: int) -> Statement | None:
         """Compile a statement; `None` for what is none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import FunctionType
 from typing import Any, Final
 
@@ -33,13 +33,26 @@ class Succession:
     is_led: bool = True
 
 
-def succeed(pair: Pair, journal: Journal) -> Succession:
+Living = dict[int, list[Any]]
+"""By the identity of classes their live direct instances, which are whatever they are."""
+
+
+def living(values: Collection[object]) -> Living:
+    """The instances of those of the values that are classes, as far as the collector knows them: one search for all."""
+    found: Living = {id(each): [] for each in values if is_class(each)}
+    for each in gc.get_referrers(*filter(is_class, values)) if found else ():
+        if id(type(each)) in found:
+            found[id(type(each))].append(each)
+    return found
+
+
+def succeed(pair: Pair, journal: Journal, instances: Living | None = None) -> Succession:
     """
     Let a class lead to the one in its place: its instances and subclasses move, and itself forwards.
 
     Anything else has been dealt with when it was replaced.
 
-    The whole heap is searched for instances, so the allocation window must be closed.
+    The whole heap is searched for instances, unless they are given, so the allocation window must be closed.
 
     Source:
         CPython's ``compatible_for_assignment``: bases and classes can be exchanged where layouts agree,
@@ -49,6 +62,8 @@ def succeed(pair: Pair, journal: Journal) -> Succession:
     new: Any = pair.new
     if not is_class(old) or not is_class(new):
         return Succession()
+    if instances is None:
+        instances = living([old])
     methods = [*_methods(old, new)]
     moved = left = 0
     example = ""
@@ -57,10 +72,11 @@ def succeed(pair: Pair, journal: Journal) -> Succession:
         if not _try(journal, ClassField(subclass, "__bases__"), bases):
             left += 1
             example = f"{subclass.__module__}.{subclass.__qualname__}, a subclass"
-    for instance in _instances(old):
+    for instance in instances[id(old)]:
         place = ClassField(instance, "__class__") if is_class(instance) else Attribute(instance, "__class__")
         if _try(journal, place, new):
             moved += 1
+            instances.get(id(new), []).append(instance)
         else:
             left += 1
             example = f"{type(instance).__module__}.{type(instance).__qualname__}"
@@ -79,11 +95,6 @@ def _methods(old: object, new: object) -> Iterator[Pair]:
                 yield Pair(part, present[name])
         elif type(part) is type(present.get(name)) and is_wrapper(part):
             yield from _methods(part, present[name])
-
-
-def _instances(cls: type) -> Iterator[Any]:  # of whatever the class is
-    """The live direct instances of a class, as far as the collector knows them."""
-    return (x for x in gc.get_referrers(cls) if type(x) is cls)
 
 
 def _try(journal: Journal, place: Any, value: object) -> bool:  # any Place

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import attrs
 
-from modreg import _graph, _lines, _positions, _source
+from modreg import _graph, _lines, _positions, _source, _uses
 from modreg._alike import settle
 from modreg._closures import renew
 from modreg._containers import containers, registers
@@ -46,7 +46,7 @@ from modreg._scope import packages_of
 from modreg._snapshot import Snapshot
 from modreg._source import Source
 from modreg._state import Statements, bind, forget, keep, unchanged
-from modreg._successor import succeed
+from modreg._successor import Living, living, succeed
 from modreg._window import Window, held, is_held, orphan, point, replace
 from modreg.errors import ReloadError, SourceError
 
@@ -202,9 +202,9 @@ class Work:
             if namespace is not None:
                 yield name, namespace
 
-    def succeed(self, name: str, pair: Pair) -> None:
+    def succeed(self, name: str, pair: Pair, instances: Living) -> None:
         """Move what is left of a class in whose place another stands, and tell of what could not be moved."""
-        done = succeed(pair, self.journal)
+        done = succeed(pair, self.journal, instances)
         earlier = getattr(pair.old, "__qualname__", "")
         if done.left:
             said = f"{done.left} objects stay with the earlier {earlier} ({done.example}); {done.moved} were moved"
@@ -408,6 +408,7 @@ class Execution(Work):
     def do(self) -> None:
         if self.is_keeping:
             self.draft.needs.calm = Calm.off()  # what is kept depends on all that a change leads to
+            self.draft.needs.is_thorough = True
         for record in map(self.history.current, self.draft.starring):
             self.starred[record.name] = all_star_names(record.name, record.package, record.read())
         self._keep(self.parts if self.draft.is_calm else [name for name in self.draft.order if name in self.parts])
@@ -429,8 +430,9 @@ class Execution(Work):
             replace(self.held, self.window)
         self._follow_moved()
         since = len(self.journal.entries)
+        instances = living([each.old for _, each in self.replaced])
         for name, each in self.replaced:
-            self.succeed(name, each)
+            self.succeed(name, each, instances)
         self._forget_checks(since)
         renew(self.journal)
         self.migrate(self.finished)
@@ -617,7 +619,7 @@ class Execution(Work):
             if each not in members:
                 self._run_ahead(each)
         is_around = len(members) > 1 or not set(self.executing).isdisjoint(imported)
-        if is_around and name not in self.foreseen:
+        if is_around and name not in self.foreseen and not all(map(self._is_going, members)):
             self.foreseen.update(self.draft.foreseen((*self.executing, *members)))
 
     def _execute_dependent(self, name: str) -> bool:
@@ -763,7 +765,8 @@ class Execution(Work):
         since, finished = len(self.journal.entries), len(self.finished)
         former, kind = namespace.copy(), type(module)
         is_used = self.draft.needs.is_used(part.name)
-        held_before = holding(part.name, former) if is_used else {}
+        is_followed = self._is_followed(part.name)
+        held_before = holding(part.name, former) if is_followed else {}
         written = self._keep_written(part)
         self._prepare(part, module, namespace)
         try:
@@ -781,6 +784,7 @@ class Execution(Work):
         if self.is_dropping:
             self._drop_stars(part, namespace)
         self.phase = Phase.PATCH
+        _uses.let_go()  # what is searched next are all objects that were made meanwhile, and trees are very many
         if self.is_live:
             self._patch(part, former, namespace, since, self.finished[finished:])
         kept = self._keep_state(part, former, namespace) if self.is_keeping else []
@@ -798,6 +802,8 @@ class Execution(Work):
     def _keep_written(self, part: Part) -> dict[Written, Entry]:
         """Note what stands where the code sets attributes of other modules, and of what these define."""
         found: dict[Written, Entry] = {}
+        if not part.may_write:
+            return found
         former = self.draft.needs.view(part.name).written()
         present = former if part.is_unchanged else part.view.written()
         for target in {**former, **present}:
@@ -828,11 +834,15 @@ class Execution(Work):
         if self.is_live and retire(former, namespace, part.name, number, self.journal):
             self.patched.add(part.name)
 
+    def _is_followed(self, name: str) -> bool:
+        needs = self.draft.needs
+        return needs.is_used(name) and needs.is_followed(name)
+
     def _tell(self, part: Part, former: dict[str, object], namespace: dict[str, object], held_before: Held) -> None:
         """Note what the execution changed, for those that depend on it."""
         needs = self.draft.needs
-        old = needs.view(part.name)
-        needs.renew(part.name, old.again() if part.is_unchanged else part.view)
+        old = needs.view(part.name) if self._is_followed(part.name) else None
+        needs.renew(part.name, lambda: needs.look(part.name) if part.is_unchanged else part.view)
         needs.change(part.name, needs.compare(part.name, former, namespace, old, held_before))
         for each in needs.stale():
             self.journal.write(Cache(each.cache_clear), None)
@@ -1044,7 +1054,7 @@ class Execution(Work):
     def _tell_replaced(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
         """As :meth:`_tell`, where it is not known which definitions say something else."""
         needs = self.draft.needs
-        needs.renew(part.name, part.view)
+        needs.renew(part.name, lambda: part.view)
         needs.executed.add(part.name)
         needs.former.update(((part.name, name), value) for name, value in former.items())
         needs.change(part.name, dict.fromkeys({**former, **namespace}, Level.OBJECT))
@@ -1072,7 +1082,7 @@ class Execution(Work):
             turned_away=_sign(part.source) if declined else None,
             source=part.source,
             body=part.body,
-            uses=part.record.uses if part.is_unchanged else part.view.statements,
+            uses=part.read,
         )
 
     # What is held
@@ -1279,8 +1289,9 @@ class Rollback(Work):
         self.phase = Phase.PATCH
         for commit in self.chain:
             commit.journal.reversed_into(self.journal)  # type: ignore[union-attr]  # the caller has checked
+            instances = living([each.new for each in commit.replaced])
             for each in reversed(commit.replaced):
-                self._give_way(each.new, each.old)
+                self._give_way(each.new, each.old, instances)
         self._note_bindings()
         renew(self.journal)
         for name, number in self.targets.items():
@@ -1302,13 +1313,13 @@ class Rollback(Work):
             if name not in self.snapshots and found is not None:
                 self.snapshots[name] = Snapshot(names=found[0], objects=found[1], images=(), is_shallow=True)
 
-    def _give_way(self, old: object, new: object) -> None:
+    def _give_way(self, old: object, new: object, instances: Living) -> None:
         """What took another's place gives it back: those who took hold of it meanwhile are led on."""
         pair = Pair(old, new)
         name = getattr(new, "__module__", "")
         self.replaced.append((name, pair))
         forward(old, new, self.journal)
-        self.succeed(name, pair)
+        self.succeed(name, pair, instances)
 
     def _record(self, name: str, number: int) -> Record:
         target, current = self.history.record(name, number), self.history.current(name)

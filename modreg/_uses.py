@@ -369,13 +369,18 @@ class _Trees:
 _trees: Final = _Trees()
 
 
+def let_go() -> None:
+    """Let go of the trees that are kept."""
+    _trees.clear()
+
+
 @contextmanager
 def reading() -> Iterator[None]:
     """Until its end the trees of statements are kept."""
     try:
         yield
     finally:
-        _trees.clear()
+        let_go()
 
 
 def _on_lines(nodes: Iterable[ast.stmt]) -> list[tuple[int, int, list[ast.stmt]]]:

@@ -1066,6 +1066,35 @@ def test_nothing_is_remembered_of_a_source_that_changed(project, registry):
     assert user.ran == 3
 
 
+@pytest.mark.parametrize("circle", ["", "import end\n"])
+@pytest.mark.parametrize(("first", "second"), [(n, (4 * n + 5) % len(USES)) for n in range(len(USES))])
+def test_what_is_not_followed_makes_no_difference(project, registry, monkeypatch, first, second, circle):
+    """
+    Where several sources changed, no change is followed to those that are executed anyway: all comes out the same.
+    """
+    middle = USES[first].format("leaf") + "from leaf import RATE, rate, other, deco, Base\n"
+    sources = {"leaf": LEAF + circle, "middle": middle, "end": USES[second].format("middle"), "last": "import end, middle\n"}
+    edited = LEAF.replace("1", "2").replace("def deco", "MORE = 1\ndef deco") + circle
+    edits = [{"leaf": edited, "middle": middle + "MORE = 2\n", "last": "import end, middle, leaf\n"}, sources]
+    for name, source in sources.items():
+        project.write(f"{name}.py", source)
+    project.load("last", sources["last"])
+    found = []
+
+    for is_whole in (False, False, True):  # names that left the source linger after the first time
+        if is_whole:
+            monkeypatch.setattr(Needs, "is_followed", lambda *_: True)
+        for edit in edits:
+            for name, source in edit.items():
+                project.write(f"{name}.py", source)
+            done = registry.refresh().steps
+            steps = sorted((x.module, x.decision.name, x.reason * (x.decision is Decision.REBIND)) for x in done)
+            found.append((steps, sys.modules["middle"].mine(), sys.modules["end"].mine()))
+
+    assert found[2:4] == found[4:]
+    assert {"leaf", "middle"} <= {module for module, _, _ in found[0][0]}
+
+
 # What a module sets in another
 
 WRITES = {
