@@ -42,6 +42,9 @@ _module_locks: Final[Any] = sys.modules["_frozen_importlib"]._module_locks  # pr
 _ATTRIBUTE: Final = re.compile(r"\.\s*([^\W\d]\w*)")
 """What looks like an attribute of something."""
 
+_EDITED_AT_ONCE: Final = 3
+"""So many sources change in an edit; if more do, another release was installed, which nobody goes on to edit."""
+
 _NEVER: Final = -1
 """A number of changes to the scope that it never has."""
 
@@ -560,7 +563,8 @@ class Planner:
             if name not in self.history.records:
                 self.adopt_one(name)
         self._folders.look_anew()
-        parts = {name: self._seed(name, cause, why, (sources or {}).get(name)) for name, why in seeds.items()}
+        is_edit = len(seeds) <= _EDITED_AT_ONCE
+        parts = {n: self._seed(n, cause, why, (sources or {}).get(n), is_edit=is_edit) for n, why in seeds.items()}
         needs = Needs(self._view, {}, spelled=self._spelled)
         for part in parts.values():
             part.is_layout = cause is not Cause.ROLLBACK and self._is_layout(part, needs)
@@ -631,8 +635,10 @@ class Planner:
         """Whether an edit changed comments, layout and positions alone; then nothing has to be executed."""
         if part.former is None or part.body is None or part.is_unchanged:
             return False
-        if not _is_moved(part.former, part.body):
+        if _positions.moves(part.former.codes, part.body.codes) is None:
             return False  # that is quick to see, and of most edits nothing else need be asked
+        if part.former.is_same(part.body):
+            return True
         mine, theirs = needs.view(part.name).statements, part.view.statements
         return mine is not None and theirs is not None and _uses.is_same(mine, theirs)
 
@@ -654,7 +660,7 @@ class Planner:
             self._attributes[name] = known
         return known[1]
 
-    def _seed(self, name: str, cause: Cause, reason: str, source: Source | None) -> Part:
+    def _seed(self, name: str, cause: Cause, reason: str, source: Source | None, *, is_edit: bool = True) -> Part:
         """A module that takes part for its own sake: its spec is found anew."""
         record = self.history.current(name)
         with _told(record):
@@ -663,7 +669,7 @@ class Planner:
                 source = _read(spec)
             else:
                 spec = _spec(name) or self._find(name, record)
-            return self._part(record, cause, reason, spec, source)
+            return self._part(record, cause, reason, spec, source, is_edit=is_edit)
 
     def _dependent(self, name: str, reason: str, *, is_limited: bool) -> Part:
         """
@@ -680,15 +686,18 @@ class Planner:
         with _told(record):
             return self._part(record, Cause.DEPENDENT, reason, spec, record.source)
 
-    def _part(self, record: Record, cause: Cause, reason: str, spec: ModuleSpec, source: Source) -> Part:
-        same = record.source is not None and record.source.hash == source.hash
+    def _part(
+        self, record: Record, cause: Cause, reason: str, spec: ModuleSpec, source: Source, *, is_edit: bool = True
+    ) -> Part:
+        known = record.source
+        same = known is not None and known.hash == source.hash
         is_divided = record.body is not None and bool(record.body.path)
-        is_near = record.source is None or same or is_divided or _statements.is_near(record.source, source)
+        is_near = known is None or same or is_divided or (is_edit and _statements.is_near(known, source))
         old = record.compiled(is_edited=not same) if is_near else record.skimmed()
         if is_near and _is_plain(spec):
             record.body = old  # kept for as long as the version is current: the next attempt needs it too
         record.read(old)
-        is_same_file = same and record.source is not None and record.source.path == source.path
+        is_same_file = same and known is not None and known.path == source.path
         if is_same_file and record.body is not None:
             body: Body | None = record.body
         else:
@@ -865,11 +874,6 @@ def _used(source: Source | None, body: Body | None) -> tuple[_uses.Statement, ..
         return _uses.statements(_source.decode(source.data)) if found is None else found
     except (SyntaxError, ValueError):
         return None  # what a loader that transforms takes
-
-
-def _is_moved(old: Body | None, new: Body) -> bool:
-    """Whether the code of two bodies can differ in positions alone."""
-    return old is not None and _positions.moves(old.codes, new.codes) is not None
 
 
 def _is_other_file(one: _source.Signature | None, other: _source.Signature | None) -> bool:

@@ -176,6 +176,11 @@ class Body:
         for statement in self.statements:
             exec(statement.code, namespace)  # noqa: S102  # executing modules is what this is for
 
+    def is_same(self, other: Body) -> bool:
+        """Whether both do the same, statement by statement, as :func:`modreg._source.is_same_code`."""
+        codes = [(each.code for each in body.statements) for body in (self, other)]
+        return len(self.statements) == len(other.statements) and all(map(_source.is_same_code, *codes))
+
     @property
     def bound(self) -> frozenset[str]:
         """Every name that the module can bind, as :func:`modreg._scan.bound_names`."""

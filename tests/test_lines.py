@@ -1,5 +1,6 @@
 """What tracebacks and `inspect` show of a module's source."""
 
+import bdb
 import inspect
 import traceback
 
@@ -63,3 +64,48 @@ def test_the_lines_of_a_failure_after_a_rollback_are_shown(project, registry):
         registry.refresh()
 
     assert traceback.extract_tb(info.value.__cause__.__traceback__)[-1].line == "raise OSError('disk')"
+
+
+class Stops(bdb.Bdb):
+    """A debugger that notes where it stops."""
+
+    def __init__(self):
+        super().__init__()
+        self.stopped = []
+
+    def user_line(self, frame):
+        if self.break_here(frame):
+            self.stopped.append(frame.f_lineno)
+        self.set_continue()
+
+
+def test_every_version_goes_by_the_name_of_its_file(project, registry):
+    """
+    What finds code by its file takes that of a new version for what it is: breakpoints, and whatever asks for ``__file__``.
+    """
+    tax = project.load("tax", "def rate():\n    return 1\ndef other():\n    return rate()\n")
+    debugger = Stops()
+    debugger.set_break(tax.__file__, 2)
+    project.write("tax.py", "def rate():\n    return 2\ndef other():\n    return rate()\ndef more(): pass\n")
+
+    registry.refresh()
+
+    assert debugger.runcall(tax.other) == 2
+    assert debugger.stopped == [2]
+    assert {each.__code__.co_filename for each in (tax.rate, tax.other, tax.more)} == {tax.__file__}
+
+
+def test_a_frame_of_a_former_version_keeps_its_line_numbers(project, registry):
+    """
+    An error that comes through one is told by the line of the code that ran.
+    """
+    tax = project.load("tax", "def rates():\n    yield 1\n    raise ValueError('old')\n")
+    running = tax.rates()
+    next(running)
+    project.write("tax.py", "# moved\n\n\n\ndef rates():\n    yield 2\n")
+    registry.refresh()
+
+    with pytest.raises(ValueError, match="old") as info:
+        next(running)
+
+    assert traceback.extract_tb(info.value.__traceback__)[-1].lineno == 3
