@@ -225,10 +225,14 @@ class View:
         if found is None:
             if self.statements is None:
                 return [_Place("", Use.USED), _Place(ANY, Use.USED)]
-            self._read({name, *self._aliases(module, name)})
+            self.read([(module, name)])
             kinds = ((module, name), (module, ""), (module, ANY), ("", ANY))
             found = self._found[module, name] = [place for kind in kinds for place in self.places.get(kind, ())]
         return found
+
+    def read(self, targets: Iterable[tuple[str, str]]) -> None:
+        """Find all places where definitions are used, of which each is a module and a name."""
+        self._read({word for module, name in targets for word in (name, *self._aliases(module, name))})
 
     def _aliases(self, module: str, name: str) -> Iterator[str]:
         """The names by which statements may reach *name* of a module, or the module as a whole."""
@@ -746,7 +750,10 @@ class Needs:
             for name in ready:
                 told.add(name)
                 if other.is_followed(name):
+                    since = len(other.levels)
                     other._foresee(name, self.view(name))
+                    stirred = {each for each, _ in islice(other.levels, since, None)}
+                    told -= stirred - {name}  # in a circle they were told too early
         affected = {name: why for name, why in other.affected.items() if name not in seeds}
         left = other.rebinds.keys() - other.affected.keys() - seeds.keys()
         return affected, {name: sorted(other.rebinds[name]) for name in left}
@@ -804,6 +811,8 @@ class Needs:
     def _computed(self, name: str) -> Changes:
         """What an execution is going to change beyond that: it computes anew, and makes new objects."""
         new = self.view(name)
+        if name in self.renewed:  # nobody asked it yet
+            new.read((module, changed.partition(".")[0]) for module, changed in self.levels)
         namespace = namespace_of(sys.modules.get(name)) or {}
         found: Changes = {}
         for each, every in new.taken.items():

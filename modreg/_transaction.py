@@ -524,6 +524,8 @@ class Execution(Work):
         if part is not None and not part.is_layout:
             self._execute(part)
             return
+        is_led_on = name in self.passed
+        self.passed.add(name)  # who comes back to it finds it under way
         self._foresee(name)
         if self._execute_dependent(name):
             return
@@ -532,7 +534,8 @@ class Execution(Work):
         else:
             self.left[name] = None
         self._take_halves(name)
-        self._run_behind(name)
+        if not is_led_on:
+            self._run_behind(name)
         self._rebind(name)
 
     def _take_halves(self, name: str) -> None:
@@ -556,16 +559,20 @@ class Execution(Work):
         Who asked for it may be on the way round the circle, and would find that executed in a fresh interpreter.
         """
         members = self.draft.components[name]
-        queue = [name] if len(members) > 1 else []
+        queue = self._imported(name) if len(members) > 1 else []
         while queue:
             each = queue.pop()
-            if self._is_going(each):
+            if each not in members or self._is_going(each):
                 if not self._is_taking_half(each):
                     self._run_ahead(each)
             elif each not in self.passed:
                 self.passed.add(each)
                 self._take_halves(each)
-                queue.extend(n for n in reversed(self.draft.imports(each)) if n in members)
+                queue.extend(self._imported(each))
+
+    def _imported(self, name: str) -> list[str]:
+        """What a module imports, each after the packages that it is in, from behind."""
+        return [n for each in reversed(self.draft.imports(name)) for n in (each, *packages_of(each))]
 
     def _run_ahead(self, name: str) -> None:
         """
@@ -588,7 +595,7 @@ class Execution(Work):
 
         A fresh interpreter may fail there and go on, or has done it before.
         """
-        seen = {name, *packages_of(name)}
+        seen = {name, *packages_of(name)} & self.pending.waiting.keys()
         waiting = list(seen)
         while waiting:
             each = waiting.pop()

@@ -1209,6 +1209,75 @@ def test_a_module_left_alone_leads_on_round_a_circle(project, registry):
     assert package.TWICE == 4
 
 
+def test_who_leads_round_a_circle_does_not_lead_through_a_package_that_is_under_way(project, registry):
+    """
+    Where a circle comes back to a module whose imports are just being followed, it ends, as in a fresh interpreter.
+    """
+    project.load("tax", "def rate(): return 1\n")
+    project.write("pack/inner/leaf.py", "")
+    project.write("pack/inner/via.py", "import pack.inner.leaf as leaf\nV = 1\n")
+    project.write("pack/inner/made.py", "import tax\nA = [tax.rate()]\n")
+    project.write("pack/inner/__init__.py", "from .via import V\nfrom .made import A\n")
+    project.write("pack/last.py", "from pack.inner import A\nimport tax, pack.inner.leaf\nB = (tax.rate(), A)\n")
+    pack = project.load("pack.__init__", "import pack.inner\nfrom pack.last import B\n")
+    project.write("tax.py", "def rate(n=2): return n\n")
+
+    registry.refresh()
+
+    assert pack.B == (2, [2])
+
+
+CIRCLES = {
+    "a package under execution that takes from what is in it": {
+        "pack/__init__.py": "from .two import A\nimport pack.four\nB = [A]\n",
+        "pack/two.py": "from .one import N\nimport tax\nA = [tax.rate()]\n",
+        "pack/one.py": "from .zero import N\n",
+        "pack/zero.py": "from .four import V\nN = 1\nW = [V]\n",
+        "pack/four.py": "import pack.zero, tax\nV = [tax.rate()]\n",
+        "start.py": "import pack.four\ndef look(): return pack.zero.W\nFOUND = look()\n",
+    },
+    "what is computed of what comes later in the plan": {
+        "start.py": "from two import R\nimport three\nFOUND = three.X\n",
+        "one.py": "import two, three\nN = 1\n",
+        "two.py": "from one import N\nimport tax\nR = [tax.rate()]\n",
+        "three.py": "K = 1\nfrom five import X as Y\nX = [Y]\n",
+        "four.py": "from three import K\nimport tax\nV = [tax.rate()]\n",
+        "five.py": "from four import V\nimport one\nX = (V,)\nimport tax\nZ = [tax.rate()]\nimport two\n",
+    },
+    "a package that nobody asks for by itself": {
+        "pack/__init__.py": "from pack.sub.zero import N\n",
+        "pack/sub/__init__.py": "from pack.three import V\nA = [V]\n",
+        "pack/sub/zero.py": "N = 8\nfrom pack.three import V\n",
+        "pack/three.py": "import pack.sub as s, tax\nV = [tax.rate()]\nimport pack\n",
+        "start.py": "import pack.sub\ndef look(): return pack.sub.A\nFOUND = look()\n",
+    },
+    "what is computed by a new source": {
+        "start.py": "from one import X\nimport tax\nFOUND = (X, [tax.rate()])\nimport two\n",
+        "one.py": "import start\nfrom two import R\nX = [R]\n",
+        "two.py": "import tax\nR = [tax.rate()]\nimport one\n",
+    },
+}
+
+
+@pytest.mark.parametrize("case", CIRCLES)
+def test_a_circle_is_settled_in_the_order_of_a_fresh_interpreter(project, registry, case):
+    """
+    Who computes something in a circle has the new values of all that a fresh interpreter would have executed before.
+    """
+    project.load("tax", "def rate(): return 1\n")
+    for path, text in CIRCLES[case].items():
+        project.write(path, text)
+    start = project.load("start")
+    before = repr(start.FOUND)
+    project.write("tax.py", "def rate(n=2): return n\n")
+    if "two.py" in CIRCLES[case]:
+        project.write("two.py", CIRCLES[case]["two.py"] + "S = 1\n")
+
+    registry.refresh()
+
+    assert (repr(start.FOUND), "1" in before) == (before.replace("1", "2"), True)
+
+
 def test_a_module_that_would_fail_in_the_middle_of_a_circle_has_its_turn_later(project, registry):
     """
     Who takes a name from a module that has not got to it fails in a fresh interpreter, and is imported after that.
