@@ -448,19 +448,21 @@ def _targets(node: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
 
 
 def _at_once(statement: ast.stmt) -> Iterator[Any]:  # nodes, asked for what their kind has
-    """The nodes of a statement that run when it does, but for constants and what only type checkers run."""
+    """The nodes of a statement that run when it does, but for constants and what no import runs."""
     queue: list[ast.AST] = [statement]
     for node in queue:
         yield node
-        if isinstance(node, ast.If) and _is_for_types(node.test):
+        if isinstance(node, ast.If) and _is_left_out(node.test):
             queue.extend(node.orelse)
         elif not isinstance(node, (*_DEFINITIONS, ast.Lambda)):
             queue.extend(_children(node))
 
 
-def _is_for_types(test: ast.expr) -> bool:
+def _is_left_out(test: ast.expr) -> bool:
+    """Whether an ``if`` is for type checkers alone, or for who runs the file as a program."""
     name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
-    return name == "TYPE_CHECKING"
+    is_compared = isinstance(test, ast.Compare)
+    return name == "TYPE_CHECKING" or (is_compared and ast.unparse(test) == "__name__ == '__main__'")
 
 
 def _taken(node: Any) -> Iterator[tuple[str, Taken]]:  # one of _IMPORTS
@@ -524,7 +526,7 @@ class _Reader:
             self._function(node, owner)
         elif isinstance(node, ast.ClassDef):
             self._class(node, owner, is_top=is_top)
-        elif isinstance(node, ast.If) and _is_for_types(node.test):
+        elif isinstance(node, ast.If) and _is_left_out(node.test):
             for each in node.orelse:
                 self.visit_statement(each, owner, is_top=False)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):

@@ -180,6 +180,18 @@ CASES = {
         False,
         0,
     ),
+    "a call in what runs as a program": (
+        FUNCTION,
+        "from leaf import rate\nif __name__ == '__main__':\n    print(rate())\ndef show(): return rate()",
+        False,
+        2,
+    ),
+    "a call in what does not": (
+        FUNCTION,
+        "from leaf import rate\nX = 0\nif __name__ == '__main__':\n    pass\nelse:\n    X = rate()\ndef show(): return X",
+        True,
+        2,
+    ),
     "a name that comes": (
         ("RATE = 1", "RATE = 1\nNEW = 2"),
         "try:\n    from leaf import NEW\nexcept ImportError:\n    NEW = 1\ndef show(): return NEW",
