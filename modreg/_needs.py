@@ -84,6 +84,7 @@ class View:
         taken: The names that imports bind, each with all that they may be bound to.
         stars: What it takes all names from.
         places: For each definition elsewhere (module and name) where it is used.
+        found: What it went by of what other modules have, each name with where that led.
     """
 
     name: str
@@ -93,7 +94,10 @@ class View:
     taken: dict[str, list[Taken]] = attrs.field(factory=dict)
     stars: list[Taken] = attrs.field(factory=list)
     places: dict[tuple[str, str], list[_Place]] = attrs.field(factory=dict)
+    found: dict[tuple[str, str], _Lead] = attrs.field(factory=dict)
     _unread: list[Statement] = attrs.field(init=False)
+    # Those that may change what an import gave.
+    _rebinding: list[Statement] = attrs.field(init=False)
     # By what is taken from modules the names that it gets, and those that modules get.
     _by_taken: dict[str, list[str]] = attrs.field(init=False, factory=dict)
     _whole: list[tuple[str, str]] = attrs.field(init=False, factory=list)
@@ -118,6 +122,7 @@ class View:
                 else:
                     self._whole.append((name, taken.module))
         self.made = frozenset(made)
+        self._rebinding = [each for each in statements if not self.taken.keys().isdisjoint(each.names)]
         for each in statements:
             for name, taken in each.taken:
                 self._note_import(name, taken)
@@ -132,15 +137,20 @@ class View:
             self._add((imported.module, ""), _Place(name, Use.LATER))
 
     def again(self) -> View:
-        """The same source, where what its names lead to may have changed."""
+        """The same source, where what its names lead to may have changed: itself if that is not so."""
+        if all(lead == _lead(*each) and not lead[1] for each, lead in self.found.items()):
+            return self
         return View(self.name, self.package, self.statements)
+
+    def _lead(self, module: str, name: str) -> _Lead:
+        found = self.found[module, name] = _lead(module, name)
+        return found
 
     def _note_import(self, name: str, taken: Taken) -> None:
         base = self.absolute(taken)
         if taken.name:
             self._add((base, taken.name), _Place(name, Use.TAKEN))
-        namespace = namespace_of(sys.modules.get(base)) or {}
-        if taken.name and taken.name not in namespace and "__getattr__" in namespace:
+        if taken.name and self._lead(base, taken.name)[1]:
             self._add((base, "__getattr__"), _Place("", Use.USED))
             self._add((base, "__getattr__"), _Place(name, Use.USED))
             self._add(behind(self.name, base, taken.name), _Place(name, Use.TAKEN))
@@ -168,7 +178,7 @@ class View:
         return {target for each in self._writing() for target in self._elsewhere(each.adds)}
 
     def _writing(self) -> Iterator[Statement]:
-        return (each for each in self.statements or () if not self.taken.keys().isdisjoint(each.names))
+        return (each for each in self._rebinding if each.writes)
 
     def _elsewhere(self, paths: Iterable[tuple[str, ...]]) -> Iterator[Written]:
         """What dotted names stand for, of what other modules have."""
@@ -276,17 +286,17 @@ class View:
 
     def _inside(self, module: str, rest: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """What is asked of a module, or of another module that it has under a name."""
-        while rest and _is_submodule(module, rest[0]):
+        while rest and self._lead(module, rest[0])[0]:
             module, rest = f"{module}.{rest[0]}", rest[1:]
         if rest[:1] == ("__dict__",):
             rest = ()
         yield module, rest[0] if rest else "", rest[1:]
-        namespace = namespace_of(sys.modules.get(module)) or {}
-        if rest and rest[0] not in namespace and "__getattr__" in namespace:
+        _, is_asked_for, other = self._lead(module, rest[0]) if rest else _NOWHERE
+        if is_asked_for:
             yield module, "__getattr__", rest
             yield *behind(self.name, module, rest[0]), rest[1:]
-        elif rest and type(found := namespace.get(rest[0])) is ModuleType and found.__name__ in sys.modules:
-            yield from self._inside(found.__name__, rest[1:])
+        elif other:
+            yield from self._inside(other, rest[1:])
 
 
 def _reached(path: tuple[str, ...], namespace: Mapping[str, object]) -> object:
@@ -332,10 +342,28 @@ def _caches(module: str, name: str) -> Iterator[Any]:  # functions with a cache_
         yield value
 
 
-def _is_submodule(package: str, name: str) -> bool:
+def is_submodule(package: str, name: str) -> bool:
+    """Whether ``from package import name`` takes a loaded submodule."""
     module = sys.modules.get(f"{package}.{name}")
+    if module is None:
+        return False
     namespace = namespace_of(sys.modules.get(package))
-    return module is not None and (namespace is None or namespace.get(name, module) is module)
+    return namespace is None or namespace.get(name, module) is module
+
+
+_Lead = tuple[bool, bool, str]
+"""Of a name of a module whether it is a submodule, whether ``__getattr__`` gives it, and the module it is bound to."""
+
+_NOWHERE: Final[_Lead] = (False, False, "")
+
+
+def _lead(module: str, name: str) -> _Lead:
+    """Where a name of a module leads."""
+    namespace = namespace_of(sys.modules.get(module)) or {}
+    value = namespace.get(name)
+    other = value.__name__ if type(value) is ModuleType else ""
+    is_asked_for = "__getattr__" in namespace and name not in namespace
+    return is_submodule(module, name), is_asked_for, other if other in sys.modules else ""
 
 
 Prediction = tuple[dict[str, str], dict[str, list[str]]]
@@ -532,10 +560,10 @@ class Needs:
         wanted = sys.modules.get(module)
         around = (*users, module.rpartition(".")[0])  # its package has it too
         queue = [user for user in around if self.users.get(user)]  # few of many have users themselves
-        if not queue:
+        if wanted is None or not queue:
             return
         names_of = functools.cache(functools.partial(_names_of, wanted))
-        for user in queue if wanted is not None else ():
+        for user in queue:
             names = names_of(user)
             more = [u for u in self.users[user] if u not in users and u != module] if names else []
             more = [u for u in more if not names.isdisjoint(self.spelled(u)) or names_of(u)]
@@ -570,7 +598,7 @@ class Needs:
     def stale(self) -> Iterator[Any]:  # functions made by `functools.lru_cache`
         """What remembers results of definitions that changed since this was asked, and was not executed itself."""
         since, self._asked = self._asked, len(self.levels)
-        for module, name in islice(self.levels, since, None):
+        for module, name in islice(reversed(self.levels), self._asked - since):
             if module not in self.executed:
                 yield from _caches(module, name)
 
@@ -861,7 +889,7 @@ class Needs:
             elif not (is_value(after) and is_alike(before, after)):
                 found[each] = Level.OBJECT
                 self.former[name, each] = before
-        both = former.keys() & namespace.keys()
+        both = former.keys() & namespace.keys() if former.get("__all__") is not namespace.get("__all__") else ()
         self.stars[name] = {each for each in both if _is_given(each, former) != _is_given(each, namespace)}
         if self.stars[name]:
             found[ANY] = Level.PRESENCE

@@ -28,7 +28,7 @@ from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
 from modreg._importer import is_unloaded_lazy, namespace_of
 from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step, rebinding
-from modreg._needs import Calm, Needs, Prediction, View, behind, declared
+from modreg._needs import Calm, Needs, Prediction, View, behind, declared, is_submodule
 from modreg._roll import Roll
 from modreg._scan import Import
 from modreg._scope import OWN, Scope, is_under, packages_of
@@ -149,6 +149,7 @@ class Draft:
     prepared: dict[str, Part] = attrs.field(factory=dict)
     sort: Callable[[Iterable[str]], tuple[str, ...]] = tuple
     make: Callable[[str, str], Part] | None = None
+    _imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
 
     @functools.cached_property
     def order(self) -> tuple[str, ...]:
@@ -217,7 +218,11 @@ class Draft:
 
     def imports(self, name: str) -> tuple[str, ...]:
         """What a module imports when it is executed, of those that may take part."""
-        return tuple(each for each in _at_import(self.graph.get(name, {})) if each in self._names and each != name)
+        found = self._imports.get(name)
+        if found is None:
+            among = _at_import(self.graph.get(name, {}))
+            found = self._imports[name] = tuple(each for each in among if each in self._names and each != name)
+        return found
 
     @functools.cached_property
     def _names(self) -> frozenset[str]:
@@ -270,7 +275,7 @@ class _Row:
         """Make the edges anew if what they depend on is other than it was."""
         loaded = tuple(map(sys.modules.__contains__, self.names))
         self.taken = tuple(itertools.compress(self.names, loaded[: len(self.pairs)]))
-        submodules = (_is_submodule(*pair) for pair in itertools.compress(self.pairs, loaded))
+        submodules = (is_submodule(*pair) for pair in itertools.compress(self.pairs, loaded))
         situation = (*loaded, *submodules, *(behind(record.name, *pair) for pair in self.pairs))
         if self.situation != situation:
             self.edges, self.situation = make(record), situation
@@ -391,6 +396,7 @@ class Planner:
     _folders: Folders = attrs.field(factory=Folders)
     _roll: Roll = attrs.field(factory=Roll)
     _attributes: dict[str, tuple[Source | None, frozenset[str]]] = attrs.field(factory=dict)
+    _views: dict[str, View] = attrs.field(factory=dict)
     _users: _Users = attrs.field(factory=lambda: _Users())  # noqa: PLW0108  # the class stands below
     _rows: _Rows = attrs.field(factory=lambda: _Rows())  # noqa: PLW0108  # as above
 
@@ -648,7 +654,13 @@ class Planner:
         if record.uses is None:
             body = record.body if record.near is None else record.compiled()
             record.uses = _used(record.source, body)
-        return View(name, record.package, record.uses)
+        known = self._views.get(name)
+        if known is not None and known.statements is record.uses and known.package == record.package:
+            view = known.again()
+        else:
+            view = View(name, record.package, record.uses)
+        self._views[name] = view
+        return view
 
     def _spelled(self, name: str) -> frozenset[str]:
         """The names of attributes that the source of a module spells, by what its text looks like."""
@@ -737,6 +749,9 @@ class Planner:
         """Why a module's source counts as changed: ``""`` if it does not, ``"gone"`` if it is not there."""
         if record.source is None:
             return ""
+        if record.is_settled and _source.is_as_signed(record.source):
+            record.declined = NONE
+            return ""
         with _told(record):
             return self._change_of(record, record.source)
 
@@ -747,9 +762,6 @@ class Planner:
             if self._find_quietly(record.name) is not None:
                 return "its file moved"
             return "" if GONE in record.declined else "gone"
-        if record.is_settled and signature == known.signature:
-            record.declined = NONE
-            return ""
         source = _source.read(known.path)
         self._roll.forget_files()
         if source.hash == known.hash:
@@ -1086,7 +1098,7 @@ def _imports(part: Part) -> tuple[Import, ...]:
 def _edges_of(name: str, each: Import, base: str) -> Iterator[Edge]:
     """The edges of one import statement to modules that are loaded."""
     kind = EdgeKind.REFERENCE if each.is_toplevel else EdgeKind.LATE
-    submodules = [f"{base}.{taken}" for taken in each.names if _is_submodule(base, taken)]
+    submodules = [f"{base}.{taken}" for taken in each.names if is_submodule(base, taken)]
     for full in submodules:
         yield Edge(dependent=name, dependency=full, kind=kind)
     taken = tuple(n for n in each.names if f"{base}.{n}" not in submodules)
@@ -1105,15 +1117,6 @@ def _edges_behind(name: str, each: Import, base: str) -> Iterator[Edge]:
         home, _ = behind(name, base, taken)
         if home:
             yield Edge(dependent=name, dependency=home, kind=kind, names=(taken,))
-
-
-def _is_submodule(package: str, name: str) -> bool:
-    """Whether ``from package import name`` takes a loaded submodule."""
-    module = sys.modules.get(f"{package}.{name}")
-    if module is None:
-        return False
-    namespace = namespace_of(sys.modules.get(package))
-    return namespace is None or namespace.get(name, module) is module
 
 
 def _strongest(edges: Iterable[Edge]) -> dict[str, Edge]:

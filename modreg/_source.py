@@ -170,6 +170,17 @@ def sign(path: str) -> Signature | None:
         return None
 
 
+def is_as_signed(source: Source) -> bool:
+    """Whether the file of a source certainly is as it was; thousands are asked of."""
+    known = source.signature
+    try:
+        now = os.stat(source.path)
+    except OSError:
+        return False
+    mine = (now.st_mtime_ns, now.st_size, now.st_ino)
+    return known is not None and mine == (known.mtime_ns, known.size, known.inode)
+
+
 def read(path: str) -> Source:
     """
     Read the file at *path*, again if it was changed or replaced meanwhile.

@@ -623,7 +623,7 @@ class Execution(Work):
         members = self.draft.components[name]
         imported = [each for member in members for each in self.draft.imports(member)]
         for each in imported:
-            if each not in members:
+            if each in self.pending.waiting and each not in members:
                 self._run_ahead(each)
         is_around = len(members) > 1 or not set(self.executing).isdisjoint(imported)
         if is_around and name not in self.foreseen and not all(map(self._is_going, members)):
@@ -849,7 +849,8 @@ class Execution(Work):
         """Note what the execution changed, for those that depend on it."""
         needs = self.draft.needs
         old = needs.view(part.name) if self._is_followed(part.name) else None
-        needs.renew(part.name, lambda: needs.look(part.name) if part.is_unchanged else part.view)
+        if old is None or not part.is_unchanged or old.again() is not old:
+            needs.renew(part.name, lambda: needs.look(part.name) if part.is_unchanged else part.view)
         needs.change(part.name, needs.compare(part.name, former, namespace, old, held_before))
         for each in needs.stale():
             self.journal.write(Cache(each.cache_clear), None)
@@ -1088,6 +1089,7 @@ class Execution(Work):
             declined=declined,
             turned_away=_sign(part.source) if declined else None,
             source=part.source,
+            is_settled=part.source is part.record.source and part.record.is_settled,
             body=part.body,
             uses=part.read,
         )

@@ -9,7 +9,7 @@ import types
 import pytest
 
 from modreg import Decision, ReloadError
-from modreg._needs import Calm, Level, Needs
+from modreg._needs import Calm, Level, Needs, View
 
 HEAD = "ran = globals().get('ran', 0) + 1\n"
 LEAF = """
@@ -1052,6 +1052,67 @@ def test_what_is_remembered_of_changes_is_what_following_them_comes_to(project, 
         assert quick.affected == plain.affected
         assert quick.rebinds == plain.rebinds
     assert (first, second) != (0, 0) or shared.known["leaf", "rate", Level.SHAPE][0] is not None
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_what_is_known_of_a_source_is_what_reading_it_again_says(project, registry, case):
+    """
+    Reload after reload the same are executed and rebound, whether or not sources are read anew for each.
+    """
+    (old, new), text, _, _ = CASES[case]
+    project.load("leaf", LEAF)
+    project.load("user", HEAD + text)
+    project.load("end", "from user import show\nX = show\ndef mine(): return X()")
+
+    def turn(is_anew):
+        found = []
+        for now in (LEAF.replace(old, new), LEAF):
+            project.write("leaf.py", now)
+            if is_anew:
+                registry._planner._views.clear()
+            registry.reload("leaf")
+            found.append(registry.transactions()[-1].steps)
+        return found
+
+    turn(is_anew=True)
+    kept, anew = turn(is_anew=False), turn(is_anew=True)
+
+    assert [[(s.module, s.decision) for s in steps] for steps in kept] == [
+        [(s.module, s.decision) for s in steps] for steps in anew
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "is_same"),
+    {
+        "nothing": ("pass", True),
+        "another value": ("hub.value = 2", True),
+        "another module under the name": ("hub.tool = other", False),
+        "a name that is there no more": ("del hub.value; hub.__getattr__ = lambda name: 1", False),
+        "a submodule that is loaded": ("import hub.late", False),
+        "a module that went": ("del sys.modules['tool']", False),
+    }.values(),
+)
+def test_a_source_is_read_again_where_what_it_went_by_leads_elsewhere(project, registry, change, is_same):
+    """
+    What is known of a source is used again as long as the names that it asks of other modules lead where they did.
+    """
+    for name in ("tool", "other"):
+        project.load(name, "def go(): return 1")
+    project.write("hub/late.py", "def go(): return 1")
+    hub = project.load("hub.__init__", "import tool\nvalue = 1")
+    project.load("user", "import hub\nfrom hub import value\nX = hub.tool.go()\ndef f(): return hub.late.go()")
+    view = registry._planner._view("user")
+    asked = [("hub", "tool"), ("hub", "value"), ("hub", "__getattr__"), ("tool", "go"), ("other", "go"), ("hub.late", "go")]
+    for each in asked:
+        view.uses(*each)
+
+    exec(change, {"hub": hub, "other": sys.modules["other"], "sys": sys})
+    again = registry._planner._view("user")
+
+    anew = View("user", "", view.statements)
+    assert repr([again.uses(*each) for each in asked]) == repr([anew.uses(*each) for each in asked])
+    assert (again is view) is is_same
 
 
 def test_nothing_is_remembered_of_a_source_that_changed(project, registry):
