@@ -369,6 +369,9 @@ def _lead(module: str, name: str) -> _Lead:
 Prediction = tuple[dict[str, str], dict[str, list[str]]]
 _Sides = tuple[tuple[Statement, ...], tuple[Statement, ...]]
 
+Differing = dict[str, tuple[_Sides, dict[str, tuple[bool, bool]]]]
+"""For each module two of its sources, and of which definitions they do not say the same."""
+
 Rebinds = dict[str, dict[str, tuple[str, str]]]
 """By module and name there the module and name whose object it is to be given; ``""`` for a name that is to leave."""
 
@@ -532,7 +535,7 @@ class Needs:
     stars: dict[str, set[str]] = attrs.field(factory=dict)
     is_blind: bool = False
     predicted: dict[tuple[object, ...], tuple[dict[tuple[str, str], Level], Prediction]] = attrs.field(factory=dict)
-    differing: dict[str, tuple[_Sides, dict[str, tuple[bool, bool]]]] = attrs.field(factory=dict)
+    differing: Differing = attrs.field(factory=dict)
     around: dict[str, frozenset[str]] = attrs.field(factory=dict)
 
     def view(self, name: str) -> View:
@@ -832,7 +835,7 @@ class Needs:
         """As :func:`modreg._uses.differing`, which takes long: what is expected and what shows ask the same."""
         sides = old.statements or (), new.statements or ()
         known = self.differing.get(name)
-        if known is None or any(one is not other for one, other in zip(known[0], sides, strict=True)):
+        if known is None or known[0] != sides:
             known = self.differing[name] = sides, _uses.differing(*sides)
         return known[1]
 

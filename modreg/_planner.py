@@ -28,7 +28,7 @@ from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
 from modreg._importer import is_unloaded_lazy, namespace_of
 from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step, rebinding
-from modreg._needs import Calm, Needs, Prediction, View, behind, declared, is_submodule
+from modreg._needs import Calm, Differing, Needs, Prediction, View, behind, declared, is_submodule
 from modreg._roll import Roll
 from modreg._scan import Import
 from modreg._scope import OWN, Scope, is_under, packages_of
@@ -397,6 +397,8 @@ class Planner:
     _roll: Roll = attrs.field(factory=Roll)
     _attributes: dict[str, tuple[Source | None, frozenset[str]]] = attrs.field(factory=dict)
     _views: dict[str, View] = attrs.field(factory=dict)
+    # What the last attempt to reload a module found out, for the next.
+    _differing: Differing = attrs.field(factory=dict)
     _users: _Users = attrs.field(factory=lambda: _Users())  # noqa: PLW0108  # the class stands below
     _rows: _Rows = attrs.field(factory=lambda: _Rows())  # noqa: PLW0108  # as above
 
@@ -571,7 +573,7 @@ class Planner:
         self._folders.look_anew()
         is_edit = len(seeds) <= _EDITED_AT_ONCE
         parts = {n: self._seed(n, cause, why, (sources or {}).get(n), is_edit=is_edit) for n, why in seeds.items()}
-        needs = Needs(self._view, {}, spelled=self._spelled)
+        needs = Needs(self._view, {}, spelled=self._spelled, differing=self._differing)
         for part in parts.values():
             part.is_layout = cause is not Cause.ROLLBACK and self._is_layout(part, needs)
         old = self.graph()

@@ -139,6 +139,7 @@ class Body:
         imported: The names that import statements bind.
         has_annotations: Whether there has to be a dict for annotations before the first statement runs.
         broken: Texts that proved to be no statements by themselves.
+        tried: The statements of the last source that was compiled after it, whatever came of that.
     """
 
     statements: tuple[Statement, ...]
@@ -147,6 +148,7 @@ class Body:
     imported: frozenset[str] = frozenset()
     has_annotations: bool = False
     broken: frozenset[str] = frozenset()
+    tried: tuple[Statement, ...] = ()
     _bound: frozenset[str] | None = None
     _imports: tuple[Import, ...] | None = None
 
@@ -158,16 +160,19 @@ class Body:
     @classmethod
     def of(cls, source: Source, before: Body | None = None) -> Body:
         """
-        Compile a source; of statements that *before* has too only the positions are set.
+        Compile a source; of statements that *before* has too, or had in an attempt, only the positions are set.
 
         Raises:
             As :func:`modreg._source.compile_source`.
         """
+        splitter = _Splitter(source.path, _of_path(before, source.path))
         try:
-            return _Splitter(source.path, _of_path(before, source.path)).split(_source.decode(source.data))
+            return splitter.split(_source.decode(source.data))
         except (_UndividedError, SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
             # Whatever is wrong with it, the whole tells it as it should be told.
             return cls.of_code(_source.compile_source(source))
+        finally:
+            splitter.leave()
 
     def execute(self, namespace: dict[str, object]) -> None:
         """Run every statement in a module's namespace."""
@@ -267,6 +272,8 @@ class _Splitter:
     imported: frozenset[str] = frozenset()
     attempts: int = 0
     broken: set[str] = attrs.field(factory=set)
+    found: list[Statement] = attrs.field(factory=list)
+    text: str = ""
 
     def split(self, text: str) -> Body:
         """
@@ -276,8 +283,7 @@ class _Splitter:
             _UndividedError: It has to be compiled as a whole.
             SyntaxError, ValueError, RecursionError, MemoryError, OverflowError: So it has to, and will not compile.
         """
-        found: list[Statement] = []
-        known: dict[str, Statement] = {}
+        self.text, found, known = text, self.found, dict[str, Statement]()
         start, line = 0, 1
         for end in self._ends(text):
             chunk = text[start:end]
@@ -299,6 +305,12 @@ class _Splitter:
         broken = frozenset(each for each in self.broken if each in text)
         return Body(tuple(found), self.path, self.flags, self.imported, has_annotations, broken)
 
+    def leave(self) -> None:
+        """Leave what was found out with the body before, for the next attempt."""
+        if self.before is not None and self.before.flags == self.flags:
+            self.before.tried = tuple(self.found)
+            self.before.broken = frozenset(each for each in self.broken if each in self.text)
+
     def _ends(self, text: str) -> Iterator[int]:
         """Where the first statement can end, and then all others."""
         head = text.rfind("__future__")  # up to here all is one statement, for its order matters
@@ -317,7 +329,7 @@ class _Splitter:
             self.flags = done.code.co_flags & _FUTURES
             if self.before is not None and self.before.flags == self.flags:
                 self.imported = self.before.imported
-                known.update((each.text, each) for each in before[1:])
+                known.update((each.text, each) for each in (*self.before.tried[1:], *before[1:]))
                 self.broken.update(self.before.broken)
         return done
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from importlib import util
-from types import FrameType, FunctionType, ModuleType
+from types import FunctionType, ModuleType, TracebackType
 from typing import Any, Final
 
 import attrs
@@ -329,7 +329,7 @@ def _cause(error: BaseException) -> BaseException | None:
 
 def _innermost(error: BaseException) -> tuple[str, str] | None:
     """Name and file of the last module whose body the error came through: it may be one imported for the first time."""
-    bodies = [frame for frame, _ in _walk(error) if frame.f_code.co_name == "<module>"]
+    bodies = [each.tb_frame for each in _walk(error) if each.tb_frame.f_code.co_name == "<module>"]
     name = bodies[-1].f_globals.get("__name__") if bodies else None
     return (name, bodies[-1].f_code.co_filename) if isinstance(name, str) else None
 
@@ -338,15 +338,15 @@ def _line(error: BaseException, path: str) -> int | None:
     """The last line of *path* that the error came through."""
     if isinstance(error, SyntaxError) and error.filename == path:
         return error.lineno
-    lines = [lineno for frame, lineno in _walk(error) if frame.f_code.co_filename == path]
+    lines = [each.tb_lineno for each in _walk(error) if each.tb_frame.f_code.co_filename == path]
     return lines[-1] if lines else None
 
 
-def _walk(error: BaseException) -> Iterator[tuple[FrameType, int]]:
-    """The frames that an error came through with their lines, the innermost last."""
+def _walk(error: BaseException) -> Iterator[TracebackType]:
+    """The frames that an error came through, the innermost last; each line is found out when it is asked for."""
     at = error.__traceback__
     while at is not None:
-        yield at.tb_frame, at.tb_lineno
+        yield at
         at = at.tb_next
 
 
@@ -779,6 +779,7 @@ class Execution(Work):
         try:
             self._run(part, module, namespace)
         except BaseException:  # what was defined until then may be anywhere, and the old definitions go on
+            settle(former, namespace, part.name)  # of most nobody else has anything
             self.twins.update(Twins.of(held(pair(former, namespace, part.name), namespace)))
             raise
         for target, entry in written.items():

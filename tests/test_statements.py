@@ -185,10 +185,14 @@ edits = st.lists(st.sampled_from(PIECES), max_size=8)
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from(HEADS), edits, st.sampled_from(HEADS), st.data())
 def test_an_edited_source_does_what_the_whole_does(head, pieces, other_head, data):
-    """Whatever is put in, taken out or exchanged, the statements that are compiled anew and those that are not make the whole."""
+    """
+    Whatever is put in, taken out or exchanged, the statements that are compiled anew and those that are not make the whole.
+
+    That is so too where sources before it were compiled and not taken.
+    """
     body = compiled(head + "".join(pieces))
     pieces = list(pieces)
-    for _ in range(data.draw(st.integers(1, 3))):
+    for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(pieces)))
         pieces[at : at + data.draw(st.integers(0, 2))] = data.draw(st.lists(st.sampled_from(PIECES + BROKEN), max_size=2))
         other = data.draw(st.sampled_from([head, other_head]))
@@ -202,7 +206,7 @@ def test_an_edited_source_does_what_the_whole_does(head, pieces, other_head, dat
             assert told == expected
             if body is not None and body.uses() is not None and edited.uses() is not None:
                 assert _uses.differing(body.uses(), edited.uses()) == differing(body.uses(), edited.uses())
-            body = edited
+            body = data.draw(st.sampled_from([edited, body]))
 
 
 @pytest.mark.parametrize("text", PIECES)
@@ -227,6 +231,24 @@ def test_only_what_changed_is_compiled():
 
     kept = [one.code is other.code for one, other in zip(body.statements, edited.statements, strict=True)]
     assert kept == [True, False, True, True]
+
+
+def test_a_source_that_was_not_taken_is_not_compiled_again():
+    """
+    After an attempt that failed only what is other than in it is compiled.
+    """
+    text = "A = 1\n\ndef f():\n    return 1\n\ndef g():\n    return 1\n"
+    body = Body.of(source(text))
+    edited = text.replace("return 1", "return 2")
+    with pytest.raises(SyntaxError):
+        Body.of(source(edited + "x = (\n"), body)
+    left = body.tried
+
+    first, second = (Body.of(source(edited + f"x = {number}\n"), body) for number in (1, 2))
+
+    kept = [one.code is other.code for one, other in zip(first.statements, second.statements, strict=True)]
+    assert kept == [True, True, True, False]
+    assert all(one.code is other.code for one, other in zip(left, first.statements[:3], strict=True))
 
 
 def test_what_is_no_statement_is_forgotten_with_its_text():
