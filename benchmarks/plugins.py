@@ -219,27 +219,29 @@ def cost(count):
     alone = [number for number in range(count) if not any(number in needs(other) for other in range(count))]
     ours, unchanged = [], []
     bare: dict[bool, list[float]] = {False: [], True: []}  # by whether byte-code is written, as Python does by default
+
+    def edited(number, word, call):
+        """What a call answers after an edit of its own, and the processor's seconds: all find their caches as cold."""
+        write(folder, number, word)
+        importlib.invalidate_caches()
+        gc.collect()
+        began = time.process_time()
+        return call(), time.process_time() - began
+
     for turn in range(40):
         number = alone[turn % len(alone)]
         name = f"p{number:03}"
-        write(folder, number, f"word {turn} one")
-        began = time.process_time()
-        outcome = host.reload(name)
-        ours.append(time.process_time() - began)
+        outcome, seconds = edited(number, f"word {turn} one", lambda name=name: host.reload(name))
         assert outcome.kind is Kind.RELOADED, outcome.log_text
+        ours.append(seconds)
         began = time.process_time()
         assert host.reload(name).kind is Kind.UNCHANGED
         unchanged.append(time.process_time() - began)
-        write(folder, number, f"word {turn} two!")
-        gc.collect()
         modules = [sys.modules[f"acme_plugins.{name}{end}"] for end in (".words", ".command", "")]
-        importlib.invalidate_caches()
-        for is_written, spent in bare.items():  # without comes first: byte-code that is there would be read
+        for is_written, spent in bare.items():
             sys.dont_write_bytecode = not is_written
-            began = time.process_time()
-            for module in modules:
-                importlib.reload(module)
-            spent.append(time.process_time() - began)
+            _, seconds = edited(number, f"word {turn} {is_written}", lambda: [*map(importlib.reload, modules)])
+            spent.append(seconds)
         host.reload(name)
     mine = statistics.median(ours) * 1000
     print(f"reload of one: {mine:.2f} ms")

@@ -161,7 +161,7 @@ class View:
 
     def absolute(self, taken: Taken) -> str:
         try:
-            return _scan.resolve(_scan.Import(module=taken.module, level=taken.level), self.package)
+            return _scan.resolve(taken, self.package)
         except ImportError:
             return ""
 
@@ -199,7 +199,7 @@ class View:
         found: dict[str, frozenset[str]] = {}
         before: frozenset[str] = frozenset()
         for each in self.statements or ():
-            imported = {name for _, taken in each.taken for name in self._modules(taken)}.intersection(among)
+            imported = {name for _, taken in each.taken for name in self._modules(taken) if name in among}
             for name in (*each.names, *(name for name, _ in each.taken)):
                 found.setdefault(name, before)
             before = before | imported if imported else before

@@ -288,7 +288,8 @@ class _Found:
 
     Attributes:
         tracked: The modules; the very tuple stands for what is loaded.
-        places: For each its package, and its name in it.
+        places: For each where its package is, among them or else the packages that are not, and its name in it.
+        packages: Those.
         bound: The modules that are bound in their packages.
         declaring: The modules that declare what they depend on.
         records: Their current versions.
@@ -298,7 +299,8 @@ class _Found:
     """
 
     tracked: tuple[str, ...] = ()
-    places: list[tuple[str, str]] = attrs.field(factory=list)
+    places: list[tuple[int, str]] = attrs.field(factory=list)
+    packages: list[str] = attrs.field(factory=list)
     records: list[Record] = attrs.field(factory=list)
     situation: tuple[list[bool], ...] = ()
     bound: frozenset[str] = frozenset()
@@ -329,8 +331,8 @@ class _Rows:
     ) -> dict[str, dict[str, Edge]]:
         """The edges of the *tracked* modules; of most nothing that they depend on has changed."""
         was, now = self._found, [records[name][-1] for name in tracked]
-        places = was.places if was.tracked is tracked else [_place(name) for name in tracked]
-        situation = _situation(tracked, places)
+        places, packages = (was.places, was.packages) if was.tracked is tracked else _places(tracked)
+        situation = _situation(tracked, places, packages)
         if was.tracked is tracked and was.situation == situation:
             names = [n for n, mine, theirs in zip(tracked, was.records, now, strict=True) if mine is not theirs]
             names.extend(was.loose)
@@ -341,7 +343,7 @@ class _Rows:
         found.update((name, self._edges(records[name][-1], make)) for name in names)
         # Where a submodule is bound as it should be, a change of that is a change of the situation.
         loose = [n for n in dict.fromkeys(names) if n in declaring or not bound.issuperset(self._rows[n].taken)]
-        self._found = _Found(tracked, places, now, situation, bound, declaring, tuple(loose), found)
+        self._found = _Found(tracked, places, packages, now, situation, bound, declaring, tuple(loose), found)
         return found
 
     def _edges(self, record: Record, make: Callable[[Record], dict[str, Edge]]) -> dict[str, Edge]:
@@ -360,13 +362,17 @@ class _Rows:
         return self._calm
 
 
-def _place(name: str) -> tuple[str, str]:
-    """The package of a module, and its name in it."""
-    package, _, child = name.rpartition(".")
-    return package, child
+def _places(tracked: tuple[str, ...]) -> tuple[list[tuple[int, str]], list[str]]:
+    """For each module where its package is, among them and then the others, and its name in it; and these others."""
+    parts = [name.rpartition(".") for name in tracked]
+    packages = [*({package for package, _, _ in parts} - {*tracked})]
+    where = {name: place for place, name in enumerate((*tracked, *packages))}
+    return [(where[package], child) for package, _, child in parts], packages
 
 
-def _situation(tracked: tuple[str, ...], places: list[tuple[str, str]]) -> tuple[list[bool], ...]:
+def _situation(
+    tracked: tuple[str, ...], places: list[tuple[int, str]], packages: list[str]
+) -> tuple[list[bool], ...]:
     """Of each module whether it is bound in its package, and whether it has two names that mean something to us."""
     empty: dict[str, object] = {}
     modules = [*map(sys.modules.get, tracked)]
@@ -374,10 +380,8 @@ def _situation(tracked: tuple[str, ...], places: list[tuple[str, str]]) -> tuple
     spaces = [each.__dict__ if type(each) is ModuleType else namespace_of(each) or empty for each in modules]
     asked = ["__getattr__" in each for each in spaces]
     declaring = ["__depends__" in each for each in spaces]
-    known = dict(zip(tracked, spaces, strict=True))
-    names = {package for package, _ in places}
-    packages = {name: known.get(name) or namespace_of(sys.modules.get(name)) or empty for name in names}
-    bound = [packages[package].get(name) is module for (package, name), module in zip(places, modules, strict=True)]
+    spaces += [namespace_of(sys.modules.get(name)) or empty for name in packages]
+    bound = [spaces[package].get(name) is module for (package, name), module in zip(places, modules, strict=True)]
     return bound, asked, declaring
 
 
@@ -725,15 +729,17 @@ class Planner:
         `sys.modules` has them in the order in which it ended.  For modules that were loaded unobserved
         there is nothing better than that order turned round: what was entered first ended last.
         """
-        ended = {name: place for place, name in enumerate(list(sys.modules))}
+        firsts = {name: self.history.first(name) for name in names}
+        is_adopted = any(first.cause is Cause.ADOPTED for first in firsts.values())
+        ended = {name: place for place, name in enumerate(list(sys.modules))} if is_adopted else {}
 
         def key(name: str) -> tuple[int, float]:
-            first = self.history.first(name)
+            first = firsts[name]
             if first.cause is Cause.ADOPTED:
                 return 0, -ended.get(name, 0)
             return 1, first.created - first.seconds
 
-        return tuple(sorted(names, key=key))
+        return tuple(sorted(firsts, key=key))
 
     # Looking at one module
 

@@ -123,7 +123,7 @@ def fromlist_at(code: CodeType, lasti: int) -> tuple[str, ...]:
     return _import_at(code, code.co_code, lasti).names if is_import_at(code, lasti) else ()
 
 
-def resolve(imp: Import, package: str) -> str:
+def resolve(imp: Any, package: str) -> str:  # an Import, or what has its module and level
     """
     Give the absolute name of the module that *imp* names, in a module of *package*.
 
@@ -133,7 +133,7 @@ def resolve(imp: Import, package: str) -> str:
     Source:
         `importlib.util.resolve_name`.
     """
-    return importlib.util.resolve_name("." * imp.level + imp.module, package)
+    return importlib.util.resolve_name("." * imp.level + imp.module, package) if imp.level else imp.module
 
 
 def bound_names(code: CodeType) -> frozenset[str]:

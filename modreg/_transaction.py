@@ -981,10 +981,11 @@ class Execution(Work):
         """
         start = f"{part.name}."
         asked = {name for each in _imports(part) if part.record.resolved(each) == part.name for name in each.names}
-        for each, module in [(each, module) for each, module in list(sys.modules.items()) if each.startswith(start)]:
+        modules = sys.modules.copy()
+        for each in [each for each in modules if each.startswith(start)]:
             child = each.removeprefix(start)
             if "." not in child and each in self.history.records and (child in asked or child not in namespace):
-                namespace[child] = module
+                namespace[child] = modules[each]
 
     def _drop(self, part: Part, namespace: dict[str, object]) -> None:
         """Names that the old source could bind and the new one cannot leave before it is executed."""

@@ -295,12 +295,12 @@ def _has_handler(logger: Any, handler: Any) -> bool:  # as above
 _SIGNALS: list[Any] = []  # the numbers, read once: that takes longer than asking for their handlers
 
 
-def _signals() -> dict[Any, Any]:  # handlers by number
+def _signals() -> list[Any]:  # handlers
     if "signal" not in sys.modules:  # not imported for this
-        return {}
+        return []
     if not _SIGNALS:
         _SIGNALS.extend(map(int, sorted(_signal.valid_signals())))
-    return {number: _signal.getsignal(number) for number in _SIGNALS}
+    return [*map(_signal.getsignal, _SIGNALS)]
 
 
 @attrs.define(eq=False)
@@ -317,11 +317,10 @@ class SignalEffect(Effect):
     before: Any = None
 
 
-def _changed_signals(before: dict[Any, Any], after: dict[Any, Any]) -> Iterator[SignalEffect]:  # as in _signals()
+def _changed_signals(before: list[Any], after: list[Any]) -> Iterator[SignalEffect]:  # as in _signals()
     if before == after:  # as nearly always
         return
-    for number, handler in after.items():
-        former = before.get(number, _signal.SIG_DFL)
+    for number, former, handler in zip(_SIGNALS, before or [_signal.SIG_DFL] * len(after), after, strict=False):
         if handler is not former:
             name = f"handler of signal {int(number)}"
             made = SignalEffect("signal", name, module_of(handler), _nothing, _never, number, None, handler, former)

@@ -51,11 +51,13 @@ class Look:
         hash: SHA-256 over the names and contents of all of them.
         metadata: What they declare.
         binaries: The hash of each extension module among them, by its path.
+        stamp: What tells them from what they will be.
     """
 
     hash: str
     metadata: Metadata
     binaries: dict[str, str]
+    stamp: Stamp = ()
 
 
 class Place(Protocol):
@@ -127,9 +129,9 @@ class FolderPlace:
         return str(self.path)
 
     def look(self) -> Look:
-        if not self.path.is_dir():
+        if not os.path.isdir(self.path):
             raise PlaceError(f"there is no folder {self.path}", str(self.path))
-        return _looked(str(self.path), _files(str(self.path)), str(self._main()))
+        return _looked(str(self.path), _files(str(self.path)), self._main())
 
     def stamp(self) -> Stamp:
         return _stamped(_files(str(self.path)))
@@ -141,15 +143,14 @@ class FolderPlace:
         places = [str(self.path)]
         return importlib.util.spec_from_file_location(fullname, self._main(), submodule_search_locations=places)
 
-    def _main(self) -> Path:
-        toml = self.path / _metadata.TOML
-        named = ""
-        if toml.is_file():
-            named = _metadata.made(_metadata.of_toml(toml.read_bytes(), str(toml)), str(toml)).main
-        main = self.path / (named or "__init__.py")
-        if not main.is_file():
+    def _main(self) -> str:
+        toml, named = os.path.join(self.path, _metadata.TOML), ""  # far quicker than pathlib, which shows in a reload
+        if os.path.isfile(toml):
+            named = _metadata.made(_metadata.of_toml(Path(toml).read_bytes(), toml), toml).main
+        main = os.path.join(self.path, named or "__init__.py")
+        if not os.path.isfile(main):
             said = f"a folder is a package, or its {_metadata.TOML} says main = 'file.py'"
-            raise PlaceError(f"{self.path} has no {main.name}; {said}", str(main))
+            raise PlaceError(f"{self.path} has no {os.path.basename(main)}; {said}", main)
         return main
 
 
@@ -174,8 +175,9 @@ class ZipPlace:
         return str(self.path)
 
     def look(self) -> Look:
+        stamp = self.stamp()
         self._unpack()
-        return self._inside().look()
+        return attrs.evolve(self._inside().look(), stamp=stamp)
 
     def stamp(self) -> Stamp:
         return _stamped([str(self.path)])
@@ -333,8 +335,10 @@ def _looked(folder: str, files: Iterable[str], main: str) -> Look:
     total = hashlib.sha256()
     declared: dict[str, Any] = {}  # what TOML and literals can say
     binaries = {}
+    stamp = []
     inside = os.path.join(folder, "")
-    for file, data in _contents(files):
+    for file, data, status in _contents(files):
+        stamp.append((file, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
         name = file.removeprefix(inside).replace(os.sep, "/")
         total.update(f"{name}\0{len(data)}\0".encode())
         total.update(data)
@@ -344,7 +348,8 @@ def _looked(folder: str, files: Iterable[str], main: str) -> Look:
             declared.update(_metadata.of_toml(data, file))
         elif name.endswith(tuple(EXTENSION_SUFFIXES)):
             binaries[file] = hashlib.sha256(data).hexdigest()
-    return Look(hash=total.hexdigest(), metadata=_metadata.made(declared, main), binaries=binaries)
+    metadata = _metadata.made(declared, main)
+    return Look(hash=total.hexdigest(), metadata=metadata, binaries=binaries, stamp=tuple(stamp))
 
 
 def _stamped(files: Iterable[str]) -> Stamp:
@@ -358,18 +363,19 @@ def _stamped(files: Iterable[str]) -> Stamp:
 
 
 def _compile(files: Iterable[str]) -> None:
-    for file, data in _contents(file for file in files if file.endswith(tuple(SOURCE_SUFFIXES))):
+    for file, data, _ in _contents(file for file in files if file.endswith(tuple(SOURCE_SUFFIXES))):
         compile(data, file, "exec", dont_inherit=True)
 
 
-def _contents(files: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+def _contents(files: Iterable[str]) -> Iterator[tuple[str, bytes, os.stat_result]]:
     for path in files:
         try:
             with open(path, "rb", buffering=0) as file:  # half the time of pathlib, for each file at each action
+                status = os.fstat(file.fileno())  # before: what is written from here on is another stamp
                 data = file.read()
         except OSError as error:
             raise PlaceError(f"{path} cannot be read: {error.strerror or error}", path) from error
-        yield path, data
+        yield path, data, status
 
 
 __all__ = [

@@ -113,6 +113,9 @@ class Memory:
     )
 
 
+_KEYS = tuple(each.name for each in attrs.fields(Memory))
+
+
 @attrs.define(eq=False)
 class Ledger:
     """
@@ -157,7 +160,9 @@ class Ledger:
 
     def of(self, name: str) -> Memory:
         """What is known of a plugin; something new for one that was never heard of."""
-        return self._plugins.setdefault(name, Memory())
+        if name not in self._plugins:
+            self._plugins[name] = Memory()
+        return self._plugins[name]
 
     def names(self) -> tuple[str, ...]:
         """All plugins that something is known of."""
@@ -182,5 +187,5 @@ def _memories(found: Any) -> dict[str, Memory]:  # whatever the text said
 
 
 def _text(name: str, memory: Memory) -> str:
-    plain: dict[str, Any] = attrs.asdict(memory, recurse=False)  # texts, numbers and one dict of texts
+    plain: dict[str, Any] = {key: getattr(memory, key) for key in _KEYS}  # texts, numbers and one dict of texts
     return f"{json.dumps(name)}: {json.dumps(plain)}"

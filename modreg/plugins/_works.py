@@ -350,8 +350,14 @@ class Works:
 
     def _read(self, unit: Unit) -> Look:
         """Read a plugin's files, and note as what they are read."""
-        unit.tried = (*unit.place.stamp(), *self._shared())
-        return unit.place.look()
+        shared = self._shared()
+        try:
+            look = unit.place.look()
+        except (PlaceError, MetadataError, SyntaxError):
+            unit.tried = (*unit.place.stamp(), *shared)
+            return unit.place.look()  # what was written meanwhile counts
+        unit.tried = (*look.stamp, *shared)
+        return look
 
     def _shared(self) -> Stamp:
         places = [ModulePlace(each, self._is_ours) for each in self.helpers]
@@ -374,6 +380,8 @@ class Works:
         """The loaded plugins that have one of the modules, each after those that it requires."""
         found = [self.roots[root] for module in modules for root in _upwards(module) if root in self.roots]
         names = {unit.name: unit.metadata for unit in found if unit.is_loaded}
+        if len(names) < 2:  # as nearly always
+            return tuple(self.units[name] for name in names)
         return tuple(self.units[name] for name in _requirements.sorted_by_need(names, names))
 
     def protect(self, modules: Iterable[str]) -> None:
