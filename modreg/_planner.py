@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.machinery import (
@@ -247,6 +248,7 @@ class _Row:
             was from, when the edges were made.
         is_starring: Whether it takes names with a star.
         taken: The pairs that were loaded modules, by their full names: somebody may bind other objects to these names.
+        asked: The names of all modules that it may have edges to, but for what a ``__getattr__`` gives.
     """
 
     imports: tuple[Import, ...]
@@ -257,6 +259,7 @@ class _Row:
     edges: dict[str, Edge] = attrs.field(factory=dict)
     taken: tuple[str, ...] = ()
     is_starring: bool = False
+    asked: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, record: Record) -> _Row:
@@ -264,8 +267,11 @@ class _Row:
         bases = [(base, each) for each in imports if (base := record.resolved(each))]
         pairs = tuple(sorted({(base, name) for base, each in bases for name in each.names}))
         others = {name for base, _ in bases for name in (base, base.partition(".")[0])}
-        names = (*map(".".join, pairs), *sorted(others))
-        return cls(imports, record.package, pairs, names, is_starring=any(name == "*" for _, name in pairs))
+        full = [*map(".".join, pairs)]
+        whole = [base.partition(".")[0] for base, each in bases if not each.names]
+        asked = frozenset([*full, *whole, *(base for base, _ in bases)])
+        is_starring = any(name == "*" for _, name in pairs)
+        return cls(imports, record.package, pairs, (*full, *sorted(others)), is_starring=is_starring, asked=asked)
 
     def is_of(self, record: Record) -> bool:
         """Whether they are the edges of another version too: it imports the same."""
@@ -293,6 +299,7 @@ class _Found:
         bound: The modules that are bound in their packages.
         declaring: The modules that declare what they depend on.
         records: Their current versions.
+        where: The place of each among them.
         situation: Which modules are bound in their packages, and which namespaces have names that mean something to us.
         loose: The modules whose edges have to be looked at each time.
         edges: The edges.
@@ -307,6 +314,13 @@ class _Found:
     declaring: frozenset[str] = frozenset()
     loose: tuple[str, ...] = ()
     edges: dict[str, dict[str, Edge]] = attrs.field(factory=dict)
+    where: dict[str, int] = attrs.field(factory=dict)
+
+    def is_still(self, name: str) -> bool:
+        """Whether the situation of one module is what it was."""
+        place = self.where[name]
+        now = _situation((name,), *_places((name,)))
+        return all(then[place] is each for then, (each,) in zip(self.situation, now, strict=True))
 
 
 @attrs.define(eq=False)
@@ -320,6 +334,8 @@ class _Rows:
 
     starring: set[str] = attrs.field(factory=set)
     _rows: dict[str, _Row] = attrs.field(factory=dict)
+    # For the name of a module those whose rows ask for it.
+    _asking: dict[str, set[str]] = attrs.field(factory=lambda: defaultdict(set))
     _found: _Found = attrs.field(factory=_Found)
     _calm: Calm = attrs.field(factory=Calm)
 
@@ -328,14 +344,24 @@ class _Rows:
         tracked: tuple[str, ...],
         records: Mapping[str, tuple[Record, ...]],
         make: Callable[[Record], dict[str, Edge]],
+        seeds: Iterable[str] | None = None,
     ) -> dict[str, dict[str, Edge]]:
-        """The edges of the *tracked* modules; of most nothing that they depend on has changed."""
+        """
+        The edges of the *tracked* modules; of most nothing that they depend on has changed.
+
+        Whether that is so is looked at for all of them, or but for those that may depend on *seeds*: the sources of all
+        the others do not speak of any.
+        """
         was, now = self._found, [records[name][-1] for name in tracked]
-        places, packages = (was.places, was.packages) if was.tracked is tracked else _places(tracked)
-        situation = _situation(tracked, places, packages)
-        if was.tracked is tracked and was.situation == situation:
-            names = [n for n, mine, theirs in zip(tracked, was.records, now, strict=True) if mine is not theirs]
-            names.extend(was.loose)
+        is_known = was.tracked is tracked
+        places, packages = (was.places, was.packages) if is_known else _places(tracked)
+        changed = zip(tracked, was.records, now, strict=True) if is_known else ()
+        names = [*(name for name, mine, theirs in changed if mine is not theirs), *was.loose]
+        near = self._near(seeds, names) & was.edges.keys() if is_known and seeds is not None else ()
+        is_same = bool(near) and all(was.is_still(name) for name in near)
+        situation = was.situation if is_same else _situation(tracked, places, packages)
+        if is_known and was.situation == situation:
+            names.extend(near)
             bound, declaring, found = was.bound, was.declaring, was.edges.copy()
         else:
             bound, _, declaring = (frozenset(itertools.compress(tracked, each)) for each in situation)
@@ -343,13 +369,30 @@ class _Rows:
         found.update((name, self._edges(records[name][-1], make)) for name in names)
         # Where a submodule is bound as it should be, a change of that is a change of the situation.
         loose = [n for n in dict.fromkeys(names) if n in declaring or not bound.issuperset(self._rows[n].taken)]
-        self._found = _Found(tracked, places, packages, now, situation, bound, declaring, tuple(loose), found)
+        where = was.where if is_known else {name: place for place, name in enumerate(tracked)}
+        self._found = _Found(
+            tracked, places, packages, now, situation, bound, declaring, tuple(loose), found, where
+        )
+        return found
+
+    def _near(self, *names: Iterable[str]) -> set[str]:
+        """The names, and all that may come to any of them by asking for modules."""
+        found = set(itertools.chain(*names))
+        queue = list(found)
+        for name in queue:
+            around = (name, *packages_of(name))  # who imports a package may ask it for what is in it
+            queue.extend(fresh := {user for each in around for user in self._asking.get(each, ())} - found)
+            found |= fresh
         return found
 
     def _edges(self, record: Record, make: Callable[[Record], dict[str, Edge]]) -> dict[str, Edge]:
         row = self._rows.get(record.name)
         if row is None or not row.is_of(record):
+            for each in row.asked if row is not None else ():
+                self._asking[each].discard(record.name)
             row = self._rows[record.name] = _Row.of(record)
+            for each in row.asked:
+                self._asking[each].add(record.name)
             (self.starring.add if row.is_starring else self.starring.discard)(record.name)
         row.look(record, make)
         return _with_declared(record.name, row.edges)
@@ -546,9 +589,10 @@ class Planner:
             yield from _edges_of(name, each, base)
             yield from _edges_behind(name, each, base)
 
-    def graph(self) -> dict[str, dict[str, Edge]]:
-        """For each tracked module its edges by dependency."""
-        return self._rows.edges(self.tracked(), self.history.records, self._edges_of).copy()
+    def graph(self, seeds: Iterable[str] | None = None) -> dict[str, dict[str, Edge]]:
+        """For each tracked module its edges by dependency; looked at anew but for who may come to *seeds*."""
+        latest = self._roll.latest((self.history.changes, self.scope.changes)) if seeds is not None else None
+        return self._rows.edges(latest or self.tracked(), self.history.records, self._edges_of, seeds).copy()
 
     def _edges_of(self, record: Record) -> dict[str, Edge]:
         return _strongest(self.edges(record.name, record.read(), record.package))
@@ -580,9 +624,10 @@ class Planner:
         needs = Needs(self._view, {}, spelled=self._spelled, differing=self._differing)
         for part in parts.values():
             part.is_layout = cause is not Cause.ROLLBACK and self._is_layout(part, needs)
-        old = self.graph()
-        users = self._users.of(old)
+        old = self.graph([*parts, *gone] if is_limited else None)
         written = self._written(parts, needs, old)
+        old = self.graph() if is_limited and written else old
+        users = self._users.of(old)
         lost = {target: why for target, why in written.items() if why and target[0] not in gone}
         for (name, _), reason in lost.items():
             if name not in parts:
