@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -231,7 +232,7 @@ def cost(count):
     for turn in range(40):
         number = alone[turn % len(alone)]
         name = f"p{number:03}"
-        outcome, seconds = edited(number, f"word {turn} one", lambda name=name: host.reload(name))
+        outcome, seconds = edited(number, f"word {turn} one", partial(host.reload, name))
         assert outcome.kind is Kind.RELOADED, outcome.log_text
         ours.append(seconds)
         began = time.process_time()
@@ -240,7 +241,7 @@ def cost(count):
         modules = [sys.modules[f"acme_plugins.{name}{end}"] for end in (".words", ".command", "")]
         for is_written, spent in bare.items():
             sys.dont_write_bytecode = not is_written
-            _, seconds = edited(number, f"word {turn} {is_written}", lambda: [*map(importlib.reload, modules)])
+            _, seconds = edited(number, f"word {turn} {is_written}", partial(list, map(importlib.reload, modules)))
             spent.append(seconds)
         host.reload(name)
     mine = statistics.median(ours) * 1000

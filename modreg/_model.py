@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -196,6 +196,39 @@ def _table(rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+@attrs.define(eq=False)
+class Foreseen(Collection[Step]):
+    """
+    What a transaction is going to do, worked out when somebody looks at it; in the order of the plan.
+
+    Attributes:
+        sure: The modules that are certain to be executed, restored or unloaded; known at once.
+        possible: All that may take part, and more than will; known at once.
+
+    .. versionadded:: 0.1.0
+    """
+
+    sure: tuple[str, ...]
+    possible: tuple[str, ...]
+    _find: Callable[[], tuple[Step, ...]] = attrs.field(repr=False)
+    _found: tuple[Step, ...] | None = attrs.field(init=False, default=None)
+
+    @property
+    def _steps(self) -> tuple[Step, ...]:
+        if self._found is None:
+            self._found = self._find()
+        return self._found
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self._steps)
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __contains__(self, step: object) -> bool:
+        return step in self._steps
+
+
 class Participant(Protocol):
     """
     Who takes part in a transaction: a host that registers what the modules define.
@@ -204,7 +237,7 @@ class Participant(Protocol):
     raises aborts the transaction.
     """
 
-    def begin(self, steps: tuple[Step, ...]) -> None:
+    def begin(self, steps: Foreseen) -> None:
         """
         Let go of the outgoing versions: everything is known to compile, and nothing was touched yet.
 

@@ -34,7 +34,7 @@ from modreg._journal import (
     Namespace,
     is_submodule,
 )
-from modreg._model import Cause, Decision, EdgeKind, Finding, Participant, Phase, Step, rebinding
+from modreg._model import Cause, Decision, EdgeKind, Finding, Foreseen, Participant, Phase, Step, rebinding
 from modreg._needs import Calm, Held, Level, Written, declared, holding, is_value
 from modreg._pairs import Pair, attributes, is_class, is_own, label_of, moving, mro_of, pair
 from modreg._patch import ATOMS, CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch
@@ -127,7 +127,7 @@ class Work:
             raise
 
     @property
-    def planned(self) -> tuple[Step, ...]:
+    def planned(self) -> Foreseen:
         """What is going to be done."""
         raise NotImplementedError
 
@@ -398,8 +398,9 @@ class Execution(Work):
         self.findings.extend(self.draft.findings)
 
     @property
-    def planned(self) -> tuple[Step, ...]:
-        return self.draft.steps
+    def planned(self) -> Foreseen:
+        sure = (*self.draft.unload, *(name for name, part in self.parts.items() if not part.is_layout))
+        return Foreseen(sure, (*self.draft.unload, *self.draft.members), lambda: self.draft.steps)
 
     @property
     def names(self) -> Iterable[str]:
@@ -1282,8 +1283,9 @@ class Rollback(Work):
     targets: dict[str, int] = attrs.field(kw_only=True)
 
     @property
-    def planned(self) -> tuple[Step, ...]:
-        return tuple(map(_step_back, self.targets, self.targets.values()))
+    def planned(self) -> Foreseen:
+        names = tuple(self.targets)
+        return Foreseen(names, names, lambda: tuple(map(_step_back, names, self.targets.values())))
 
     @property
     def names(self) -> Iterable[str]:

@@ -8,8 +8,9 @@ import types
 
 import pytest
 
-from modreg import Decision, ReloadError
+from modreg import Decision, ReloadError, _graph
 from modreg._needs import Calm, Level, Needs, View
+from modreg._planner import Planner
 
 HEAD = "ran = globals().get('ran', 0) + 1\n"
 LEAF = """
@@ -1113,6 +1114,47 @@ def test_a_source_is_read_again_where_what_it_went_by_leads_elsewhere(project, r
     anew = View("user", "", view.statements)
     assert repr([again.uses(*each) for each in asked]) == repr([anew.uses(*each) for each in asked])
     assert (again is view) is is_same
+
+
+NEAR = {
+    "an edit that imports it": lambda *where: _edited(*where, "far", "from pack.leaf import rate\n"),
+    "an edit that declares it": lambda *where: _edited(*where, "far", "__depends__ = ['pack.leaf']\n"),
+    "an edit that imports it no more": lambda *where: _edited(*where, "pack/user", "X = 1\n"),
+    "another object under its name": lambda *_: setattr(sys.modules["pack"], "leaf", object()),
+    "a __getattr__ in its package": lambda *_: setattr(sys.modules["pack"], "__getattr__", {}.__getitem__),
+    "a dependency that a user declares": lambda *_: setattr(sys.modules["pack.user"], "__depends__", ["far"]),
+    "a module that is imported": lambda project, _: project.load("late", "from pack import leaf\n"),
+    "nothing": lambda *_: None,
+}
+
+
+def _edited(project, registry, name, text):
+    project.write(f"{name}.py", text)
+    registry.reload(name.replace("/", "."))
+
+
+@pytest.mark.parametrize("change", NEAR)
+@pytest.mark.parametrize("way", ["from pack import leaf", "from . import leaf", "import pack.leaf", "from .leaf import *"])
+def test_edges_near_a_module_are_those_that_looking_at_all_would_find(project, registry, way, change):
+    """
+    Where only those are looked at who may come to a module, they are found as if all had been: by every kind of import.
+    """
+    project.write("pack/leaf.py", "def rate(): return 1\n")
+    project.write("pack/user.py", f"{way}\ndef mine(): return leaf\n")
+    project.load("pack.__init__", "")
+    project.load("far", "import pack.user\n")
+    project.load("other", "import far\nfrom pack.user import *\n")
+    planner = registry._planner
+    planner.graph()
+    NEAR[change](project, registry)
+
+    near, every = planner.graph(["pack.leaf"]), Planner(registry._history, registry._scope).graph()
+
+    users = [_graph.reverse({name: tuple(edges) for name, edges in found.items()}) for found in (near, every)]
+    names = _graph.reachable(users[1], ["pack.leaf", "pack"]) & every.keys()
+    assert len(names) > 3
+    assert {name: near[name] for name in names} == {name: every[name] for name in names}
+    assert _graph.reachable(users[0], ["pack.leaf", "pack"]) & every.keys() == names
 
 
 def test_nothing_is_remembered_of_a_source_that_changed(project, registry):

@@ -45,6 +45,28 @@ def tax(project, registry):
     return module
 
 
+def test_what_is_foreseen_lies_between_what_is_sure_and_what_is_possible(project, registry):
+    """
+    Who begins knows at once what is certain to be executed, and who may be for its sake; the steps say who will be.
+    """
+    leaf = project.load("leaf", "def rate(): return 1\n")
+    project.load("user", "from leaf import rate\nTWICE = 2 * rate()\n")
+    project.load("other", "from leaf import rate\ndef late(): return rate()\n")
+    project.write("leaf.py", "def rate(): return 2\n")
+    seen = []
+
+    class Watching(Host):
+        def begin(self, steps):
+            seen.append((steps.sure, {*steps.possible}, [step.module for step in steps], len(steps)))
+            assert all(step in steps for step in steps)
+
+    registry.reload(leaf, within=Watching(lambda: 0))
+    registry.rollback(leaf, within=Watching(lambda: 0))
+
+    assert seen[0] == (("leaf",), {"leaf", "user", "other"}, ["leaf", "user"], 2)
+    assert seen[1] == (("leaf", "user"), {"leaf", "user"}, ["leaf", "user"], 2)
+
+
 @pytest.mark.parametrize("call", ["reload", "refresh"])
 def test_participant_is_called_around_the_execution(registry, tax, call):
     """

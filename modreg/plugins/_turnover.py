@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 import attrs
 
-from modreg import Decision, Step
+from modreg import Decision, Foreseen, Step
 from modreg.plugins._calls import Caller
 from modreg.plugins._effects import Effects
 from modreg.plugins._outcome import Kind
@@ -50,13 +50,8 @@ class Rules(Protocol):
             RefusalError: A rule is against it.
         """
 
-    def protect(self, modules: Iterable[str]) -> None:
-        """
-        Let these modules be executed.
-
-        Raises:
-            RefusalError: One is the host's own.
-        """
+    def is_protected(self, module: str) -> bool:
+        """Whether a module is the host's own."""
 
     def bound(self, unit: Unit) -> Binding:
         """How the plugin is taken up and let go of."""
@@ -81,7 +76,7 @@ class Turnover:
         is_asking: Whether the rules have still to be asked about the plugins that turn out to be concerned.
 
     Attributes:
-        steps: What the transaction does.
+        steps: What the transaction does, or is going to do.
         units: The plugins concerned, each after those that it requires.
         looks: What each is about to become.
         notes: What went wrong on the way and stopped nothing.
@@ -94,7 +89,7 @@ class Turnover:
     look: Callable[[Unit], Look]
     prove: Callable[[Unit], object]
     is_asking: bool = attrs.field(kw_only=True, default=False)
-    steps: tuple[Step, ...] = ()
+    steps: Collection[Step] = ()
     units: tuple[Unit, ...] = ()
     looks: dict[str, Look] = attrs.field(factory=dict)
     notes: list[str] = attrs.field(factory=list)
@@ -107,11 +102,10 @@ class Turnover:
 
     # As a participant
 
-    def begin(self, steps: tuple[Step, ...]) -> None:
+    def begin(self, steps: Foreseen) -> None:
         """Ask the rules, leave a mark, and tear down, dependents first."""
         self.steps = steps
-        self.rules.protect(step.module for step in steps if step.decision is Decision.EXECUTE)
-        self.units = self.rules.concerned(changed(steps))
+        self.units = self._foreseen(steps)
         self.looks = {unit.name: self.look(unit) for unit in self.units}
         pairs = tuple((unit, self.looks[unit.name]) for unit in self.units)
         for unit, look in pairs if self.is_asking else ():
@@ -122,6 +116,17 @@ class Turnover:
         self._executing = Effects(tuple(unit.root for unit in self.units))
         self._watch = self._executing.watched()
         self._watch.__enter__()
+
+    def _foreseen(self, steps: Foreseen) -> tuple[Unit, ...]:
+        """The plugins concerned; step by step that is worked out only where there may be more than there surely are."""
+        sure, possible = self.rules.concerned(steps.sure), self.rules.concerned(steps.possible)
+        if len(sure) == len(possible) and not any(map(self.rules.is_protected, steps.possible)):
+            return sure
+        for step in steps:
+            if step.decision is Decision.EXECUTE and self.rules.is_protected(step.module):
+                said = f"it would execute {step.module} again, which the host protects"
+                raise RefusalError(Kind.REFUSED, "rule", said)
+        return self.rules.concerned(changed(steps))
 
     def finish(self, steps: tuple[Step, ...]) -> None:
         """Set up what was running or broken, dependencies first; if one fails, all of them are let go of again."""

@@ -322,14 +322,15 @@ class Works:
     def _allowed_root(self, root: str) -> str:
         if not root or not all(part.isidentifier() for part in root.split(".")):
             raise ValueError(f"{root!r} is no module's name; a file or folder is given as a pathlib.Path")
-        if self._is_protected(root):
+        if self.is_protected(root):
             raise ValueError(f"{root} can be no plugin: it is of the host itself")
         return allowed(root)
 
     def _is_ours(self, name: str) -> bool:
         return canonicalize_name(name) in {canonicalize_name(self.name), *(unit.key for unit in self.units.values())}
 
-    def _is_protected(self, module: str) -> bool:
+    def is_protected(self, module: str) -> bool:
+        """Whether a module is the host's own."""
         return any(module == root or module.startswith(root + ".") for root in self.protected)
 
     def _place(self, path: Path, child: str) -> Place:
@@ -383,12 +384,6 @@ class Works:
         if len(names) < 2:  # as nearly always
             return tuple(self.units[name] for name in names)
         return tuple(self.units[name] for name in _requirements.sorted_by_need(names, names))
-
-    def protect(self, modules: Iterable[str]) -> None:
-        """Refuse what would execute a module of the host."""
-        for module in modules:
-            if self._is_protected(module):
-                raise RefusalError(Kind.REFUSED, "rule", f"it would execute {module} again, which the host protects")
 
     def bound(self, unit: Unit) -> Binding:
         """How a plugin is taken up and let go of."""
