@@ -49,14 +49,14 @@ class Bench:
         assert outcome, outcome.log_text
         return outcome
 
-    def die(self):
+    def die(self, **how):
         """The process ends as by kill -9: nothing is torn down, and a new host starts on the store."""
         host = self.host
         for plugin in host.plugins():
             for name in [n for n in sys.modules if n == plugin.module or n.startswith(plugin.module + ".")]:
                 del sys.modules[name]
         self.offers.clear()
-        return self.start()
+        return self.start(**how)
 
 
 def offering(name, word, more=""):

@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
 
 import pytest
+from plugin_bench import offering
 
 import modreg
 from modreg.plugins import FileStore, Kind, MemoryStore
@@ -112,6 +114,93 @@ def test_quarantine_says_what_was_good(bench, host):
     host = bench.die()
 
     assert "last known to be good was 1.3" in host.load("weather", path).problem
+
+
+def sources(path, word):
+    """A plugin's files: a file, a folder or an archive, by the name of the path."""
+    text = offering("weather", word)
+    if path.suffix == ".py":
+        path.write_text(text)
+    elif path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("weather/__init__.py", text)
+    else:
+        path.mkdir(exist_ok=True)
+        path.joinpath("__init__.py").write_text(text)
+        path.joinpath("data.txt").write_text(word)
+        path.joinpath(".git").mkdir(exist_ok=True)
+    return path
+
+
+@pytest.mark.parametrize("name", ["weather.py", "weather", "weather.zip"])
+def test_last_good_files_are_kept_where_the_host_wants_it(bench, tmp_path, name):
+    """
+    In another process a plugin in quarantine says where its last good files are, and runs from there again.
+    """
+    keep = tmp_path / "keep"
+    host = bench.start(keep=keep)
+    path = sources(tmp_path / name, "good")
+    assert host.kept("weather") is None
+    host.load("weather", path)
+    sources(path, "bad")
+    assert host.reload("weather", confirm_within=30)
+
+    host = bench.die(keep=keep)
+    refusal = host.load("weather", path)
+
+    kept = host.kept("weather")
+    assert refusal.kind is Kind.QUARANTINED
+    assert str(kept) in refusal.explain()
+    assert keep in kept.parents
+    assert host.load("weather", kept).kind is Kind.LOADED
+    assert bench.offers["weather"] == "good"
+    assert not kept.joinpath(".git").exists()
+    assert name != "weather" or kept.joinpath("data.txt").read_text() == "good"
+    assert host.unload("weather")
+    sources(path, "mended")
+    assert host.load("weather", path).kind is Kind.LOADED
+    assert host.kept("weather") != kept
+
+
+def test_files_that_are_others_by_now_are_not_kept(bench, tmp_path):
+    """
+    What is kept is what the version was made of, or nothing: somebody may write while it is set up.
+    """
+    host = bench.start(keep=tmp_path / "keep")
+    path = bench.plugin("weather")
+    host.bind(setup=lambda _: bench.plugin("weather", "2"))
+
+    assert host.load("weather", path).notes == ()
+
+    assert host.kept("weather") is None
+
+
+def test_files_that_cannot_be_kept_are_a_note(bench, tmp_path):
+    """
+    A disk that is full takes no plugin down.
+    """
+    tmp_path.joinpath("keep").write_text("")
+    host = bench.start(keep=tmp_path / "keep")
+
+    outcome = host.load("weather", bench.plugin("weather"))
+
+    assert outcome.kind is Kind.LOADED
+    assert "could not be kept" in outcome.explain()
+
+
+def test_few_versions_files_are_kept(bench, tmp_path):
+    """
+    However often a plugin is reloaded, the files of its last three versions are kept, and a rollback finds its own.
+    """
+    host = bench.start(keep=tmp_path / "keep")
+    for word in "123456":
+        bench.plugin("weather", word)
+        assert host.reload("weather") if word > "1" else host.load("weather", bench.plugin("weather"))
+
+    host.rollback("weather")
+
+    assert len(list(tmp_path.glob("keep/weather/*"))) == 3
+    assert "'5'" in host.kept("weather").read_text()
 
 
 def test_failed_version_leaves_no_mark(bench, host):

@@ -20,6 +20,7 @@ import modreg
 from modreg import Diff, Registry, UnknownVersionError
 from modreg.plugins import _places, _requirements
 from modreg.plugins._calls import Turns
+from modreg.plugins._kept import Kept
 from modreg.plugins._names import PluginFinder
 from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, PluginVersion
 from modreg.plugins._store import Ledger, MemoryStore, Store
@@ -74,6 +75,7 @@ class Host:
         helpers: Modules that plugins share, each with all below it; what of them changed is reloaded with any plugin.
         protect: Modules of the host, each with all below it, that no action on a plugin may execute.
         store: Where what outlives the process is kept; by default nowhere.
+        keep: A folder for copies of the files of plugins' last versions, for :meth:`kept`; by default there are none.
         deny: For a plugin's name, specifiers of versions or source hashes that are not loaded.
         allow: Asked before each action; anything but a text or `False` allows it, a text says why not.
         clock: Gives the seconds since the epoch.
@@ -98,6 +100,7 @@ class Host:
         helpers: Iterable[str] = (),
         protect: Iterable[str] = (),
         store: Store | None = None,
+        keep: Path | None = None,
         deny: Mapping[str, Iterable[str]] | None = None,
         allow: Callable[[Request], object] | None = None,
         clock: Callable[[], float] = time.time,
@@ -120,6 +123,7 @@ class Host:
             allow=allow,
             clock=clock,
             watch=Watch(clock),
+            copies=Kept(keep) if keep is not None else None,
         )
         self._requests: deque[tuple[str, str, str]] = deque()  # any thread adds to it, whoever ticks takes from it
         finder.admit = self._works.let_in
@@ -350,6 +354,18 @@ class Host:
     def crashed(self) -> tuple[str, ...]:
         """The plugins that were being started, or on probation, when the last process ended without a close."""
         return self._works.ledger.crashed
+
+    def kept(self, name: str) -> Path | None:
+        """
+        Tell where the files of a plugin's last good version are kept: what :meth:`load` takes as its source.
+
+        So a plugin whose present files are in quarantine runs again, also in another process; these are left alone.
+
+        Returns:
+            A path in the folder that the host was given to keep them in; `None` if they are not kept.  They are not
+            for modules and entry points, and if they were written again at once.
+        """
+        return self._works.kept(name)
 
     # Actions
 

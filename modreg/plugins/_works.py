@@ -27,6 +27,7 @@ from modreg.plugins import _requirements
 from modreg.plugins._calls import Caller, running_loop
 from modreg.plugins._effects import Effects
 from modreg.plugins._holders import Remains
+from modreg.plugins._kept import Kept
 from modreg.plugins._metadata import Metadata, MetadataError
 from modreg.plugins._names import PluginFinder
 from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, PluginVersion
@@ -107,6 +108,7 @@ class Works:
     allow: Callable[[Request], object] | None
     clock: Callable[[], float]
     watch: Watch
+    copies: Kept | None
     binding: Binding = attrs.field(factory=Binding)
     units: dict[str, Unit] = attrs.field(factory=dict)
     roots: dict[str, Unit] = attrs.field(factory=dict)  # the same, by the names of their modules
@@ -410,8 +412,10 @@ class Works:
         memory = self.ledger.of(unit.name)
         if look.hash in memory.quarantine:
             why = f"these sources are in quarantine: {memory.quarantine[look.hash]}"
-            if memory.good_version and memory.good != look.hash:
-                why += f"; last known to be good was {memory.good_version}"
+            if memory.good and memory.good != look.hash:
+                why += f"; last known to be good was {memory.good_version or f'what has the hash {memory.good[:12]}'}"
+                kept = self.kept(unit.name)
+                why += f", whose files are kept in {kept}" if kept is not None else ""
             raise RefusalError(Kind.QUARANTINED, "rule", why)
         if memory.pinned and look.hash != memory.pinned:
             raise RefusalError(Kind.REFUSED, "rule", f"{unit.name} is pinned to other sources")
@@ -519,11 +523,26 @@ class Works:
     def _settle(self, unit: Unit, confirm_within: float | None, check: Check | None) -> None:
         """After a version came: it is good, or on probation."""
         unit.saved = NOTHING
+        self._keep(unit)
         if confirm_within is not None:
             back = unit.good if unit.good and unit.versions[unit.good - 1].loading == unit.loading else 0
             unit.probation = Probation(until=self.clock() + confirm_within, check=check, back=back)
         else:
             self._praise(unit)
+
+    def _keep(self, unit: Unit) -> None:
+        """Keep the files of the version in force, if the host wants that; if it cannot be done, that is no failure."""
+        assert unit.current is not None
+        try:
+            if self.copies is not None:
+                self.copies.take(unit.name, unit.place, unit.current.source_hash)
+        except (OSError, PlaceError, MetadataError, SyntaxError) as error:
+            self.ledger.lapse = f"the files of {unit.name} could not be kept: {type(error).__name__}: {error}"
+            _LOG.warning("%s", self.ledger.lapse)
+
+    def kept(self, name: str) -> Path | None:
+        """Where the files of a plugin's last good version are kept; `None` if they are not."""
+        return self.copies.path(name, self.ledger.of(name).good) if self.copies is not None else None
 
     def _praise(self, unit: Unit) -> None:
         """The version in force is good."""
