@@ -6,11 +6,11 @@ import importlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial, wraps
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import attrs
 from packaging.utils import canonicalize_name
@@ -31,6 +31,7 @@ from modreg.plugins._works import Action, Check, Request, Source, Works, allowed
 
 _LOG = logging.getLogger("modreg.plugins")
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @attrs.frozen(kw_only=True)
@@ -57,6 +58,21 @@ class Plugin:
     is_pinned: bool
     is_on_probation: bool
     quarantine: dict[str, str]
+
+
+# As what an ``async def`` makes is typed: nobody sends anything into it.
+def _awaited(call: Callable[Concatenate[Host, P], T]) -> Callable[Concatenate[Host, P], Coroutine[Any, Any, T]]:
+    """The twin of a method for use on an event loop, also where a subclass has another method of that name."""
+    name = call.__name__
+
+    @wraps(call)
+    async def awaited(self: Host, /, *args: P.args, **how: P.kwargs) -> T:
+        own: Callable[..., T] = getattr(self, name)
+        return await self._off(partial(own, *args, **how))
+
+    awaited.__name__, awaited.__qualname__ = f"a{name}", f"Host.a{name}"
+    awaited.__doc__ = f"As :meth:`{name}`, on the running loop."
+    return awaited
 
 
 class Host:
@@ -685,73 +701,23 @@ class Host:
         is_inside = works.is_inside()
         return await self._turns.take(call, is_inside=is_inside, may_wait=not (is_inside or works.is_acting()))
 
-    async def aload(self, name: str, source: Source | None = None, **how: Any) -> Outcome:  # as for load()
-        """As :meth:`load`, on the running loop."""
-        return await self._off(partial(self.load, name, source, **how))
-
-    async def aadopt(self, name: str, module: str | None = None, **how: Any) -> Outcome:  # as for adopt()
-        """As :meth:`adopt`, on the running loop."""
-        return await self._off(partial(self.adopt, name, module, **how))
-
-    async def areload(self, name: str, **how: Any) -> Outcome:  # as for reload()
-        """As :meth:`reload`, on the running loop."""
-        return await self._off(partial(self.reload, name, **how))
-
-    async def arollback(self, name: str, to: int | None = None, **how: Any) -> Outcome:  # as for rollback()
-        """As :meth:`rollback`, on the running loop."""
-        return await self._off(partial(self.rollback, name, to, **how))
-
-    async def adisable(self, name: str, **how: Any) -> Outcome:  # as for disable()
-        """As :meth:`disable`, on the running loop."""
-        return await self._off(partial(self.disable, name, **how))
-
-    async def aenable(self, name: str, **how: Any) -> Outcome:  # as for enable()
-        """As :meth:`enable`, on the running loop."""
-        return await self._off(partial(self.enable, name, **how))
-
-    async def aunload(self, name: str, **how: Any) -> Outcome:  # as for unload()
-        """As :meth:`unload`, on the running loop."""
-        return await self._off(partial(self.unload, name, **how))
-
-    async def acheck(self, name: str) -> Outcome:
-        """As :meth:`check`, on the running loop."""
-        return await self._off(partial(self.check, name))
-
-    async def aconfirm(self, name: str, **how: Any) -> Outcome:  # as for confirm()
-        """As :meth:`confirm`, on the running loop."""
-        return await self._off(partial(self.confirm, name, **how))
-
-    async def apin(self, name: str, **how: Any) -> Outcome:  # as for pin()
-        """As :meth:`pin`, on the running loop."""
-        return await self._off(partial(self.pin, name, **how))
-
-    async def aunpin(self, name: str, **how: Any) -> Outcome:  # as for unpin()
-        """As :meth:`unpin`, on the running loop."""
-        return await self._off(partial(self.unpin, name, **how))
-
-    async def arelease(self, name: str, **how: Any) -> Outcome:  # as for release()
-        """As :meth:`release`, on the running loop."""
-        return await self._off(partial(self.release, name, **how))
-
-    async def atick(self) -> tuple[Outcome, ...]:
-        """As :meth:`tick`, on the running loop."""
-        return await self._off(self.tick)
-
-    async def aload_all(self, names: Iterable[str] | None = None, **how: Any) -> tuple[Outcome, ...]:  # as there
-        """As :meth:`load_all`, on the running loop."""
-        return await self._off(partial(self.load_all, names, **how))
-
-    async def areload_all(self, names: Iterable[str] | None = None, **how: Any) -> tuple[Outcome, ...]:  # as there
-        """As :meth:`reload_all`, on the running loop."""
-        return await self._off(partial(self.reload_all, names, **how))
-
-    async def aunload_all(self, **how: Any) -> tuple[Outcome, ...]:  # as for unload_all()
-        """As :meth:`unload_all`, on the running loop."""
-        return await self._off(partial(self.unload_all, **how))
-
-    async def aclose(self) -> tuple[Outcome, ...]:
-        """As :meth:`close`, on the running loop."""
-        return await self._off(self.close)
+    aload = _awaited(load)
+    aadopt = _awaited(adopt)
+    areload = _awaited(reload)
+    arollback = _awaited(rollback)
+    adisable = _awaited(disable)
+    aenable = _awaited(enable)
+    aunload = _awaited(unload)
+    acheck = _awaited(check)
+    aconfirm = _awaited(confirm)
+    apin = _awaited(pin)
+    aunpin = _awaited(unpin)
+    arelease = _awaited(release)
+    atick = _awaited(tick)
+    aload_all = _awaited(load_all)
+    areload_all = _awaited(reload_all)
+    aunload_all = _awaited(unload_all)
+    aclose = _awaited(close)
 
 
 def _refused(why: str, _: Action) -> Outcome:
