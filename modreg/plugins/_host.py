@@ -20,14 +20,17 @@ import modreg
 from modreg import Diff, Registry, UnknownVersionError
 from modreg.plugins import _places, _requirements
 from modreg.plugins._calls import Turns
+from modreg.plugins._desk import Action
+from modreg.plugins._gate import Request, deniable
 from modreg.plugins._kept import Kept
 from modreg.plugins._names import PluginFinder
 from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, PluginVersion
+from modreg.plugins._roster import Source, allowed, identifier
 from modreg.plugins._store import Ledger, MemoryStore, Store
 from modreg.plugins._turnover import RefusalError
 from modreg.plugins._unit import Binding, State, Unit
 from modreg.plugins._watch import Watch
-from modreg.plugins._works import Action, Check, Request, Source, Works, allowed, deniable, identifier
+from modreg.plugins._works import Check, Works
 
 _LOG = logging.getLogger("modreg.plugins")
 T = TypeVar("T")

@@ -1,391 +1,41 @@
-"""How a host does what it is asked for: one action at a time, by rules, with an account of each."""
+"""How a host does what it is asked for: load, reload, roll back, disable, unload, prove."""
 
 from __future__ import annotations
 
 import importlib
 import logging
-import re
 import sys
-import tempfile
-import threading
-import traceback
-from collections import deque
-from collections.abc import Callable, Iterable
-from contextvars import ContextVar
-from datetime import UTC, datetime
-from importlib.metadata import EntryPoint
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any
 
 import attrs
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name
-from packaging.version import Version
 
-from modreg import Decision, EdgeKind, ModregError, Registry, ReloadError, Transaction
-from modreg.plugins import _requirements
-from modreg.plugins._calls import Caller, running_loop
+from modreg import Decision, ModregError, ReloadError, Transaction
+from modreg.plugins._desk import Action, failure
 from modreg.plugins._effects import Effects
+from modreg.plugins._gate import Gate
 from modreg.plugins._holders import Remains
-from modreg.plugins._kept import Kept
-from modreg.plugins._metadata import Metadata, MetadataError
-from modreg.plugins._names import PluginFinder
-from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, PluginVersion
-from modreg.plugins._places import FilePlace, FolderPlace, Look, ModulePlace, Place, PlaceError, ZipPlace
-from modreg.plugins._store import Ledger
+from modreg.plugins._metadata import MetadataError
+from modreg.plugins._outcome import Kind, Outcome, PluginVersion
+from modreg.plugins._places import Look, PlaceError
 from modreg.plugins._turnover import RefusalError, Turnover, changed
 from modreg.plugins._unit import NOTHING, Binding, Probation, State, Unit, end
-from modreg.plugins._watch import Stamp, Watch
 
 _LOG = logging.getLogger("modreg.plugins")
-
-Source = Path | str | EntryPoint
-"""Where a plugin is: a path, the dotted name of a module, or an entry point."""
 
 Check = Callable[[Any], object]
 """Says of a plugin, a module or what an entry point names, whether it is well."""
 
-# The actions that no transaction belongs to.
-_HARMLESS: Final = frozenset({"check", "confirm", "pin", "unpin", "release"})
-
-# What a plugin can never be: executing these again would change the tools at work.
-_NEVER: Final = frozenset({"__main__", "modreg", "attr", "attrs", "packaging"})
-
-
-@attrs.frozen(kw_only=True)
-class Request:
-    """
-    What a host is asked for, for its own rules.
-
-    Attributes:
-        action: As ``reload``.
-        plugin: The plugin's name.
-        by: Who asks, as the caller said.
-        before: The version in force, if any.
-        source_hash: Hash of the sources that would come, or ``""``.
-        declared: What they declare as their version.
-    """
-
-    action: str
-    plugin: str
-    by: str
-    before: PluginVersion | None
-    source_hash: str = ""
-    declared: Version | None = None
-
 
 @attrs.define(eq=False)
-class Action:
-    """What the host is doing; tasks inherit it, so it says itself when it is over."""
-
-    name: str
-    by: str
-    reason: str
-    caller: Caller
-    is_over: bool = False
-
-
-# The actions that this code runs in, each with its host.
-_INSIDE: ContextVar[tuple[tuple[object, Action], ...]] = ContextVar("modreg.plugins.inside", default=())
-
-
-@attrs.define(eq=False)
-class Works:
+class Works(Gate):
     """
-    The state of a host, and every action on it.
+    Every action on a plugin.
 
     It is the :class:`~modreg.plugins._turnover.Rules` of its turnovers.
     """
 
-    name: str
-    version: Version | None
-    finder: PluginFinder
-    registry: Registry
-    helpers: tuple[str, ...]
-    protected: tuple[str, ...]
-    ledger: Ledger
-    denied: dict[str, tuple[str | SpecifierSet, ...]]
-    allow: Callable[[Request], object] | None
-    clock: Callable[[], float]
-    watch: Watch
-    copies: Kept | None
     binding: Binding = attrs.field(factory=Binding)
-    units: dict[str, Unit] = attrs.field(factory=dict)
-    roots: dict[str, Unit] = attrs.field(factory=dict)  # the same, by the names of their modules
-    askers: dict[str, dict[str, None]] = attrs.field(factory=dict)  # for a canonical name, who has ever required it
-    callbacks: tuple[Callable[[Event], object], ...] = ()
-    audit: deque[AuditLine] = attrs.field(factory=lambda: deque(maxlen=1000))
-    folder: tempfile.TemporaryDirectory[str] | None = None
-    _lock: threading.Lock = attrs.field(factory=threading.Lock)  # guards `_action` and all units: one action at a time
-    _action: Action | None = None
-
-    # One action
-
-    def act(
-        self, name: str, plugin: str, do: Callable[[Action], Outcome], by: str = "", reason: str = ""
-    ) -> Outcome:
-        """Take the turn, do it, and keep an account; whatever is raised becomes an outcome, save what ends programs."""
-        action = Action(name, by, reason, Caller.asked(self.is_inside))
-        busy = self._busy(action)
-        if busy:
-            return Outcome(kind=Kind.REFUSED, action=name, plugin=plugin, phase="rule", problem=busy)
-        if not self._lock.acquire(blocking=not action.caller.is_inside):  # the one under way may wait for the guard
-            busy = "it was asked for inside a guarded call while another action is under way; ask again later"
-            return Outcome(kind=Kind.REFUSED, action=name, plugin=plugin, phase="rule", problem=busy)
-        try:
-            self._action = action
-            token = _INSIDE.set((*_INSIDE.get(), (self, action)))
-            try:
-                return self._accounted(action, plugin, do)
-            finally:
-                _INSIDE.reset(token)
-                action.is_over = True
-                self._action = None
-        finally:
-            self._lock.release()
-
-    def is_acting(self) -> bool:
-        """Whether who asks is part of an action of this host."""
-        return any(host is self and not outer.is_over for host, outer in _INSIDE.get())
-
-    def is_free(self) -> bool:
-        """Whether who asks may begin an action, now or when others are over."""
-        return not (self.is_acting() or Caller.asked(self.is_inside).is_inside)
-
-    def _busy(self, action: Action) -> str:
-        """Why an action cannot even wait for its turn; ``""`` if it can."""
-        if self.is_acting():
-            return "it was asked for inside another action of the same host; ask for it when that is over"
-        if action.caller.is_inside and action.name not in _HARMLESS:
-            return "it was asked for inside a guarded call, which it would have to wait for; ask when that has returned"
-        other = self._action
-        loop = running_loop() if action.caller.loop is None else None
-        if loop is not None and other is not None and other.caller.loop is loop:
-            return "an action that needs this very loop is under way; await the method that begins with an a"
-        return ""
-
-    def is_inside(self) -> bool:
-        """Whether who asks is inside a guard, which a transaction would wait for."""
-        return self.registry.is_guarded()
-
-    def _accounted(self, action: Action, plugin: str, do: Callable[[Action], Outcome]) -> Outcome:
-        unit = self.units.get(plugin)
-        before = unit.running if unit is not None else ""
-        self.tell(Event(plugin=plugin, action=action.name, moment="begin"))
-        try:
-            outcome = do(action)
-        except RefusalError as refusal:
-            outcome = self.refused(refusal, plugin, action)
-        except (PlaceError, MetadataError, SyntaxError) as error:
-            outcome = self._unreadable(error, plugin, action)
-        except Exception as error:  # nothing escapes; it is told all the same, for it is nobody's but ours
-            _LOG.exception("%s of plugin %r", action.name, plugin)
-            outcome = self._unforeseen(error, plugin, action)
-        if self.ledger.lapse:
-            outcome = attrs.evolve(outcome, notes=(*outcome.notes, self.ledger.lapse))
-            self.ledger.lapse = ""
-        self._note(action, outcome, before)
-        self.tell(Event(plugin=plugin, action=action.name, moment="end", outcome=outcome))
-        return outcome
-
-    def _note(self, action: Action, outcome: Outcome, before: str) -> None:
-        if action.name == "check" or (action.name == "probation" and outcome.kind is Kind.UNCHANGED):
-            return
-        line = AuditLine(
-            time=datetime.fromtimestamp(self.clock(), UTC),
-            by=action.by,
-            action=action.name,
-            plugin=outcome.plugin,
-            before=before,
-            after=outcome.running,
-            result=outcome.kind.value,
-            problem=outcome.problem,
-        )
-        self.audit.append(line)
-        _LOG.log(logging.INFO if outcome else logging.WARNING, "%s", line)
-
-    def tell(self, event: Event) -> None:
-        """Tell those who listen; what they raise is logged."""
-        caller = self._action.caller if self._action is not None else Caller()
-        for callback in self.callbacks:
-            try:
-                caller.call(callback, event)
-            except Exception:
-                _LOG.exception("a subscriber of host %r raised", self.name)
-
-    # Outcomes
-
-    def outcome(self, kind: Kind, unit: Unit, action: Action, **more: Any) -> Outcome:  # further fields of it
-        """An outcome with what is in force now."""
-        return Outcome(
-            kind=kind, action=action.name, plugin=unit.name, running=unit.running, version=unit.current, **more
-        )
-
-    def refused(self, refusal: RefusalError, plugin: str, action: Action) -> Outcome:
-        """The outcome of an action that a rule is against."""
-        unit = self.units.get(plugin)
-        problem, phase = refusal.problem, refusal.phase
-        if unit is None:
-            return Outcome(kind=refusal.kind, action=action.name, plugin=plugin, phase=phase, problem=problem)
-        return self.outcome(refusal.kind, unit, action, phase=phase, problem=problem)
-
-    def restated(self, outcome: Outcome, name: str) -> Outcome:
-        """The outcome of an action on several plugins, for one of them of which nothing else is to be said."""
-        unit = self.units.get(name)
-        running, version = (unit.running, unit.current) if unit is not None else ("", None)
-        return attrs.evolve(outcome, plugin=name, running=running, version=version)
-
-    def _unreadable(self, error: Exception, plugin: str, action: Action) -> Outcome:
-        """The outcome of an action on files that cannot be had or understood: nothing was touched."""
-        unit = self.units.get(plugin)
-        path = str(getattr(error, "path", "") or getattr(error, "filename", "") or "")
-        problem = f"{type(error).__name__}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
-        return Outcome(
-            kind=_failure(unit) if unit is not None else Kind.FAILED,
-            action=action.name,
-            plugin=plugin,
-            phase="plan",
-            problem=problem,
-            path=path,
-            line=getattr(error, "lineno", None),
-            running=unit.running if unit is not None else "",
-            version=unit.current if unit is not None else None,
-            error=error,
-        )
-
-    def _unforeseen(self, error: Exception, plugin: str, action: Action) -> Outcome:
-        """The outcome of an action in which something went wrong that no rule knows."""
-        unit = self.units.get(plugin)
-        problem = f"{type(error).__name__}: {error}"
-        if unit is None:
-            return Outcome(kind=Kind.FAILED, action=action.name, plugin=plugin, problem=problem, error=error)
-        return self.outcome(_failure(unit), unit, action, problem=problem, error=error)
-
-    def _failed(self, kind: Kind, unit: Unit, action: Action, error: BaseException, **more: Any) -> Outcome:  # as above
-        """The outcome of an action in which something was raised."""
-        shown = error.__cause__ if isinstance(error, ReloadError) and error.__cause__ is not None else error
-        path, line = _place_in(unit, shown)
-        if isinstance(error, ReloadError) and not path:
-            path, line = error.path, error.line
-        phase = error.phase if isinstance(error, ReloadError) else more.pop("phase", "")
-        more.pop("phase", None)
-        problem = _said(shown, error) + _hint(unit, shown, path)
-        return self.outcome(kind, unit, action, phase=phase, problem=problem, path=path, line=line, error=error, **more)
-
-    # Plugins
-
-    def known(self, name: str) -> Unit:
-        """A plugin; an unknown name is an error, never all of them."""
-        if name not in self.units:
-            names = ", ".join(self.units) or "none"
-            raise RefusalError(Kind.REFUSED, "find", f"no plugin {name!r} is known; known are: {names}")
-        return self.units[name]
-
-    def loaded(self, name: str) -> Unit:
-        """A plugin that is loaded."""
-        unit = self.known(name)
-        if not unit.is_loaded:
-            raise RefusalError(Kind.REFUSED, "find", f"{name} is not loaded; load it first")
-        return unit
-
-    def add(self, name: str, source: Source) -> None:
-        """Make a plugin known."""
-        unit = self._made(name, source)
-        known = self.units.get(name)
-        if known is not None and known.is_loaded:
-            if (known.root, known.place.where) == (unit.root, unit.place.where):
-                return
-            raise ValueError(f"plugin {name!r} is loaded; unload it before it gets another place")
-        for other in self.units.values():
-            if other.name != name and (other.has(unit.root) or unit.has(other.root)):
-                raise ValueError(f"the module {unit.root} of {name!r} is one with that of plugin {other.name!r}")
-        if known is not None:
-            unit.versions, unit.looks, unit.loading = known.versions, known.looks, known.loading
-            unit.binding, unit.saved, unit.tried = known.binding, known.saved, known.tried
-            del self.roots[known.root]
-        self.units[name] = self.roots[unit.root] = unit
-        if isinstance(unit.place, ModulePlace):
-            self.registry.include(unit.root)
-        else:
-            self.finder.places[unit.root.rpartition(".")[2]] = unit.place
-
-    def _made(self, name: str, source: Source) -> Unit:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-            raise ValueError(f"a plugin's name is of letters, digits, dots, dashes and underscores, not {name!r}")
-        if isinstance(source, EntryPoint):
-            return Unit(name, self._allowed_root(source.module), ModulePlace(source.module, self._is_ours, source))
-        if isinstance(source, str):
-            return Unit(name, self._allowed_root(source), ModulePlace(source, self._is_ours))
-        if not isinstance(source, Path):
-            raise TypeError(f"a plugin is at a pathlib.Path, a module's name or an entry point, not {source!r}")
-        child = identifier(name)
-        return Unit(name, f"{self.finder.package}.{child}", self._place(source.absolute(), child))
-
-    def _allowed_root(self, root: str) -> str:
-        if not root or not all(part.isidentifier() for part in root.split(".")):
-            raise ValueError(f"{root!r} is no module's name; a file or folder is given as a pathlib.Path")
-        if self.is_protected(root):
-            raise ValueError(f"{root} can be no plugin: it is of the host itself")
-        return allowed(root)
-
-    def _is_ours(self, name: str) -> bool:
-        return canonicalize_name(name) in {canonicalize_name(self.name), *(unit.key for unit in self.units.values())}
-
-    def is_protected(self, module: str) -> bool:
-        """Whether a module is the host's own."""
-        return any(module == root or module.startswith(root + ".") for root in self.protected)
-
-    def _place(self, path: Path, child: str) -> Place:
-        if path.is_dir():
-            return FolderPlace(path)
-        if path.suffix != ".zip":
-            return FilePlace(path)
-        if self.folder is None:
-            self.folder = tempfile.TemporaryDirectory(prefix="plugins-")
-        return ZipPlace(path, Path(self.folder.name, child))
-
-    def declared(self, name: str) -> Metadata:
-        """What a plugin's files declare; nothing for one whose files cannot be had: its load will say so."""
-        try:
-            return self.units[name].place.look().metadata if name in self.units else Metadata()
-        except (PlaceError, MetadataError, SyntaxError):
-            return Metadata()
-
-    def _read(self, unit: Unit) -> Look:
-        """Read a plugin's files, and note as what they are read."""
-        shared = self._shared()
-        try:
-            look = unit.place.look()
-        except (PlaceError, MetadataError, SyntaxError):
-            unit.tried = (*unit.place.stamp(), *shared)
-            return unit.place.look()  # what was written meanwhile counts
-        unit.tried = (*look.stamp, *shared)
-        return look
-
-    def _shared(self) -> Stamp:
-        places = [ModulePlace(each, self._is_ours) for each in self.helpers]
-        return tuple(file for place in places for file in place.stamp())
-
-    def changed(self, settled: float) -> tuple[str, ...]:
-        """The plugins whose files, or those of the helpers, are not as they were when they were last read."""
-        shared = self._shared()
-        wanted = [unit for unit in list(self.units.values()) if unit.is_loaded or self.ledger.of(unit.name).is_enabled]
-        tried = [(unit, unit.tried) for unit in wanted]
-        return tuple(
-            unit.name
-            for unit, then in tried
-            if then is not None and self.watch.is_changed(unit.name, then, (*unit.place.stamp(), *shared), settled)
-        )
-
-    # Rules
-
-    def concerned(self, modules: Iterable[str]) -> tuple[Unit, ...]:
-        """The loaded plugins that have one of the modules, each after those that it requires."""
-        found = [self.roots[root] for module in modules for root in _upwards(module) if root in self.roots]
-        names = {unit.name: unit.metadata for unit in found if unit.is_loaded}
-        if len(names) < 2:  # as nearly always
-            return tuple(self.units[name] for name in names)
-        return tuple(self.units[name] for name in _requirements.sorted_by_need(names, names))
 
     def bound(self, unit: Unit) -> Binding:
         """How a plugin is taken up and let go of."""
@@ -401,102 +51,6 @@ class Works:
         for unit, look in new or units:
             self.ledger.of(unit.name).starting = look.hash
         self.ledger.save(*(unit.name for unit, _ in new or units))
-
-    def moment(self, unit: Unit, what: str) -> None:
-        """Tell those who listen."""
-        action = self._action.name if self._action is not None else ""
-        self.tell(Event(plugin=unit.name, action=action, moment=what))
-
-    def admit(self, unit: Unit, look: Look, others: tuple[tuple[Unit, Look], ...] = ()) -> None:
-        """Let a plugin with these sources pass, or raise the refusal; nothing was touched yet."""
-        memory = self.ledger.of(unit.name)
-        if look.hash in memory.quarantine:
-            why = f"these sources are in quarantine: {memory.quarantine[look.hash]}"
-            if memory.good and memory.good != look.hash:
-                why += f"; last known to be good was {memory.good_version or f'what has the hash {memory.good[:12]}'}"
-                kept = self.kept(unit.name)
-                why += f", whose files are kept in {kept}" if kept is not None else ""
-            raise RefusalError(Kind.QUARANTINED, "rule", why)
-        if memory.pinned and look.hash != memory.pinned:
-            raise RefusalError(Kind.REFUSED, "rule", f"{unit.name} is pinned to other sources")
-        self._deny(unit, look)
-        self._can_follow(unit, look)
-        found = self._lacks(unit, look, others)
-        if found:
-            raise RefusalError(Kind.REFUSED, "requirements", "; ".join(found))
-
-    def _deny(self, unit: Unit, look: Look) -> None:
-        for what in self.denied.get(canonicalize_name(unit.name), ()):
-            if _is_denied(look, what):
-                raise RefusalError(Kind.REFUSED, "rule", f"{unit.name} {what} is denied")
-
-    def _can_follow(self, unit: Unit, look: Look) -> None:
-        former = unit.look
-        if former is not None and unit.root not in sys.modules:
-            gone = f"somebody took {unit.root} out of sys.modules; unload {unit.name} and load it again"
-            raise RefusalError(Kind.REFUSED, "find", gone)
-        if former is None or former.hash == look.hash:
-            return
-        if former.metadata.main != look.metadata.main:
-            said = f"its main file is another one now; unload {unit.name} and load it again"
-            raise RefusalError(Kind.REFUSED, "rule", said)
-        for path, found in former.binaries.items():
-            if look.binaries.get(path) != found:
-                why = f"{path} changed, and an extension module can be loaded only once in a process"
-                raise RefusalError(Kind.NEEDS_RESTART, "rule", why)
-        if look.metadata.restart:
-            raise RefusalError(Kind.NEEDS_RESTART, "rule", look.metadata.restart)
-
-    def _lacks(self, unit: Unit, look: Look, others: tuple[tuple[Unit, Look], ...]) -> tuple[str, ...]:
-        """What requirements stand against it, with what changes in the same transaction counted as changed."""
-        coming = {each.name: new.metadata for each, new in others}
-        asked = look.metadata.names
-
-        def declared(each: Unit) -> Metadata:
-            return coming.get(each.name) or each.metadata
-
-        def is_up(each: Unit) -> bool:
-            return each is not unit and each.state in (State.RUNNING, State.BROKEN)
-
-        near = [each for each in self.units.values() if each.key in asked] if asked else []
-        world: dict[str, Version | None] = {canonicalize_name(self.name): self.version}
-        world.update((each.key, declared(each).version) for each in near if is_up(each))
-        askers = [self.units[name] for name in {**self.askers.get(unit.key, {}), **coming}]
-        users = {each.name: declared(each) for each in askers if is_up(each)}
-        return _requirements.problems(unit.name, look.metadata, world, users)
-
-    def _ask(self, unit: Unit, action: Action, look: Look | None = None) -> None:
-        """Ask the host's own rule."""
-        if self.allow is None:
-            return
-        request = Request(
-            action=action.name,
-            plugin=unit.name,
-            by=action.by,
-            before=unit.current,
-            source_hash=look.hash if look is not None else "",
-            declared=look.metadata.version if look is not None else None,
-        )
-        answer = action.caller.call(self.allow, request)
-        if answer is False or isinstance(answer, str):
-            raise RefusalError(Kind.REFUSED, "rule", answer or "the host does not allow it")
-
-    def _keep_users(self, unit: Unit) -> None:
-        """Refuse to take away what others that are running require."""
-        running = {each.name: each.metadata for each in self.units.values() if each.state is State.RUNNING}
-        users = _requirements.users(unit.name, running)
-        if users and unit.state is State.RUNNING:
-            said = f"{', '.join(users)} {'needs' if len(users) == 1 else 'need'} it"
-            raise RefusalError(Kind.REFUSED, "requirements", said)
-
-    def _keep_importers(self, unit: Unit) -> None:
-        """Refuse to take away modules that others have imported: what these hold would stay as it is for ever."""
-        edges = [edge for name, _ in unit.modules() for edge in self.registry.dependents(name)]
-        importers = self.concerned(edge.dependent for edge in edges if edge.kind is not EdgeKind.LATE)
-        users = [each.name for each in importers if each is not unit]
-        if users:
-            said = f"{', '.join(users)} {'has' if len(users) == 1 else 'have'} imported it; unload that first"
-            raise RefusalError(Kind.REFUSED, "requirements", said)
 
     # Versions
 
@@ -540,10 +94,6 @@ class Works:
             self.ledger.lapse = f"the files of {unit.name} could not be kept: {type(error).__name__}: {error}"
             _LOG.warning("%s", self.ledger.lapse)
 
-    def kept(self, name: str) -> Path | None:
-        """Where the files of a plugin's last good version are kept; `None` if they are not."""
-        return self.copies.path(name, self.ledger.of(name).good) if self.copies is not None else None
-
     def _praise(self, unit: Unit) -> None:
         """The version in force is good."""
         version = unit.current
@@ -569,10 +119,10 @@ class Works:
             if unit.state is State.RUNNING:
                 return self.outcome(Kind.UNCHANGED, unit, action, problem="it is loaded already")
             return self.enable(unit, action)
-        look = self._read(unit)
+        look = self.read(unit)
         self._need_room(unit)
         self.admit(unit, look)
-        self._ask(unit, action, look)
+        self.ask(unit, action, look)
         if unit.root in sys.modules:  # somebody imported it, perhaps long ago
             brought = self.reload((unit,), action, None, None)[0]
             if not brought:
@@ -625,7 +175,7 @@ class Works:
             notes = self._take_out(unit, action, before, is_set_up=phase == "set-up")
             if not isinstance(error, Exception):
                 raise
-            return self._failed(Kind.FAILED, unit, action, error, phase=phase, notes=notes)
+            return self.failed(Kind.FAILED, unit, action, error, phase=phase, notes=notes)
         unit.state = State.RUNNING
         unit.loading += 1
         self.ledger.of(unit.name).is_enabled = True
@@ -649,9 +199,9 @@ class Works:
             raise RefusalError(Kind.REFUSED, "find", f"no module {unit.root} is loaded, so there is nothing to adopt")
         if unit.is_loaded:
             return self.outcome(Kind.UNCHANGED, unit, action, problem="it is loaded already")
-        look = self._read(unit)
+        look = self.read(unit)
         self.admit(unit, look)
-        self._ask(unit, action, look)
+        self.ask(unit, action, look)
         unit.executed, unit.taken = Effects((unit.root,)), Effects((unit.root,))
         unit.state = State.RUNNING
         unit.loading += 1
@@ -668,11 +218,11 @@ class Works:
         """Bring plugins up to date, all of them or none; an outcome for each."""
         looks: dict[str, Look] = {}
         for unit in units:
-            looks[unit.name] = self._read(unit)
+            looks[unit.name] = self.read(unit)
         pairs = tuple((unit, looks[unit.name]) for unit in units)
         for unit, look in pairs:
             self.admit(unit, look, pairs)
-            self._ask(unit, action, look)
+            self.ask(unit, action, look)
 
         def look_at(unit: Unit) -> Look:
             return looks[unit.name] if unit.name in looks else _known(unit)
@@ -753,7 +303,7 @@ class Works:
             return self.outcome(Kind.REFUSED, unit, action, phase="rule", problem=str(error), error=error)
         blamed = turnover.blamed or next((each for each in self.units.values() if each.has(error.name)), unit)
         others = tuple(each.name for each in turnover.units if each is not unit)
-        made = self._failed(_failure(unit), blamed, action, error, others=others, notes=tuple(turnover.notes))
+        made = self.failed(failure(unit), blamed, action, error, others=others, notes=tuple(turnover.notes))
         return attrs.evolve(made, plugin=unit.name, running=unit.running, version=unit.current)
 
     # Rollback
@@ -761,7 +311,7 @@ class Works:
     def rollback(self, unit: Unit, to: int | None, action: Action) -> Outcome:
         """Bring an earlier version back."""
         target = self._target(unit, to)
-        self._ask(unit, action, unit.looks[target.number])
+        self.ask(unit, action, unit.looks[target.number])
         return self._back(unit, target, action)
 
     def _target(self, unit: Unit, to: int | None) -> PluginVersion:
@@ -824,8 +374,8 @@ class Works:
             self.ledger.save(unit.name)
             kind = Kind.DISABLED if was and not unit.is_loaded else Kind.UNCHANGED
             return self.outcome(kind, unit, action, problem="" if kind is Kind.DISABLED else "it is disabled already")
-        self._keep_users(unit)
-        self._ask(unit, action)
+        self.keep_users(unit)
+        self.ask(unit, action)
         notes, leaks = self._let_go(unit, action)
         unit.state, memory.is_enabled = State.DISABLED, False
         self._forgive(unit)
@@ -854,7 +404,7 @@ class Works:
         look = unit.look
         assert look is not None
         self.admit(unit, look)
-        self._ask(unit, action, look)
+        self.ask(unit, action, look)
         self.starting((unit, look))
         try:
             self.moment(unit, "set-up")
@@ -864,7 +414,7 @@ class Works:
             notes, _ = unit.let_go(self.bound(unit), action.caller)
             if not isinstance(error, Exception):
                 raise
-            return self._failed(_failure(unit), unit, action, error, phase="set-up", notes=tuple(notes))
+            return self.failed(failure(unit), unit, action, error, phase="set-up", notes=tuple(notes))
         finally:
             self._unmark(unit)
         unit.state, unit.saved = State.RUNNING, NOTHING
@@ -878,9 +428,9 @@ class Works:
         if not unit.is_loaded:
             return self.outcome(Kind.UNCHANGED, unit, action, problem="it is not loaded")
         if not are_all:
-            self._keep_users(unit)
-            self._keep_importers(unit)
-        self._ask(unit, action)
+            self.keep_users(unit)
+            self.keep_importers(unit)
+        self.ask(unit, action)
         notes, leaks = self._let_go(unit, action)
         unit.state = State.DISABLED  # in case that something goes wrong from here on
         found, left = end(unit.executed, action.caller)
@@ -889,7 +439,7 @@ class Works:
         try:
             self.registry.unload(unit.root)
         except ModregError as error:  # a module's own hook is against it
-            return self._failed(Kind.FAILED, unit, action, error, notes=(*notes, *found))
+            return self.failed(Kind.FAILED, unit, action, error, notes=(*notes, *found))
         self.registry.forget(unit.root)
         unit.state, unit.good, unit.tried = State.KNOWN, 0, None
         self._forgive(unit)
@@ -908,7 +458,7 @@ class Works:
         try:
             plan = self.registry.plan(only=[unit.root, *self.helpers])
         except ModregError as error:
-            return self._failed(_failure(unit), unit, action, error)
+            return self.failed(failure(unit), unit, action, error)
         if not plan and unit.state is not State.BROKEN:
             return self.outcome(Kind.UNCHANGED, unit, action)
         units = self.concerned(step.module for step in plan.steps)
@@ -957,37 +507,6 @@ class Works:
         return attrs.evolve(made, problem=f"{version} did not pass its probation: {why}{after}")
 
 
-def deniable(what: str) -> str | SpecifierSet:
-    """What a plugin's versions can be denied by; anything else would keep nothing out."""
-    if re.fullmatch("[0-9a-f]{64}", what):
-        return what
-    try:
-        return SpecifierSet(what)
-    except InvalidSpecifier:
-        said = "is neither a specifier of versions, as <1.4, nor the hash of sources"
-        raise ValueError(f"{what!r} {said}") from None
-
-
-def _is_denied(look: Look, what: str | SpecifierSet) -> bool:
-    if isinstance(what, str):
-        return what == look.hash
-    return look.metadata.version is not None and what.contains(look.metadata.version, prereleases=True)
-
-
-def allowed(root: str) -> str:
-    """A module that plugins may be or share: none of what all others stand on."""
-    top = root.partition(".")[0]
-    if top in _NEVER or top in sys.stdlib_module_names:
-        raise ValueError(f"{root} can be no plugin and no helper: it is of Python or of modreg")
-    return root
-
-
-def identifier(name: str) -> str:
-    """A name as a part of a module's name."""
-    found = re.sub(r"\W", "_", name)
-    return found if found.isidentifier() else f"_{found}"
-
-
 class CheckError(Exception):
     """A plugin's own check of a version answered that it is not well."""
 
@@ -997,22 +516,10 @@ def _prove(unit: Unit, action: Action, check: Check | None) -> None:
         raise CheckError("the check was not passed")
 
 
-def _failure(unit: Unit) -> Kind:
-    """What a failure comes to that left a plugin in the state that it is in."""
-    return {State.RUNNING: Kind.KEPT_OLD, State.BROKEN: Kind.BROKEN}.get(unit.state, Kind.FAILED)
-
-
 def _elsewhere(done: Transaction) -> str:
     """What a transaction did that left a plugin as it was; ``""`` for nothing."""
     found = changed(done.steps)
     return f"what changed is in {', '.join(found)}" if found else ""
-
-
-def _upwards(module: str) -> Iterable[str]:
-    """A module's name, and those of all that it is below."""
-    while module:
-        yield module
-        module = module.rpartition(".")[0]
 
 
 def _known(unit: Unit) -> Look:
@@ -1029,31 +536,3 @@ def _drop(name: str, module: object) -> None:
     package = sys.modules.get(parent)
     if package is not None and vars(package).get(child) is module:
         delattr(package, child)
-
-
-def _place_in(unit: Unit, error: BaseException) -> tuple[str, int | None]:
-    """The last place in a plugin's files that an error came through."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return error.filename, error.lineno
-    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
-        if unit.has(str(frame.f_globals.get("__name__", ""))):
-            return frame.f_code.co_filename, line
-    return "", None
-
-
-def _said(shown: BaseException, error: BaseException) -> str:
-    """What was raised, in a few words."""
-    if isinstance(error, ReloadError):
-        return error.problem
-    said = shown.msg if isinstance(shown, SyntaxError) else str(shown)
-    return f"{type(shown).__name__}: {said}" if said else type(shown).__name__
-
-
-def _hint(unit: Unit, error: BaseException, path: str) -> str:
-    """What to do about the commonest mistake: in a host's package a plugin finds what is beside it relatively only."""
-    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
-    if not (name and path) or isinstance(unit.place, FilePlace):
-        return ""
-    file, beside = Path(path), Path(path).with_name(name)
-    is_there = beside.is_dir() or beside.with_suffix(".py").is_file()
-    return f"; it is beside {file.name}: from . import {name}" if is_there else ""

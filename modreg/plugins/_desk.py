@@ -1,0 +1,241 @@
+"""One action of a host at a time, and an account of each."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from modreg import ReloadError
+from modreg.plugins._calls import Caller, running_loop
+from modreg.plugins._metadata import MetadataError
+from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome
+from modreg.plugins._places import FilePlace, PlaceError
+from modreg.plugins._roster import Roster
+from modreg.plugins._turnover import RefusalError
+from modreg.plugins._unit import State, Unit
+
+_LOG = logging.getLogger("modreg.plugins")
+
+# The actions that no transaction belongs to.
+_HARMLESS: Final = frozenset({"check", "confirm", "pin", "unpin", "release"})
+
+
+@attrs.define(eq=False)
+class Action:
+    """What the host is doing; tasks inherit it, so it says itself when it is over."""
+
+    name: str
+    by: str
+    reason: str
+    caller: Caller
+    is_over: bool = False
+
+
+# The actions that this code runs in, each with its host.
+_INSIDE: ContextVar[tuple[tuple[object, Action], ...]] = ContextVar("modreg.plugins.inside", default=())
+
+
+@attrs.define(eq=False, kw_only=True)
+class Desk(Roster):
+    """
+    Takes what a host is asked for, one action after another, and says what came of it.
+
+    Attributes:
+        clock: Gives the seconds since the epoch.
+        callbacks: Those who are told of each moment.
+        audit: The last actions, oldest first.
+    """
+
+    clock: Callable[[], float]
+    callbacks: tuple[Callable[[Event], object], ...] = ()
+    audit: deque[AuditLine] = attrs.field(factory=lambda: deque(maxlen=1000))
+    _lock: threading.Lock = attrs.field(factory=threading.Lock)  # guards `_action` and all units: one action at a time
+    _action: Action | None = None
+
+    def act(
+        self, name: str, plugin: str, do: Callable[[Action], Outcome], by: str = "", reason: str = ""
+    ) -> Outcome:
+        """Take the turn, do it, and keep an account; whatever is raised becomes an outcome, save what ends programs."""
+        action = Action(name, by, reason, Caller.asked(self.is_inside))
+        busy = self._busy(action)
+        if busy:
+            return Outcome(kind=Kind.REFUSED, action=name, plugin=plugin, phase="rule", problem=busy)
+        if not self._lock.acquire(blocking=not action.caller.is_inside):  # the one under way may wait for the guard
+            busy = "it was asked for inside a guarded call while another action is under way; ask again later"
+            return Outcome(kind=Kind.REFUSED, action=name, plugin=plugin, phase="rule", problem=busy)
+        try:
+            self._action = action
+            token = _INSIDE.set((*_INSIDE.get(), (self, action)))
+            try:
+                return self._accounted(action, plugin, do)
+            finally:
+                _INSIDE.reset(token)
+                action.is_over = True
+                self._action = None
+        finally:
+            self._lock.release()
+
+    def is_acting(self) -> bool:
+        """Whether who asks is part of an action of this host."""
+        return any(host is self and not outer.is_over for host, outer in _INSIDE.get())
+
+    def is_free(self) -> bool:
+        """Whether who asks may begin an action, now or when others are over."""
+        return not (self.is_acting() or Caller.asked(self.is_inside).is_inside)
+
+    def _busy(self, action: Action) -> str:
+        """Why an action cannot even wait for its turn; ``""`` if it can."""
+        if self.is_acting():
+            return "it was asked for inside another action of the same host; ask for it when that is over"
+        if action.caller.is_inside and action.name not in _HARMLESS:
+            return "it was asked for inside a guarded call, which it would have to wait for; ask when that has returned"
+        other = self._action
+        loop = running_loop() if action.caller.loop is None else None
+        if loop is not None and other is not None and other.caller.loop is loop:
+            return "an action that needs this very loop is under way; await the method that begins with an a"
+        return ""
+
+    def is_inside(self) -> bool:
+        """Whether who asks is inside a guard, which a transaction would wait for."""
+        return self.registry.is_guarded()
+
+    def _accounted(self, action: Action, plugin: str, do: Callable[[Action], Outcome]) -> Outcome:
+        unit = self.units.get(plugin)
+        before = unit.running if unit is not None else ""
+        self.tell(Event(plugin=plugin, action=action.name, moment="begin"))
+        try:
+            outcome = do(action)
+        except RefusalError as refusal:
+            outcome = self.refused(refusal, plugin, action)
+        except (PlaceError, MetadataError, SyntaxError) as error:
+            outcome = self._unreadable(error, plugin, action)
+        except Exception as error:  # nothing escapes; it is told all the same, for it is nobody's but ours
+            _LOG.exception("%s of plugin %r", action.name, plugin)
+            outcome = self._unforeseen(error, plugin, action)
+        if self.ledger.lapse:
+            outcome = attrs.evolve(outcome, notes=(*outcome.notes, self.ledger.lapse))
+            self.ledger.lapse = ""
+        self._note(action, outcome, before)
+        self.tell(Event(plugin=plugin, action=action.name, moment="end", outcome=outcome))
+        return outcome
+
+    def _note(self, action: Action, outcome: Outcome, before: str) -> None:
+        if action.name == "check" or (action.name == "probation" and outcome.kind is Kind.UNCHANGED):
+            return
+        line = AuditLine(
+            time=datetime.fromtimestamp(self.clock(), UTC),
+            by=action.by,
+            action=action.name,
+            plugin=outcome.plugin,
+            before=before,
+            after=outcome.running,
+            result=outcome.kind.value,
+            problem=outcome.problem,
+        )
+        self.audit.append(line)
+        _LOG.log(logging.INFO if outcome else logging.WARNING, "%s", line)
+
+    def tell(self, event: Event) -> None:
+        """Tell those who listen; what they raise is logged."""
+        caller = self._action.caller if self._action is not None else Caller()
+        for callback in self.callbacks:
+            try:
+                caller.call(callback, event)
+            except Exception:
+                _LOG.exception("a subscriber of host %r raised", self.name)
+
+    def moment(self, unit: Unit, what: str) -> None:
+        """Tell those who listen."""
+        action = self._action.name if self._action is not None else ""
+        self.tell(Event(plugin=unit.name, action=action, moment=what))
+
+    # Outcomes
+
+    def outcome(self, kind: Kind, unit: Unit, action: Action, **more: Any) -> Outcome:  # further fields of it
+        """An outcome with what is in force now."""
+        return self._outcome(kind, unit.name, unit, action, **more)
+
+    def _outcome(self, kind: Kind, plugin: str, unit: Unit | None, action: Action, **more: Any) -> Outcome:  # as above
+        """The same also for a plugin that nobody knows."""
+        running, version = (unit.running, unit.current) if unit is not None else ("", None)
+        return Outcome(kind=kind, action=action.name, plugin=plugin, running=running, version=version, **more)
+
+    def refused(self, refusal: RefusalError, plugin: str, action: Action) -> Outcome:
+        """The outcome of an action that a rule is against."""
+        unit, said = self.units.get(plugin), refusal.problem
+        return self._outcome(refusal.kind, plugin, unit, action, phase=refusal.phase, problem=said)
+
+    def restated(self, outcome: Outcome, name: str) -> Outcome:
+        """The outcome of an action on several plugins, for one of them of which nothing else is to be said."""
+        unit = self.units.get(name)
+        running, version = (unit.running, unit.current) if unit is not None else ("", None)
+        return attrs.evolve(outcome, plugin=name, running=running, version=version)
+
+    def _unreadable(self, error: Exception, plugin: str, action: Action) -> Outcome:
+        """The outcome of an action on files that cannot be had or understood: nothing was touched."""
+        unit = self.units.get(plugin)
+        path = str(getattr(error, "path", "") or getattr(error, "filename", "") or "")
+        line = getattr(error, "lineno", None)
+        said = _said(error, error) if isinstance(error, SyntaxError) else str(error)
+        return self._outcome(
+            failure(unit), plugin, unit, action, phase="plan", problem=said, path=path, line=line, error=error
+        )
+
+    def _unforeseen(self, error: Exception, plugin: str, action: Action) -> Outcome:
+        """The outcome of an action in which something went wrong that no rule knows."""
+        unit, said = self.units.get(plugin), f"{type(error).__name__}: {error}"
+        return self._outcome(failure(unit), plugin, unit, action, problem=said, error=error)
+
+    def failed(self, kind: Kind, unit: Unit, action: Action, error: BaseException, **more: Any) -> Outcome:  # as above
+        """The outcome of an action in which something was raised."""
+        shown = error.__cause__ if isinstance(error, ReloadError) and error.__cause__ is not None else error
+        path, line = _place_in(unit, shown)
+        if isinstance(error, ReloadError) and not path:
+            path, line = error.path, error.line
+        phase = error.phase if isinstance(error, ReloadError) else more.pop("phase", "")
+        more.pop("phase", None)
+        problem = _said(shown, error) + _hint(unit, shown, path)
+        return self.outcome(kind, unit, action, phase=phase, problem=problem, path=path, line=line, error=error, **more)
+
+
+def failure(unit: Unit | None) -> Kind:
+    """What a failure comes to that left a plugin in the state that it is in."""
+    state = unit.state if unit is not None else State.KNOWN
+    return {State.RUNNING: Kind.KEPT_OLD, State.BROKEN: Kind.BROKEN}.get(state, Kind.FAILED)
+
+
+def _place_in(unit: Unit, error: BaseException) -> tuple[str, int | None]:
+    """The last place in a plugin's files that an error came through."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return error.filename, error.lineno
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        if unit.has(str(frame.f_globals.get("__name__", ""))):
+            return frame.f_code.co_filename, line
+    return "", None
+
+
+def _said(shown: BaseException, error: BaseException) -> str:
+    """What was raised, in a few words."""
+    if isinstance(error, ReloadError):
+        return error.problem
+    said = shown.msg if isinstance(shown, SyntaxError) else str(shown)
+    return f"{type(shown).__name__}: {said}" if said else type(shown).__name__
+
+
+def _hint(unit: Unit, error: BaseException, path: str) -> str:
+    """What to do about the commonest mistake: in a host's package a plugin finds what is beside it relatively only."""
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if not (name and path) or isinstance(unit.place, FilePlace):
+        return ""
+    file, beside = Path(path), Path(path).with_name(name)
+    is_there = beside.is_dir() or beside.with_suffix(".py").is_file()
+    return f"; it is beside {file.name}: from . import {name}" if is_there else ""
