@@ -60,11 +60,6 @@ def components(graph: Graph) -> tuple[tuple[str, ...], ...]:
     return tuple(reversed(found))
 
 
-def order(graph: Graph) -> tuple[str, ...]:
-    """List every name after its dependencies: the :func:`components`, one by one."""
-    return tuple(name for members in components(graph) for name in members)
-
-
 def path(graph: Graph, start: str, end: str) -> tuple[str, ...]:
     """
     Find a shortest way along dependencies from *start* to *end*, both included.

@@ -153,9 +153,14 @@ class Draft:
     _imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
 
     @functools.cached_property
+    def _groups(self) -> tuple[tuple[str, ...], ...]:
+        """The members, dependencies and packages first; those together that have each other before them."""
+        return _grouped(self.graph, self.sort(self.members))
+
+    @functools.cached_property
     def order(self) -> tuple[str, ...]:
         """The members, dependencies first."""
-        return _ordered(self.graph, self.sort(self.members))
+        return tuple(name for group in self._groups for name in group)
 
     @functools.cached_property
     def is_calm(self) -> bool:
@@ -214,8 +219,13 @@ class Draft:
     @functools.cached_property
     def components(self) -> dict[str, tuple[str, ...]]:
         """For each name those that import each other with it, itself included."""
-        among = {name: self.imports(name) for name in self.order}
-        return {name: members for members in _graph.components(among) for name in members}
+        found: dict[str, tuple[str, ...]] = {group[0]: group for group in self._groups if len(group) == 1}
+        for group in self._groups:
+            if len(group) > 1:  # no circle of imports goes beyond it
+                inside = frozenset(group)
+                among = {name: inside.intersection(self.imports(name)) for name in group}
+                found.update((name, members) for members in _graph.components(among) for name in members)
+        return found
 
     def imports(self, name: str) -> tuple[str, ...]:
         """What a module imports when it is executed, of those that may take part."""
@@ -1198,11 +1208,11 @@ def _at_import(edges: Mapping[str, Edge]) -> tuple[str, ...]:
     return tuple(name for name, edge in edges.items() if edge.kind is not EdgeKind.LATE)
 
 
-def _ordered(graph: Mapping[str, Mapping[str, Edge]], names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names, dependencies first; a package comes before what is in it, as in any import."""
+def _grouped(graph: Mapping[str, Mapping[str, Edge]], names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """The names in circles, dependencies first; a package comes before what is in it, as in any import."""
     among: dict[str, tuple[str, ...]] = {}
     wanted = frozenset(names)
     for name in names:
         before = (*_at_import(graph.get(name, {})), name.rpartition(".")[0])
         among[name] = tuple(each for each in before if each in wanted and each != name)
-    return _graph.order(among)
+    return _graph.components(among)

@@ -14,11 +14,12 @@ import functools
 import hashlib
 import inspect
 import types
+from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from itertools import repeat
 from operator import is_
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, GetSetDescriptorType, ModuleType
 from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
 
 import attrs
@@ -127,23 +128,16 @@ Image: TypeAlias = FunctionImage | ClassImage | WrapperImage
 _Imager: TypeAlias = Callable[[Any, str], Image | None]  # Any: an object of the one type it is for
 
 
-# By identity, for a metaclass may define what hash and == do. Most values are of these.
-_ATOMS: Final = (bool, int, float, str, bytes, type(None))
-_PLAIN: Final = frozenset(map(id, (*_ATOMS, tuple, list, dict, set, ModuleType, ModuleSpec, SourceFileLoader)))
-
-
 def _images(objects: Iterable[object], module: str) -> tuple[Image, ...]:
     """Images of all definitions of *module* among *objects* and inside them."""
     found: dict[int, Image] = {}
-    imagers: dict[int, _Imager | None] = {}
+    imagers = _IMAGERS.copy()
     pending = list(objects)
     for value in pending:  # It grows while it is walked.
         if type(value) is FunctionType:  # Most are: no looking up for them.
             image: Image | None = _image_of_function(value, module)
         else:
             kind = type(value)
-            if id(kind) in _PLAIN:
-                continue
             try:
                 imager = imagers[id(kind)]
             except KeyError:
@@ -200,6 +194,15 @@ def _image_of_class(cls: type, module: str) -> ClassImage | None:
 
 def _image_of_wrapper(wrapper: _Wrapper, value: object, _: str) -> WrapperImage:
     return value, wrapper.unwrap(value)
+
+
+# By identity, for a metaclass may define what hash and == do. Most values are of these.
+_ATOMS: Final = (bool, int, float, str, bytes, type(None))
+_PLAIN: Final = (*_ATOMS, tuple, list, dict, set, ModuleType, ModuleSpec, SourceFileLoader, GetSetDescriptorType)
+_IMAGERS: Final = {
+    **{id(kind): _imager(kind) for kind in (type, ABCMeta, *(each.known for each in _WRAPPERS))},
+    **dict.fromkeys(map(id, _PLAIN)),
+}
 
 
 def _columns(table: dict[str, object]) -> tuple[tuple[str, ...], tuple[object, ...]]:

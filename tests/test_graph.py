@@ -4,7 +4,9 @@ import itertools
 
 import pytest
 
-from modreg import _graph
+from modreg import Cause, EdgeKind, _graph
+from modreg._model import Edge
+from modreg._planner import Draft
 
 NAMES = ("a", "b", "c")
 EDGES = tuple(itertools.product(NAMES, NAMES))
@@ -143,17 +145,28 @@ def test_names_that_are_no_keys_come_in_sorted_order():
     """
     Names that are mentioned only as dependencies have no place in the graph; they are sorted.
     """
-    found = _graph.order({"app": {"os", "abc", "json"}})
+    found = _graph.components({"app": {"os", "abc", "json"}})
 
-    assert found == ("abc", "json", "os", "app")
+    assert found == (("abc",), ("json",), ("os",), ("app",))
 
 
-def test_order_is_the_components_one_by_one():
+def test_circles_of_a_plan_are_those_of_its_imports():
     """
-    The order lists the names as the components do.
+    A plan groups modules by their imports alone, though a package comes before what is in it.
     """
+    names = {"a": "p", "b": "p.m", "c": "p.m.n"}
     for graph in GRAPHS:
-        assert _graph.order(graph) == tuple(itertools.chain(*_graph.components(graph)))
+        edges = {
+            names[one]: {
+                names[other]: Edge(dependent=names[one], dependency=names[other], kind=EdgeKind.REFERENCE)
+                for other in others
+            }
+            for one, others in graph.items()
+        }
+        draft = Draft(Cause.RELOAD, members=tuple(edges), graph=edges)
+        among = {name: draft.imports(name) for name in draft.order}
+        found = _graph.components(among)
+        assert draft.components == {name: members for members in found for name in members}
 
 
 def test_path_is_a_shortest_way():
@@ -184,7 +197,7 @@ def test_long_chains_need_no_recursion():
     """
     names = sorted({*CHAIN, "m10000"})
 
-    assert _graph.order(CHAIN) == tuple(reversed(names))
+    assert _graph.components(CHAIN) == tuple((name,) for name in reversed(names))
     assert _graph.reachable(CHAIN, ["m00000"]) == frozenset(names)
     assert _graph.path(CHAIN, "m00000", "m10000") == tuple(names)
 
@@ -196,7 +209,7 @@ def test_long_cycles_need_no_recursion():
     assert _graph.components(RING) == (tuple(RING),)
 
 
-@pytest.mark.parametrize("call", [_graph.reverse, _graph.components, _graph.order])
+@pytest.mark.parametrize("call", [_graph.reverse, _graph.components])
 def test_a_graph_stays_as_it_is(call):
     """
     No call changes the graph that it is given, or needs more of it than reading.
