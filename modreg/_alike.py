@@ -151,6 +151,8 @@ def _is_alike_reference(old: Any, new: Any, pair: Pair) -> bool:  # what a funct
         return is_same_code(old, new)
     if type(new) is dict:
         old, new = (*old, *old.values()), (*new, *new.values())
+        if len(old) == len(new) and all(map(operator.is_, old, new)):
+            return True  # as keyword defaults mostly are
     if type(new) is tuple:  # a closure among others
         return len(old) == len(new) and all(_is_same(one, other, pair) for one, other in zip(old, new, strict=True))
     return _is_same(old, new, pair)

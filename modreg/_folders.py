@@ -14,6 +14,7 @@ SETTLED: Final = 2.0
 """Seconds after which a time can be trusted to change with the next change (two on FAT, less elsewhere)."""
 
 _UNREAD: Final = -1.0
+_UNKNOWN: Final = float("inf")
 
 
 @attrs.define(eq=False)
@@ -53,7 +54,7 @@ class Folders:
         told, when = self._told.get(folder, (None, 0.0))
         if told is None or told is not finder:
             return False
-        read: float = getattr(finder, "_path_mtime", _UNREAD)  # importlib's own: the folder's time when it was read
+        read: float = getattr(finder, "_path_mtime", _UNKNOWN)  # importlib's own: the folder's time when it was read
         return read == _UNREAD or when - read > SETTLED
 
 

@@ -279,9 +279,11 @@ class Gate:
     def _present(self) -> list[object]:
         """Who is inside; what is no more leaves."""
         keys = self._keys()
+        if not keys:
+            return keys
         # It makes frames for the threads of all interpreters, which is not safe: only where there is need of it.
         # Afterwards, for a thread may begin and enter meanwhile.
-        threads = sys._current_frames() if keys and _is_native else None
+        threads = sys._current_frames() if _is_native else None
         for key in keys:
             if _is_done(key) or (type(key) is int and threads is not None and key not in threads):
                 self._drop(key)

@@ -73,3 +73,18 @@ def test_other_finders_are_told(monkeypatch):
     Folders().look_anew()
 
     assert finder.told == 1
+
+
+def test_a_folder_whose_reading_cannot_be_told_is_read_again(project, monkeypatch):
+    """Where a release of Python does not say when a folder was read, it is read each time."""
+    folders = Folders()
+    project.load("first", "X = 1")
+    folders.look_anew()
+    finder = finder_of(project.root)
+    told = []
+    monkeypatch.delattr(finder, "_path_mtime")
+    monkeypatch.setattr(finder, "invalidate_caches", lambda: told.append(finder), raising=False)
+
+    folders.look_anew()
+
+    assert told == [finder]
