@@ -727,8 +727,6 @@ class Needs:
 
     def is_calm(self, seeds: Mapping[str, View]) -> bool:
         """Whether it is expected that an execution of *seeds* makes no other necessary."""
-        if not any(map(self.is_used, seeds)):
-            return True
         other = self._expecting(seeds)
         is_calm = all(other._foresee(name, self.view(name), is_trying=True) for name in seeds)
         return is_calm and other.affected.keys() <= seeds.keys()

@@ -172,7 +172,8 @@ class Draft:
         parts = [part for part in self.parts.values() if not part.is_layout]
         if len(self.parts) != 1 or len(parts) != 1 or self.unload or self.needs.affected or self.imports(parts[0].name):
             return False
-        return self.needs.is_calm({parts[0].name: parts[0].view})
+        name = parts[0].name
+        return not self.needs.is_used(name) or self.needs.is_calm({name: parts[0].view})
 
     @property
     def steps(self) -> tuple[Step, ...]:

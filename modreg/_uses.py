@@ -8,7 +8,6 @@ import functools
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, Final
 
 import attrs
@@ -365,6 +364,12 @@ class _Trees:
         self.kept.clear()
         self.size = 0
 
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
 
 _trees: Final = _Trees()
 
@@ -374,13 +379,9 @@ def let_go() -> None:
     _trees.clear()
 
 
-@contextmanager
-def reading() -> Iterator[None]:
-    """Until its end the trees of statements are kept."""
-    try:
-        yield
-    finally:
-        let_go()
+def reading() -> _Trees:
+    """Until the end of this context the trees of statements are kept."""
+    return _trees
 
 
 def _on_lines(nodes: Iterable[ast.stmt]) -> list[tuple[int, int, list[ast.stmt]]]:
