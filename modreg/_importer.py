@@ -732,6 +732,11 @@ def namespace_of(module: object) -> dict[str, object] | None:
     return namespace
 
 
+def space_of(name: str) -> dict[str, object]:
+    """The namespace of a loaded module; an empty one where there is none."""
+    return namespace_of(sys.modules.get(name)) or {}
+
+
 def is_unloaded_lazy(module: object) -> bool:
     """Tell whether *module* was given by `importlib.util.LazyLoader` and has not been executed yet."""
     kind = type(module)

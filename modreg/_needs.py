@@ -21,7 +21,7 @@ from typing import Any, Final
 import attrs
 
 from modreg import _graph, _scan, _source, _uses
-from modreg._importer import namespace_of
+from modreg._importer import namespace_of, space_of
 from modreg._journal import MISSING, PLAIN
 from modreg._model import Edge
 from modreg._pairs import CACHED, is_class, is_own, label_of, mro_of, parts, table
@@ -226,7 +226,7 @@ class View:
 
     def given_by_stars(self, name: str) -> dict[str, object]:
         """What star imports bring under a name, by the module that they are of."""
-        bases = {base: namespace_of(sys.modules.get(base)) or {} for base in map(self.absolute, self.stars)}
+        bases = {base: space_of(base) for base in map(self.absolute, self.stars)}
         return {base: each[name] for base, each in bases.items() if name in each and _is_given(name, each)}
 
     def uses(self, module: str, name: str) -> list[_Place]:
@@ -315,26 +315,25 @@ def behind(user: str, module: str, asked: str) -> tuple[str, str]:
 
     Empty if that is not known.
     """
-    theirs = namespace_of(sys.modules.get(module)) or {}
+    theirs = space_of(module)
     if asked in theirs or "__getattr__" not in theirs:
         return "", ""
-    for value in list((namespace_of(sys.modules.get(user)) or {}).values()):
+    for value in list(space_of(user).values()):
         label = label_of(value)
-        if label is not None and label[2] == asked and asked in (namespace_of(sys.modules.get(label[1])) or {}):
+        if label is not None and label[2] == asked and asked in space_of(label[1]):
             return label[1], asked
     return "", ""
 
 
 def _names_of(wanted: object, module: str) -> set[str]:
     """The names that an object has in a module."""
-    namespace = namespace_of(sys.modules.get(module)) or {}
-    return {name for name, value in namespace.copy().items() if value is wanted}
+    return {name for name, value in space_of(module).copy().items() if value is wanted}
 
 
 def _caches(module: str, name: str) -> Iterator[Any]:  # functions with a cache_clear()
     """The functions made by `functools.lru_cache` that a definition is, or that a class has."""
     top, _, member = name.partition(".")
-    value = (namespace_of(sys.modules.get(module)) or {}).get(top)
+    value = space_of(module).get(top)
     if is_class(value):
         found = table(value)  # type: ignore[arg-type]  # a class by the line above
         yield from (each for each in ([found.get(member)] if member else list(found.values())) if type(each) is CACHED)
@@ -345,10 +344,7 @@ def _caches(module: str, name: str) -> Iterator[Any]:  # functions with a cache_
 def is_submodule(package: str, name: str) -> bool:
     """Whether ``from package import name`` takes a loaded submodule."""
     module = sys.modules.get(f"{package}.{name}")
-    if module is None:
-        return False
-    namespace = namespace_of(sys.modules.get(package))
-    return namespace is None or namespace.get(name, module) is module
+    return module is not None and space_of(package).get(name, module) is module
 
 
 _Lead = tuple[bool, bool, str]
@@ -359,7 +355,7 @@ _NOWHERE: Final[_Lead] = (False, False, "")
 
 def _lead(module: str, name: str) -> _Lead:
     """Where a name of a module leads."""
-    namespace = namespace_of(sys.modules.get(module)) or {}
+    namespace = space_of(module)
     value = namespace.get(name)
     other = value.__name__ if type(value) is ModuleType else ""
     is_asked_for = "__getattr__" in namespace and name not in namespace
@@ -703,7 +699,8 @@ class Needs:
             if (is_own and not view.is_covered(each, module)) or not (name == ANY or _is_public(module, each)):
                 continue
             if not is_own and level is Level.PRESENCE and (given := view.given_by_stars(each)).keys() - {module}:
-                if any(value is not _value(user, each) for value in given.values()):  # executed, it takes the last
+                present = space_of(user).get(each, MISSING)
+                if any(value is not present for value in given.values()):  # executed, it takes the last
                     self._affect(user, f"several star imports bring {each}, which {module} gives only now, or no more")
                 continue
             if is_own and level >= Level.OBJECT:  # which of them the name then stands for shows when it is executed
@@ -790,7 +787,7 @@ class Needs:
     def _differing_sources(self, name: str, old: View) -> Changes:
         """What an execution is going to change in a module by what its source says."""
         new = self.view(name)
-        namespace = namespace_of(sys.modules.get(name)) or {}
+        namespace = space_of(name)
         differing = {} if new is old else self._differing(name, old, new)
         expected = {each: _expected_level(each, sides, namespace) for each, sides in differing.items()}
         self._reorder(old)
@@ -842,7 +839,7 @@ class Needs:
         new = self.view(name)
         if name in self.renewed:  # nobody asked it yet
             new.read((module, changed.partition(".")[0]) for module, changed in self.levels)
-        namespace = namespace_of(sys.modules.get(name)) or {}
+        namespace = space_of(name)
         found: Changes = {}
         for each, every in new.taken.items():
             targets = [(new.absolute(taken), taken.name) for taken in every]
@@ -990,7 +987,7 @@ def _expected_level(name: str, sides: tuple[bool, bool], namespace: Mapping[str,
 
 def declared(module: str, name: str) -> tuple[str, ...]:
     """The names that a module lists under one of modreg's own, as ``__accepts__``."""
-    found: Any = (namespace_of(sys.modules.get(module)) or {}).get(name)  # whatever the module put there
+    found: Any = space_of(module).get(name)  # whatever the module put there
     return tuple(each for each in found if isinstance(each, str)) if type(found) in (tuple, list, set) else ()
 
 
@@ -1006,21 +1003,16 @@ def is_value(value: object, depth: int = 6) -> bool:
 
 
 def _is_value_of(module: str, name: str) -> bool:
-    namespace = namespace_of(sys.modules.get(module)) or {}
+    namespace = space_of(module)
     return name in namespace and is_value(namespace[name])
 
 
-def _value(module: str, name: str) -> object:
-    return (namespace_of(sys.modules.get(module)) or {}).get(name, MISSING)
-
-
 def _definitions(module: str) -> list[str]:
-    namespace = namespace_of(sys.modules.get(module)) or {}
-    return [name for name, value in namespace.copy().items() if not is_value(value)]
+    return [name for name, value in space_of(module).copy().items() if not is_value(value)]
 
 
 def _is_public(module: str, name: str) -> bool:
-    namespace = namespace_of(sys.modules.get(module)) or {}
+    namespace = space_of(module)
     return name not in namespace or _is_given(name, namespace)
 
 
@@ -1037,7 +1029,7 @@ def _matters(module: str, name: str, member: str, level: Level, place: _Place) -
     """Whether a use while a module is executed can give something else after a change."""
     if level >= Level.OBJECT and not member:
         return True
-    value = (namespace_of(sys.modules.get(module)) or {}).get(name)
+    value = space_of(module).get(name)
     if place.is_deeper or not is_class(value):
         return place.is_deeper or place.use is not Use.STORED
     if place.use is Use.MADE:

@@ -27,7 +27,7 @@ import attrs
 from modreg import _graph, _importer, _positions, _scan, _source, _statements, _uses
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
-from modreg._importer import is_unloaded_lazy, namespace_of
+from modreg._importer import is_unloaded_lazy, namespace_of, space_of
 from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step, rebinding
 from modreg._needs import Calm, Differing, Needs, Prediction, View, behind, declared, is_submodule
 from modreg._roll import Roll
@@ -1124,7 +1124,7 @@ def all_given_names(package: str, imports: Iterable[Import]) -> frozenset[str]:
 
 
 def _given_names(module: str) -> list[str]:
-    theirs = namespace_of(sys.modules.get(module)) or {}
+    theirs = space_of(module)
     public = theirs.get("__all__")
     if isinstance(public, (list, tuple)):
         return [name for name in public if name in theirs]
@@ -1132,7 +1132,7 @@ def _given_names(module: str) -> list[str]:
 
 
 def _star_names(module: str, dependency: str) -> tuple[str, ...]:
-    mine, theirs = namespace_of(sys.modules.get(module)) or {}, namespace_of(sys.modules.get(dependency)) or {}
+    mine, theirs = space_of(module), space_of(dependency)
     return tuple(n for n in _given_names(dependency) if n in mine and mine[n] is theirs.get(n))
 
 

@@ -88,19 +88,19 @@ def imports(code: CodeType) -> tuple[Import, ...]:
 
 def imports_by_call(text: str) -> tuple[Import, ...]:
     """
-    The imports that a source asks for by ``import_module("name")``, with a literal.
+    The imports that a source asks for by ``import_module("name")`` or ``__import__("name")``, with a literal.
 
     They are found by what the text looks like: one too many does no harm.
     """
     found = []
-    for call in _IMPORT_CALL.finditer(text) if "import_module" in text else ():
+    for call in _IMPORT_CALL.finditer(text) if "import_" in text else ():
         before = text[text.rfind("\n", 0, call.start()) + 1 : call.start()]
         if "#" not in before:
             found.append(Import(module=call["name"], is_toplevel=not before[:1].isspace()))
     return tuple(found)
 
 
-_IMPORT_CALL = re.compile(r"""\bimport_module\(\s*["'](?P<name>[\w.]+)["']""")
+_IMPORT_CALL = re.compile(r"""\b(?:import_module|__import__)\(\s*["'](?P<name>[\w.]+)["']""")
 
 
 def is_import_at(code: CodeType, lasti: int) -> bool:

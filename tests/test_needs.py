@@ -91,6 +91,12 @@ CASES = {
         True,
         2,
     ),
+    "a function of a module that is imported by the built-in": (
+        FUNCTION,
+        "X = __import__('leaf').rate()\ndef show(): return X",
+        True,
+        2,
+    ),
     "a function of a module that a function imports by a call": (
         FUNCTION,
         "import importlib as il\ndef mine(): return il.import_module('leaf').rate()\nX = mine()\ndef show(): return X",

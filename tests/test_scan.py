@@ -581,9 +581,10 @@ def test_nothing_is_executed():
     assert not hasattr(sys, "scanned")
 
 
-def test_imports_by_call_are_found_by_their_looks():
+@pytest.mark.parametrize("word", ["import_module", "__import__"])
+def test_imports_by_call_are_found_by_their_looks(word):
     """
-    Each `import_module` with a literal name counts, but behind a number sign; at the top level if it is not indented.
+    Each `import_module` and `__import__` with a literal name counts, but behind a number sign; at the top level if it is not indented.
     """
     text = (
         "A, B = import_module('a'), importlib.import_module( 'b.c' )\n"
@@ -591,7 +592,7 @@ def test_imports_by_call_are_found_by_their_looks():
         "# import_module('e')\nmy_import_module('g')\nimport_module(name)\nimport_module('h')  # import_module('i')\n"
     )
 
-    found = _scan.imports_by_call(text)
+    found = _scan.imports_by_call(text.replace("import_module", word))
 
     assert [(each.module, each.is_toplevel) for each in found] == [
         ("a", True), ("b.c", True), ("d", False), ("h", True)
