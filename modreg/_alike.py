@@ -76,18 +76,18 @@ def _own_references(cls: type) -> int | None:
     found = 1
     cells: list[CellType] = []
     for value, count in zip(values, _counts(values), strict=True):
-        kind = type(value)
+        kind = id(type(value))
         if kind in _DESCRIPTORS:  # from 3.15 on all classes share those of ``__dict__`` and ``__weakref__``
             found += value.__objclass__ is cls
-        elif kind is FunctionType or kind in _WRAPPERS:
+        elif type(value) is FunctionType or kind in _WRAPPERS:
             if count != _UNHELD or (kind in _WRAPPERS and not _is_inside_free(value)):
                 return None
             cells.extend(_closure(value))
     return found + len({id(cell) for cell in cells if content(cell) is cls})
 
 
-_DESCRIPTORS: Final = frozenset({GetSetDescriptorType, MemberDescriptorType})
-_WRAPPERS: Final = frozenset({property, staticmethod, classmethod})
+_DESCRIPTORS: Final = frozenset(map(id, (GetSetDescriptorType, MemberDescriptorType)))
+_WRAPPERS: Final = frozenset(map(id, (property, staticmethod, classmethod)))
 
 
 def _inside(wrapper: Any) -> tuple[Any, ...]:  # one of the kinds above, and the functions that it wraps

@@ -66,12 +66,12 @@ def registers(names: Iterable[str]) -> Iterator[Cache | Registered]:
 def _plain(namespace: dict[str, Any], owner: str) -> Iterator[tuple[str, Any]]:  # as above
     for name, value in namespace.items():
         kind = type(value)
-        if kind in _WITHOUT_CONTAINERS or name in _OF_IMPORT or (kind is FunctionType and not value.__closure__):
+        if id(kind) in _WITHOUT_CONTAINERS or name in _OF_IMPORT or (kind is FunctionType and not value.__closure__):
             continue
-        if kind in PLAIN:
+        if id(kind) in PLAIN:
             yield name, value
         else:
-            yield from ((f"{name}.{n}", v) for n, v in _inside(value, owner) if type(v) in PLAIN)
+            yield from ((f"{name}.{n}", v) for n, v in _inside(value, owner) if id(type(v)) in PLAIN)
 
 
 def _inside(value: Any, owner: str) -> Iterable[tuple[str, object]]:  # any object
@@ -82,9 +82,9 @@ def _inside(value: Any, owner: str) -> Iterable[tuple[str, object]]:  # any obje
     if found.get("__module__") != owner if is_class(value) else type(found) is not dict:
         return ()
     held = found.copy()
-    return () if PLAIN.isdisjoint(map(type, held.values())) else held.items()
+    return () if PLAIN.isdisjoint(map(id, map(type, held.values()))) else held.items()
 
 
-_WITHOUT_CONTAINERS: Final = CONSTANTS | {ModuleType}
+_WITHOUT_CONTAINERS: Final = CONSTANTS | {id(ModuleType)}
 _OF_IMPORT: Final = frozenset({"__builtins__", "__spec__", "__loader__"})
 """What the import system puts into every namespace."""

@@ -242,8 +242,12 @@ def is_submodule(package: object, name: str, namespace: dict[str, object]) -> bo
     return module is not None and namespace.get(name) is module
 
 
-PLAIN: Final = frozenset({dict, list, set, deque, defaultdict, OrderedDict})
-"""The types whose contents can be put back without running anybody's code."""
+PLAIN: Final = frozenset(map(id, (dict, list, set, deque, defaultdict, OrderedDict)))
+"""
+The types whose contents can be put back without running anybody's code.
+
+By identity, as all sets of types here: what a metaclass has for ``__eq__`` may be anything, and is instead of a hash.
+"""
 
 
 @attrs.frozen(eq=False)
@@ -294,12 +298,12 @@ class Contents:
 def _base(container: Any) -> Any:  # any container, and one of the types below
     """The built-in type whose methods are used: those of a subclass may run anything."""
     kind = type(container)
-    if kind in _BASES:
+    if id(kind) in _BASES:
         return kind
-    return next(each for each in type.__dict__["__mro__"].__get__(kind) if each in _BASES)
+    return next(each for each in type.__dict__["__mro__"].__get__(kind) if id(each) in _BASES)
 
 
-_BASES: Final = frozenset({OrderedDict, dict, list, set, deque})
+_BASES: Final = frozenset(map(id, (OrderedDict, dict, list, set, deque)))
 
 
 def _merged_pairs(

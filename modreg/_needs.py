@@ -24,8 +24,8 @@ from modreg import _graph, _scan, _source, _uses
 from modreg._importer import namespace_of, space_of
 from modreg._journal import MISSING, PLAIN
 from modreg._model import Edge
-from modreg._pairs import CACHED, is_class, is_own, label_of, mro_of, parts, table
-from modreg._patch import ATOMS, is_alike
+from modreg._pairs import ATOMS, CACHED, is_class, is_own, label_of, mro_of, parts, table
+from modreg._patch import is_alike
 from modreg._uses import ANY, Ref, Statement, Taken, Use
 
 
@@ -922,7 +922,7 @@ def _contents(value: object) -> dict[str, object]:
         if id(each) in seen:
             continue
         seen.add(id(each))
-        if type(each) in PLAIN or _is_instance(each):
+        if id(type(each)) in PLAIN or _is_instance(each):
             found[path] = each
         else:
             inside = ((name, part) for name, part in parts(each) if not (_is_bare(part) or name.startswith("__")))
@@ -935,7 +935,7 @@ def _is_bare(value: object) -> bool:
     kind = type(value)
     if kind is FunctionType:
         return not (value.__closure__ or value.__dict__)  # type: ignore[attr-defined]  # by the line above
-    return kind in ATOMS
+    return id(kind) in ATOMS
 
 
 _HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
@@ -964,7 +964,7 @@ def _is_holding(value: object, former: Mapping[str, object]) -> bool:
 def _is_like(old: Any, new: Any) -> bool:  # any objects
     if is_alike(old, new):
         return True
-    return type(old) is type(new) and type(old) not in PLAIN and is_alike(_attributes(old), _attributes(new))
+    return type(old) is type(new) and id(type(old)) not in PLAIN and is_alike(_attributes(old), _attributes(new))
 
 
 def _by_top(definitions: Iterable[str]) -> dict[str, Changes]:
@@ -994,12 +994,15 @@ def declared(module: str, name: str) -> tuple[str, ...]:
 def is_value(value: object, depth: int = 6) -> bool:
     """Whether a value has nothing in it that can be called, so that it changes only with the name it has."""
     kind = type(value)
-    if kind in (list, tuple, set, frozenset, dict) and depth:
+    if depth and id(kind) in _COLLECTIONS:
         inside: list[object] = list(value)  # type: ignore[call-overload]  # a collection by the line above
         if kind is dict:
             inside.extend(value.values())  # type: ignore[attr-defined]  # as above
-        return set(map(type, inside)) <= ATOMS or all(is_value(each, depth - 1) for each in inside)
-    return kind in ATOMS
+        return set(map(id, map(type, inside))) <= ATOMS or all(is_value(each, depth - 1) for each in inside)
+    return id(kind) in ATOMS
+
+
+_COLLECTIONS: Final = frozenset(map(id, (list, tuple, set, frozenset, dict)))
 
 
 def _is_value_of(module: str, name: str) -> bool:

@@ -105,9 +105,9 @@ def label_of(value: object) -> tuple[object, str, str] | None:
     return None
 
 
-WRAPPERS: Final = frozenset(
-    {staticmethod, classmethod, functools.partial, functools.cached_property, functools.singledispatchmethod, CACHED}
-)
+_WRAPPERS: Final = frozenset(map(id, (
+    staticmethod, classmethod, functools.partial, functools.cached_property, functools.singledispatchmethod, CACHED
+)))  # fmt: skip
 
 
 def is_own(value: object, owner: str, depth: int = 4) -> bool:
@@ -126,7 +126,7 @@ def is_own(value: object, owner: str, depth: int = 4) -> bool:
 
 def is_wrapper(value: object) -> bool:
     """Whether *value* is of one of the types that wrap definitions."""
-    return type(value) in WRAPPERS or property in mro(value)
+    return id(type(value)) in _WRAPPERS or id(property) in map(id, mro(value))
 
 
 def is_pair(old: Any, new: Any, owner: str) -> bool:  # any objects
@@ -172,7 +172,7 @@ def _follow(
     used = {id(p.old) for p in found.values()}
     while queue:
         old, new, depth = queue.popleft()
-        if old is new or type(new) in _WITHOUT or (id(old), id(new)) in seen:
+        if old is new or id(type(new)) in ATOMS or (id(old), id(new)) in seen:
             continue
         seen.add((id(old), id(new)))
         if depth < _DEPTH and type(new) is not FunctionType and is_holder(old) and is_holder(new):
@@ -186,8 +186,8 @@ def _follow(
         queue.extend((inside[name], part, depth) for name, part in parts(new) if name in inside)
 
 
-_WITHOUT: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
-"""Types of what no definition is in."""
+ATOMS: Final = frozenset(map(id, (type(None), bool, int, float, complex, str, bytes)))
+"""Types whose values can be compared without running anybody's code; no definition is in them."""
 
 _DEPTH: Final = 3
 """How many containers and instances around a definition are looked into."""
@@ -278,7 +278,7 @@ def rebound(
         and value is not new[name]
         and paired.isdisjoint((id(value), id(new[name])))
         and id(value) not in alive
-        and {type(value), type(new[name])} in _EXCHANGED
+        and {id(type(value)), id(type(new[name]))} in _EXCHANGED
         and all(_is_defined_as(each, name) for each in (value, new[name]))
         and is_own(value, owner)
     ]
@@ -307,7 +307,7 @@ def _is_moving(
     return old[2] == new[2] and old[:2] != (FunctionType, owner)
 
 
-_EXCHANGED: Final = ({FunctionType}, {FunctionType, CACHED})
+_EXCHANGED: Final = ({id(FunctionType)}, {id(FunctionType), id(CACHED)})
 
 
 def _is_defined_as(value: Any, name: str) -> bool:  # a function, or an lru_cache of one

@@ -25,12 +25,9 @@ from modreg._journal import (
     Registered,
     is_layout,
 )
-from modreg._pairs import CACHED, Pair, bases_of, is_class, is_own, is_pair, layout, mro, pair, rebound, table
+from modreg._pairs import ATOMS, CACHED, Pair, bases_of, is_class, is_own, is_pair, layout, mro, pair, rebound, table
 
-ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
-"""Types whose values can be compared without running anybody's code."""
-
-CONSTANTS: Final = ATOMS | {tuple, frozenset, type(...)}
+CONSTANTS: Final = ATOMS | {id(tuple), id(frozenset), id(type(...))}
 """Types whose values can be constants of any code."""
 
 _OF_ATTRIBUTES: Final = (functools.cached_property, functools.singledispatchmethod)
@@ -114,7 +111,7 @@ def is_same(old: Any, new: Any) -> bool:  # any values
         return len(old) == len(new) and all(map(is_same, old, new))
     if type(old) is str or type(old) is bytes or type(old) is int:
         return bool(old == new)
-    return type(old) in ATOMS and repr(old) == repr(new)  # repr tells 0.0 from -0.0, and finds NaN equal
+    return id(type(old)) in ATOMS and repr(old) == repr(new)  # repr tells 0.0 from -0.0, and finds NaN equal
 
 
 def is_alike(old: Any, new: Any, twins: Twins | None = None, depth: int = 6) -> bool:  # any values
@@ -127,7 +124,7 @@ def is_alike(old: Any, new: Any, twins: Twins | None = None, depth: int = 6) -> 
     if (twins is not None and twins.kept(new) is old) or is_same(old, new):
         return True
     kind = type(old)
-    if kind is not type(new) or kind not in _COMPARED or not depth:
+    if kind is not type(new) or id(kind) not in _COMPARED or not depth:
         return False
     if kind is functools.partial:
         old, new = ((x.func, x.args, x.keywords, x.__dict__) for x in (old, new))
@@ -142,12 +139,12 @@ def is_alike(old: Any, new: Any, twins: Twins | None = None, depth: int = 6) -> 
     return all(is_alike(one, other, twins, depth - 1) for one, other in zip(old, new, strict=True))
 
 
-_COMPARED: Final = frozenset({tuple, list, dict, set, frozenset, functools.partial, MethodType})
+_COMPARED: Final = frozenset(map(id, (tuple, list, dict, set, frozenset, functools.partial, MethodType)))
 
 
 def _sorting(value: object) -> tuple[str, str]:
     """What brings the elements of equal sets into one order, if they are atoms."""
-    return type(value).__name__, repr(value) if type(value) in ATOMS else ""
+    return type(value).__name__, repr(value) if id(type(value)) in ATOMS else ""
 
 
 @attrs.frozen(eq=False)
@@ -175,11 +172,11 @@ def alone(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> d
 
     Bare objects say nothing but who they are (``MISSING = object()``); a partial may be of what another defines.
     """
-    both = {n: Pair(old[n], x) for n, x in new.items() if type(x) in _ALONE and type(x) is type(old.get(n))}
+    both = {n: Pair(old[n], x) for n, x in new.items() if id(type(x)) in _ALONE and type(x) is type(old.get(n))}
     return {n: p for n, p in both.items() if not (is_alike(p.old, p.new) or is_pair(p.old, p.new, owner))}
 
 
-_ALONE: Final = frozenset({object, functools.partial})
+_ALONE: Final = frozenset({id(object), id(functools.partial)})
 
 
 def patch(
@@ -222,7 +219,7 @@ def _keep_alike(old: Mapping[str, object], new: Mapping[str, object], twins: Twi
     values = Twins()
     for name, value in new.items():
         former = old.get(name)
-        if type(value) in _COMPARED and former is not value and is_alike(former, value, twins):
+        if id(type(value)) in _COMPARED and former is not value and is_alike(former, value, twins):
             (values if type(value) in (tuple, frozenset, MethodType) else twins).add(former, value)
     return values
 

@@ -127,7 +127,7 @@ def keep(
         old, new = former[name], namespace[name]
         if _is_definition(old) or _is_definition(new):
             continue
-        if type(old) in PLAIN and type(new) is type(old):
+        if id(type(old)) in PLAIN and type(new) is type(old):
             _take(old, new, journal)
         kept.append(name)
     return bind(former, namespace, kept)
@@ -144,7 +144,7 @@ def bind(former: Mapping[str, object], namespace: dict[str, object], names: Iter
     wanted = {name: former[name] for name in names if name in former}
     made = [(old, namespace.get(name, old)) for name, old in wanted.items()]
     namespace.update(wanted)
-    return [Pair(old, new) for old, new in made if old is not new and type(new) not in CONSTANTS]
+    return [Pair(old, new) for old, new in made if old is not new and id(type(new)) not in CONSTANTS]
 
 
 def _is_definition(value: object) -> bool:

@@ -36,8 +36,8 @@ from modreg._journal import (
 )
 from modreg._model import Cause, Decision, EdgeKind, Finding, Foreseen, Participant, Phase, Step, rebinding
 from modreg._needs import Calm, Held, Level, Written, declared, holding, is_value
-from modreg._pairs import Pair, attributes, is_class, is_own, label_of, moving, mro_of, pair
-from modreg._patch import ATOMS, CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch
+from modreg._pairs import ATOMS, Pair, attributes, is_class, is_own, label_of, moving, mro_of, pair
+from modreg._patch import CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch
 from modreg._pending import Pending
 from modreg._planner import Draft, Part, all_given_names, all_star_names
 from modreg._removed import retire
@@ -1160,7 +1160,7 @@ def _place(module: str, name: str, rest: tuple[str, ...]) -> Item | ClassAttribu
 
 def _is_still(had: object, before: object) -> bool:
     """Whether a name stands for what its import gave it; of a constant an equal one may have been made meanwhile."""
-    return had is before or (type(before) in CONSTANTS and is_value(before) and is_alike(had, before))
+    return had is before or (id(type(before)) in CONSTANTS and is_value(before) and is_alike(had, before))
 
 
 def _home(definition: object) -> object:
@@ -1173,7 +1173,7 @@ def _is_as_defined(former: dict[str, object], namespace: dict[str, object]) -> b
     """Whether the names of a namespace are there as they were, except for numbers and their like: nothing to patch."""
     for name, value in namespace.copy().items():
         before = former.get(name)
-        if before is not value and name not in _IMPORT_SYSTEM and not {type(value), type(before)} <= ATOMS:
+        if before is not value and name not in _IMPORT_SYSTEM and not {id(type(value)), id(type(before))} <= ATOMS:
             return False
     return former.keys() <= namespace.keys()
 

@@ -74,8 +74,8 @@ class Window:
         if not self.is_narrow:
             return [x for x in self.holders(dicts) if is_class(x)]
         shown = gc.get_objects()
-        kinds = {kind for kind in set(map(type, shown)) if issubclass(kind, type)}
-        return [x for x in shown if type(x) in kinds]
+        kinds = {id(kind) for kind in {id(kind): kind for kind in map(type, shown)}.values() if issubclass(kind, type)}
+        return [x for x in shown if id(type(x)) in kinds]
 
 
 def _holders(targets: list[object], *, is_exact: bool) -> list[object]:
@@ -347,7 +347,7 @@ def _changed(holder: Any, kept: Kept) -> bool:  # any object
     elif list in mro(holder) or set in mro(holder) or deque in mro(holder):
         _in_elements(holder, kept)
         found = True
-    return (kind in PLAIN and kind is not defaultdict) or _in_instance(holder, kept) or found
+    return (id(kind) in PLAIN and kind is not defaultdict) or _in_instance(holder, kept) or found
 
 
 def point(container: Any, twins: Twins) -> None:  # a plain container of anything

@@ -1333,6 +1333,39 @@ def test_what_a_star_takes_halfway_through_a_circle_is_new(project, dropping):
     assert pack.four.g is pack.g
 
 
+def test_classes_that_have_no_hash(project, dropping):
+    """
+    Instances of a class whose metaclass has an ``__eq__`` and no ``__hash__`` are reloaded and rolled back as any.
+    """
+    text = """
+        class Meta(type):
+            def __eq__(cls, other): return cls.__name__ == getattr(other, "__name__", "")
+        class Odd(metaclass=Meta):
+            def go(self): return {0}
+        class Box:
+            odd, many = Odd(), [Odd()]
+            def __init__(self): self.odd, self.many = Odd(), [Odd()]
+        ONE, PAIR, TABLE, BOX = Odd(), (Odd(), Odd), {{"a": Odd()}}, Box()
+        def give(odd=Odd()): return odd, {0}
+    """
+    odd = project.load("odd", text.format(1))
+    user = project.load("user", "from odd import ONE, BOX, Odd\nSEEN = ONE.go(), BOX.odd.go()\nclass Sub(Odd): pass\nSUB = [Sub()]\n")
+    seen = []
+
+    for change in ("", "raise OSError\n", ""):
+        project.write("odd.py", text.format(2) + " " * 8 + change)
+        if change:
+            with pytest.raises(ReloadError):
+                dropping.reload(odd)
+        else:
+            dropping.refresh()
+        seen.append((odd.ONE.go(), odd.BOX.many[0].go(), odd.give()[1], user.SEEN, user.SUB[0].go()))
+    dropping.rollback(odd)
+
+    assert seen == [(2, 2, 2, (2, 2), 2)] * 3
+    assert (odd.TABLE["a"].go(), user.SEEN) == (1, (1, 1))
+
+
 def test_a_module_that_fails_twice_is_told_of(project, registry):
     """
     What a module raises is not lost where whoever imports it catches the error.
