@@ -101,9 +101,11 @@ class Pending:
             spec.__class__ = _watched_classes[base]
 
     def asked(self, spec: ModuleSpec, frame: Any) -> bool:  # FrameType; typeshed has no f_lasti for all
-        """Execute what this import asks for; whether the import system is to be told of a failure."""
+        """Execute what this import asks for, if it is one; whether the import system is to be told of a failure."""
         name = spec.name
         try:
+            if not _is_importing(frame):
+                return False
             self.run(name)
             if spec.submodule_search_locations is not None:
                 for each in self._submodules(name, frame):
@@ -177,8 +179,7 @@ def _watched_class(base: type) -> type:
         watch = _watches.get(_thread.get_ident())
         if watch is None or not watch.waiting:
             return own
-        frame = sys._getframe(1)
-        return (_is_importing(frame) and watch.asked(spec, frame)) or own
+        return watch.asked(spec, sys._getframe(1)) or own
 
     def set_initializing(spec: ModuleSpec, value: object) -> None:
         spec.__dict__["_initializing"] = value
