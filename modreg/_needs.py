@@ -722,13 +722,13 @@ class Needs:
 
     # What is to be expected
 
-    def is_calm(self, seeds: Mapping[str, View]) -> bool:
+    def is_calm(self, seeds: Mapping[str, Callable[[], View]]) -> bool:
         """Whether it is expected that an execution of *seeds* makes no other necessary."""
         other = self._expecting(seeds)
         is_calm = all(other._foresee(name, self.view(name), is_trying=True) for name in seeds)
         return is_calm and other.affected.keys() <= seeds.keys()
 
-    def _expecting(self, seeds: Mapping[str, View]) -> Needs:
+    def _expecting(self, seeds: Mapping[str, Callable[[], View]]) -> Needs:
         """What is known, with the new sources of *seeds*."""
         return attrs.evolve(
             self,
@@ -737,8 +737,8 @@ class Needs:
             executed=set(self.executed),
             rebinds={},
             predicted={},
-            views={**self.views, **seeds},
-            renewed={**self.renewed, **{name: functools.partial(seeds.__getitem__, name) for name in seeds}},
+            views={name: view for name, view in self.views.items() if name not in seeds},
+            renewed={**self.renewed, **seeds},
         )
 
     def _foresee(self, name: str, old: View, *, is_trying: bool = False) -> bool:
@@ -748,12 +748,12 @@ class Needs:
             is_calm = self.change(name, more, is_trying=is_trying) and is_calm
         return is_calm
 
-    def predict(self, seeds: Mapping[str, View], order: Collection[str]) -> Prediction:
+    def predict(self, seeds: Mapping[str, Callable[[], View]], order: Collection[str]) -> Prediction:
         """
         What an execution of *seeds* will make necessary.
 
         Args:
-            seeds: The modules that are going to be executed, with their new sources.
+            seeds: The modules that are going to be executed, each with what reads its new source.
             order: All that may have to be executed, dependencies first.
 
         Returns:
@@ -766,7 +766,7 @@ class Needs:
             known = self.predicted[key] = dict(self.levels), self._predict(seeds, order)
         return known[1]
 
-    def _predict(self, seeds: Mapping[str, View], order: Collection[str]) -> Prediction:
+    def _predict(self, seeds: Mapping[str, Callable[[], View]], order: Collection[str]) -> Prediction:
         other = self._expecting(seeds)
         wanted = frozenset(order)
         other.reached = functools.cache(lambda name: wanted.intersection(self.reached(name)))

@@ -90,18 +90,15 @@ class Part:
     @functools.cached_property
     def view(self) -> View:
         """What the source defines and uses."""
-        return View(self.name, self.spec.parent or "", self.uses)
+        known = self.record.uses if self.is_unchanged else None
+        return View(self.name, self.spec.parent or "", _used(self.source, self.body) if known is None else known)
 
-    @property
-    def uses(self) -> tuple[_uses.Statement, ...] | None:
-        """What its statements define and use; `None` where they cannot be read."""
-        if self.is_unchanged and self.record.uses is not None:
-            return self.record.uses
-        return _used(self.source, self.body)
+    def read_view(self) -> View:
+        return self.view
 
     @property
     def read(self) -> tuple[_uses.Statement, ...] | None:
-        """As :attr:`uses`, where somebody asked for it."""
+        """What its statements define and use, where somebody asked for it."""
         if self.is_unchanged:
             return self.record.uses
         return self.view.statements if "view" in self.__dict__ else None
@@ -173,7 +170,7 @@ class Draft:
         if len(self.parts) != 1 or len(parts) != 1 or self.unload or self.needs.affected or self.imports(parts[0].name):
             return False
         name = parts[0].name
-        return not self.needs.is_used(name) or self.needs.is_calm({name: parts[0].view})
+        return not self.needs.is_used(name) or self.needs.is_calm({name: parts[0].read_view})
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -214,7 +211,8 @@ class Draft:
         return self._predicted(names)[0]
 
     def _predicted(self, names: Collection[str]) -> Prediction:
-        seeds = {name: self.parts[name].view for name in names if name in self.parts and not self.parts[name].is_layout}
+        parts = {name: self.parts[name] for name in names if name in self.parts}
+        seeds = {name: part.read_view for name, part in parts.items() if not part.is_layout}
         return self.needs.predict(seeds, names)
 
     @functools.cached_property
@@ -651,8 +649,8 @@ class Planner:
         others = [name for name in dict.fromkeys((*parts, *names)) if name not in left]
         needs.users, needs.reached, needs.decided = users, self._users.reached, {*changing, *gone}
         needs.graph = new
-        # Of several, nearly all that could be remembered leads through another one.
-        needs.calm = self._rows.calm(users) if len(changing) == 1 else Calm.off()
+        # Of many, nearly all that could be remembered leads through another one.
+        needs.calm = self._rows.calm(users) if is_edit else Calm.off()
         for name in gone:
             importers = [user for user in others if name in _at_import(old[user])]
             needs.affected.update(dict.fromkeys(importers, f"it imports {name}, whose source is gone"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import sys
 import time
@@ -852,7 +853,7 @@ class Execution(Work):
         needs = self.draft.needs
         old = needs.view(part.name) if self._is_followed(part.name) else None
         if old is None or not part.is_unchanged or old.again() is not old:
-            needs.renew(part.name, lambda: needs.look(part.name) if part.is_unchanged else part.view)
+            needs.renew(part.name, functools.partial(needs.look, part.name) if part.is_unchanged else part.read_view)
         needs.change(part.name, needs.compare(part.name, former, namespace, old, held_before))
         for each in needs.stale():
             self.journal.write(Cache(each.cache_clear), None)
@@ -1065,7 +1066,7 @@ class Execution(Work):
     def _tell_replaced(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
         """As :meth:`_tell`, where it is not known which definitions say something else."""
         needs = self.draft.needs
-        needs.renew(part.name, lambda: part.view)
+        needs.renew(part.name, part.read_view)
         needs.executed.add(part.name)
         needs.former.update(((part.name, name), value) for name, value in former.items())
         needs.change(part.name, dict.fromkeys({**former, **namespace}, Level.OBJECT))
