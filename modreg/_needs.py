@@ -96,6 +96,8 @@ class View:
     places: dict[tuple[str, str], list[_Place]] = attrs.field(factory=dict)
     found: dict[tuple[str, str], _Lead] = attrs.field(factory=dict)
     _unread: list[Statement] = attrs.field(init=False)
+    # What was looked for in all others.
+    _words: set[str] = attrs.field(init=False, factory=set)
     # Those that may change what an import gave.
     _rebinding: list[Statement] = attrs.field(init=False)
     # By what is taken from modules the names that it gets, and those that modules get.
@@ -235,23 +237,23 @@ class View:
         if found is None:
             if self.statements is None:
                 return [_Place("", Use.USED), _Place(ANY, Use.USED)]
-            self.read([(module, name)])
+            self.read(module, (name,))
             kinds = ((module, name), (module, ""), (module, ANY), ("", ANY))
             found = self._found[module, name] = [place for kind in kinds for place in self.places.get(kind, ())]
         return found
 
-    def read(self, targets: Iterable[tuple[str, str]]) -> None:
-        """Find all places where definitions are used, of which each is a module and a name."""
-        self._read({word for module, name in targets for word in (name, *self._aliases(module, name))})
-
-    def _aliases(self, module: str, name: str) -> Iterator[str]:
-        """The names by which statements may reach *name* of a module, or the module as a whole."""
-        yield from self._by_taken.get(name, ())
-        yield from self._by_taken.get(module.rpartition(".")[2], ())
-        yield from (alias for alias, start in self._whole if module.startswith(start))
+    def read(self, module: str, names: Iterable[str]) -> None:
+        """Find all places where definitions of a module are used, by the names that may reach one of them, or it."""
+        aliases = (alias for name in (*names, module.rpartition(".")[2]) for alias in self._by_taken.get(name, ()))
+        whole = (alias for alias, start in self._whole if module.startswith(start))
+        self._read({*names, *aliases, *whole})
 
     def _read(self, words: set[str]) -> None:
         """Read the statements that mention one of the words, or that may use names which they do not spell."""
+        words -= self._words
+        if not words:
+            return
+        self._words |= words
         left = []
         for each in self._unread:
             if each.is_reaching_any or any(word in each.text for word in words):
@@ -498,6 +500,7 @@ class Needs:
         renewed: The modules whose present source is new in this transaction, each with what reads it.
         views: The sources read so far.
         levels: How much of each definition changed.
+        changed: For each module the top-level names of these.
         affected: The modules that have to be executed, each with the reason.
         executed: The modules that were: what they computed is known.
         rebinds: For each module its names that another module's statement gave an object to which is
@@ -524,6 +527,7 @@ class Needs:
     renewed: dict[str, Callable[[], View]] = attrs.field(factory=dict)
     views: dict[str, View] = attrs.field(factory=dict)
     levels: dict[tuple[str, str], Level] = attrs.field(factory=dict)
+    changed: dict[str, set[str]] = attrs.field(factory=dict)
     affected: dict[str, str] = attrs.field(factory=dict)
     executed: set[str] = attrs.field(factory=set)
     rebinds: Rebinds = attrs.field(factory=dict)
@@ -629,6 +633,7 @@ class Needs:
             if self.levels.get((owner, name), 0) >= level:
                 continue
             self.levels[owner, name] = level
+            self.changed.setdefault(owner, set()).add(name.partition(".")[0])
             users: Iterable[str] = self.users_of(owner)
             rebinds = self.calm.after(self, owner, name.partition(".")[0], level) if users else {}
             if rebinds is not None:
@@ -733,6 +738,7 @@ class Needs:
         return attrs.evolve(
             self,
             levels=dict(self.levels),
+            changed={module: set(names) for module, names in self.changed.items()},
             affected=dict(self.affected),
             executed=set(self.executed),
             rebinds={},
@@ -744,6 +750,10 @@ class Needs:
     def _foresee(self, name: str, old: View, *, is_trying: bool = False) -> bool:
         """Note what an execution of a module is expected to change; as :meth:`change`."""
         is_calm = self.change(name, self._differing_sources(name, old), is_trying=is_trying)
+        return self._compute(name, is_calm=is_calm, is_trying=is_trying)
+
+    def _compute(self, name: str, *, is_calm: bool = True, is_trying: bool = False) -> bool:
+        """Note what an execution of a module is expected to compute anew; as :meth:`change`."""
         while (is_calm or not is_trying) and (more := self._computed(name)):
             is_calm = self.change(name, more, is_trying=is_trying) and is_calm
         return is_calm
@@ -771,13 +781,18 @@ class Needs:
         wanted = frozenset(order)
         other.reached = functools.cache(lambda name: wanted.intersection(self.reached(name)))
         told: set[str] = set()
+        foreseen: set[str] = set()
         waiting = [name for name in order if name not in self.executed]
         while ready := [name for name in waiting if name not in told and (name in seeds or name in other.affected)]:
             for name in ready:
                 told.add(name)
                 if other.is_followed(name):
                     since = len(other.levels)
-                    other._foresee(name, self.view(name))
+                    if name in foreseen:
+                        other._compute(name)
+                    else:
+                        other._foresee(name, self.view(name))
+                    foreseen.add(name)
                     stirred = {each for each, _ in islice(other.levels, since, None)}
                     told -= stirred - {name}  # in a circle they were told too early
         affected = {name: why for name, why in other.affected.items() if name not in seeds}
@@ -837,26 +852,24 @@ class Needs:
     def _computed(self, name: str) -> Changes:
         """What an execution is going to change beyond that: it computes anew, and makes new objects."""
         new = self.view(name)
-        if name in self.renewed:  # nobody asked it yet
-            new.read((module, changed.partition(".")[0]) for module, changed in self.levels)
+        for module, changed in self.changed.items() if name in self.renewed else ():  # nobody asked it yet
+            if module == name or name in self.users_of(module):
+                new.read(module, changed)
         namespace = space_of(name)
         found: Changes = {}
         for each, every in new.taken.items():
             targets = [(new.absolute(taken), taken.name) for taken in every]
             if any(self.levels.get(target) is Level.PRESENCE for target in targets):
                 found[each] = Level.OBJECT
+        inputs = {place.owner for target, every in new.places.items() if target in self.levels for place in every}
         for each in new.made:
             value = namespace.get(each)
             if is_value(value):
-                if self._has_changed_input(new, each):
+                if each in inputs:
                     found[each] = Level.OBJECT
             elif type(value) is not FunctionType and not is_class(value) and not any(parts(value)):
                 found[each] = Level.OBJECT
         return {each: level for each, level in found.items() if self.levels.get((name, each), 0) < level}
-
-    def _has_changed_input(self, view: View, name: str) -> bool:
-        changed = (every for target, every in view.places.items() if target in self.levels)
-        return any(place.owner == name for every in changed for place in every)
 
     # What executions show
 
