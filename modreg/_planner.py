@@ -358,8 +358,8 @@ class _Rows:
         """
         The edges of the *tracked* modules; of most nothing that they depend on has changed.
 
-        Whether that is so is looked at for all of them, or but for those that may depend on *seeds*: the sources of all
-        the others do not speak of any.
+        Whether that is so is looked at for all of them; with *seeds* only for those that may come to one of these, for
+        the sources of the others speak of none.
         """
         was, now = self._found, [records[name][-1] for name in tracked]
         is_known = was.tracked is tracked
@@ -599,7 +599,7 @@ class Planner:
             yield from _edges_behind(name, each, base)
 
     def graph(self, seeds: Iterable[str] | None = None) -> dict[str, dict[str, Edge]]:
-        """For each tracked module its edges by dependency; looked at anew but for who may come to *seeds*."""
+        """For each tracked module its edges by dependency; with *seeds* only who may come to these is looked at."""
         latest = self._roll.latest((self.history.changes, self.scope.changes)) if seeds is not None else None
         return self._rows.edges(latest or self.tracked(), self.history.records, self._edges_of, seeds).copy()
 
