@@ -62,7 +62,7 @@ class Effects:
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
         """Note what begins meanwhile, also if it fails; what the plugin's code owns meanwhile is ours."""
-        before, handlers = _present(), _signals()
+        before, handlers = _present().keys(), _signals()
         token = _OPEN.set(_Open(self))
         opened = _OPEN.get()
         try:
@@ -71,7 +71,7 @@ class Effects:
             _OPEN.reset(token)
             if opened is not None:
                 opened.effects = None
-            new = [each for key, each in _present().items() if key not in before]
+            new = [make() for key, make in _present().items() if key not in before]
             self.found.extend(each for each in new if self._is_ours(each, opened))
             self.found.extend(_changed_signals(handlers, _signals()))
 
@@ -167,21 +167,27 @@ def own(thing: T, close: Callable[[], object] | None = None) -> T:
 
 # What is there: each kind by a function of its own, which asks nobody to import anything.
 
+_Found = Iterator[tuple[tuple[str, object], Callable[[], Effect]]]
+"""The kind and key of each effect, and what makes it: nearly all were there before, and nobody asks more of them."""
 
-def _present() -> dict[tuple[str, object], Effect]:
+
+def _present() -> dict[tuple[str, object], Callable[[], Effect]]:
     """All threads, tasks, timers, logging handlers and functions at exit that there are now."""
-    return {(each.kind, each.key): each for each in (*_threads(), *_tasks(), *_at_exit(), *_handlers())}
+    return dict((*_threads(), *_tasks(), *_at_exit(), *_handlers()))
 
 
-def _threads() -> Iterator[Effect]:
+def _threads() -> _Found:
     threading: Any = sys.modules.get("threading")  # not imported for this
     for thread in threading.enumerate() if threading is not None else ():
-        if isinstance(thread, threading.Timer):
-            name, module = f"timer {thread.name!r}", module_of(thread.function)
-            yield Effect("thread", name, module, partial(_end, thread), partial(_is_set, thread), thread)
-        else:
-            module = module_of(getattr(thread, "_target", None) or thread)
-            yield Effect("thread", f"thread {thread.name!r}", module, _nothing, thread.is_alive, thread)
+        yield ("thread", thread), partial(_of_thread, thread, is_timer=isinstance(thread, threading.Timer))
+
+
+def _of_thread(thread: Any, *, is_timer: bool) -> Effect:  # a threading.Thread
+    if is_timer:
+        name, module = f"timer {thread.name!r}", module_of(thread.function)
+        return Effect("thread", name, module, partial(_end, thread), partial(_is_set, thread), thread)
+    module = module_of(getattr(thread, "_target", None) or thread)
+    return Effect("thread", f"thread {thread.name!r}", module, _nothing, thread.is_alive, thread)
 
 
 def _is_set(timer: Any) -> bool:  # a threading.Timer
@@ -203,7 +209,7 @@ def _nothing() -> None:
     """Nobody can end a thread from outside; it is in the report of leaks."""
 
 
-def _tasks() -> Iterator[Effect]:
+def _tasks() -> _Found:
     """Tasks and timers of the loop that runs in this thread."""
     asyncio: Any = sys.modules.get("asyncio")  # not imported for this
     loop = asyncio._get_running_loop() if asyncio is not None else None
@@ -212,14 +218,20 @@ def _tasks() -> Iterator[Effect]:
     mine = asyncio.current_task()
     for task in asyncio.all_tasks(loop):
         if task is not mine:
-            name = f"task {task.get_name()!r}"
-            alive = partial(_is_going_on, task)
-            yield Effect("task", name, module_of(task.get_coro()), task.cancel, alive, task, _context(task))
+            yield ("task", task), partial(_of_task, task)
     for timer in list(getattr(loop, "_scheduled", ())):  # asyncio's own loops alone can tell
         if not timer.cancelled():
-            name = f"timer of {timer._callback!r}"
-            alive = partial(_is_waiting, timer)
-            yield Effect("task", name, module_of(timer._callback), timer.cancel, alive, id(timer), timer._context)
+            yield ("task", id(timer)), partial(_of_timer, timer)
+
+
+def _of_task(task: Any) -> Effect:  # an asyncio.Task
+    name, module, alive = f"task {task.get_name()!r}", module_of(task.get_coro()), partial(_is_going_on, task)
+    return Effect("task", name, module, task.cancel, alive, task, _context(task))
+
+
+def _of_timer(timer: Any) -> Effect:  # an asyncio.TimerHandle
+    name, module, alive = f"timer of {timer._callback!r}", module_of(timer._callback), partial(_is_waiting, timer)
+    return Effect("task", name, module, timer.cancel, alive, id(timer), timer._context)
 
 
 def _context(task: Any) -> Any:  # an asyncio.Task, and its contextvars.Context
@@ -248,7 +260,7 @@ class _Listener:
     __hash__ = None  # type: ignore[assignment]  # it is only ever compared
 
 
-def _at_exit() -> Iterator[Effect]:
+def _at_exit() -> _Found:
     """
     The functions registered with `atexit`.
 
@@ -260,26 +272,31 @@ def _at_exit() -> Iterator[Effect]:
     heard: list[Any] = []  # as above
     atexit.unregister(_Listener(heard))
     for function in heard:
-        undo = partial(atexit.unregister, function)
-        name = f"function at exit {_named(function)}"
-        yield Effect("exit", name, module_of(function), undo, _never, id(function))
+        yield ("exit", id(function)), partial(_of_exit, function, partial(atexit.unregister, function))
+
+
+def _of_exit(function: Any, undo: Callable[[], object]) -> Effect:  # a function of any kind
+    return Effect("exit", f"function at exit {_named(function)}", module_of(function), undo, _never, id(function))
 
 
 def _never() -> bool:
     return False
 
 
-def _handlers() -> Iterator[Effect]:
+def _handlers() -> _Found:
     logging: Any = sys.modules.get("logging")  # not imported for this
     if logging is None:
         return
     for logger in [logging.root, *list(logging.root.manager.loggerDict.values())]:
         for handler in list(getattr(logger, "handlers", ())):  # a place holder has none
             if type(handler) is not logging.NullHandler:  # libraries put these on their own loggers
-                name = f"logging handler {handler!r}"
-                undo = partial(_remove_handler, logger, handler)
-                alive = partial(_has_handler, logger, handler)
-                yield Effect("handler", name, module_of(handler), undo, alive, (logger.name, id(handler)))
+                yield ("handler", (logger.name, id(handler))), partial(_of_handler, logger, handler)
+
+
+def _of_handler(logger: Any, handler: Any) -> Effect:  # logging's classes
+    undo, alive = partial(_remove_handler, logger, handler), partial(_has_handler, logger, handler)
+    name, key = f"logging handler {handler!r}", (logger.name, id(handler))
+    return Effect("handler", name, module_of(handler), undo, alive, key)
 
 
 def _remove_handler(logger: Any, handler: Any) -> None:  # logging's classes
