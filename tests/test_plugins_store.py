@@ -485,3 +485,17 @@ def test_reload_on_probation_that_fails_stays_on_probation(bench, host):
     host.tick()
 
     assert bench.offers == {"weather": "1"}
+
+
+def test_good_files_are_kept_however_many_bad_ones_come(bench, tmp_path):
+    """
+    Versions that fail on probation, one after another, do not take the place of the one that is good.
+    """
+    host = bench.start(keep=tmp_path / "keep")
+    host.load("weather", bench.plugin("weather", "good"))
+    for word in "1234":
+        bench.plugin("weather", word)
+        assert host.reload("weather", confirm_within=0)
+        assert [each.kind for each in host.tick()] == [Kind.ROLLED_BACK]
+
+    assert "'good'" in host.kept("weather").read_text()

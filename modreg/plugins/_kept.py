@@ -11,7 +11,7 @@ import attrs
 from modreg.plugins._places import FilePlace, FolderPlace, Place, ZipPlace
 
 _COPIES: Final = 3
-"""Versions of each plugin whose files are kept: one that is good, one on probation, one that a rollback goes to."""
+"""Versions of each plugin whose files are kept: one that is good, and the last two that came."""
 
 
 @attrs.define(eq=False)
@@ -25,9 +25,15 @@ class Kept:
 
     folder: Path
 
-    def take(self, name: str, place: Place, source_hash: str) -> None:
+    def take(self, name: str, place: Place, source_hash: str, good: str) -> None:
         """
         Keep the files that a version is of, unless they are others by now.
+
+        Args:
+            name: The plugin.
+            place: Where its files are.
+            source_hash: Of the version.
+            good: Hash of the version that is good, whose files stay however many others come.
 
         Raises:
             OSError: They cannot be copied.
@@ -41,12 +47,12 @@ class Kept:
         _copy(place.path, beside / place.path.name)
         if place.look().hash == source_hash:  # who kept on writing meanwhile gets nothing kept
             beside.rename(target)
-            self._trim(target)
+            self._trim(target, good)
         shutil.rmtree(beside, ignore_errors=True)
 
-    def _trim(self, latest: Path) -> None:
-        others = [each for each in latest.parent.iterdir() if each != latest]
-        for each in sorted(others, key=lambda each: each.stat().st_mtime_ns)[: 1 - _COPIES]:
+    def _trim(self, latest: Path, good: str) -> None:
+        others = sorted(latest.parent.iterdir(), key=lambda each: (each.name == good, each.stat().st_mtime_ns))
+        for each in [each for each in others if each != latest][: 1 - _COPIES]:
             shutil.rmtree(each, ignore_errors=True)
 
     def path(self, name: str, source_hash: str) -> Path | None:

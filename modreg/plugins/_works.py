@@ -89,7 +89,8 @@ class Works(Gate):
         assert unit.current is not None
         try:
             if self.copies is not None:
-                self.copies.take(unit.name, unit.place, unit.current.source_hash)
+                good = self.ledger.of(unit.name).good
+                self.copies.take(unit.name, unit.place, unit.current.source_hash, good)
         except (OSError, PlaceError, MetadataError, SyntaxError) as error:
             self.ledger.lapse = f"the files of {unit.name} could not be kept: {type(error).__name__}: {error}"
             _LOG.warning("%s", self.ledger.lapse)
