@@ -1069,7 +1069,9 @@ class Execution(Work):
         needs.renew(part.name, part.read_view)
         needs.executed.add(part.name)
         needs.former.update(((part.name, name), value) for name, value in former.items())
-        needs.change(part.name, dict.fromkeys({**former, **namespace}, Level.OBJECT))
+        both = former.keys() & namespace.keys()
+        every = {**former, **namespace}
+        needs.change(part.name, {name: Level.OBJECT if name in both else Level.PRESENCE for name in every})
 
     def _bind_in_parent(self, name: str) -> None:
         """As the import system does after every import of a submodule."""

@@ -1333,6 +1333,30 @@ def test_what_a_star_takes_halfway_through_a_circle_is_new(project, dropping):
     assert pack.four.g is pack.g
 
 
+def test_what_a_replaced_module_gives_only_when_it_is_asked(project, dropping):
+    """
+    Who took a name from a module that another object stands for takes it again where that has not got it yet.
+    """
+    text = """
+        import sys, types
+        class Lazy(types.ModuleType):
+            def __getattr__(self, name):
+                if name != "late": raise AttributeError(name)
+                self.late = [{}]
+                return self.late
+        made = Lazy(__name__)
+        made.__dict__.update(__file__=__file__, __spec__=__spec__)
+        sys.modules[__name__] = made
+    """
+    project.write("lazy.py", text.format(1))
+    user = project.load("user", "from lazy import late\n")
+    project.write("lazy.py", text.format(2))
+
+    dropping.refresh()
+
+    assert user.late == [2]
+
+
 def test_classes_that_have_no_hash(project, dropping):
     """
     Instances of a class whose metaclass has an ``__eq__`` and no ``__hash__`` are reloaded and rolled back as any.
