@@ -354,7 +354,11 @@ class History:
         return next((each for each in self.since(revision - 1)[:1] if each.revision == revision), None)
 
     def standing(self, name: str) -> Commit | None:
-        """The last commit that concerns a module and that no rollback has taken back; `None` if there is none."""
+        """
+        The last commit that concerns a module and that no rollback has taken back; `None` if there is none.
+
+        What came before the module left is none of it, once somebody has imported it anew.
+        """
         last: dict[int, bool] = {}  # by revision whether it stands, as the last rollback that speaks of it has it
 
         def say(revision: int, *, is_standing: bool) -> None:
@@ -366,12 +370,20 @@ class History:
             for each in reversed(undoes) if is_standing else undoes:
                 say(each, is_standing=not is_standing)
 
-        for commit in reversed(self.commits):
-            if name in commit.before and not commit.undoes and last.get(commit.revision, True):
+        for commit in reversed([each for each in self.commits if name in each.before]):
+            if self.is_anew(name, commit):
+                return None
+            if not commit.undoes and last.get(commit.revision, True):
                 return commit
-            if name in commit.before:
-                say(commit.revision, is_standing=True)
+            say(commit.revision, is_standing=True)
         return None
+
+    def is_anew(self, name: str, commit: Commit) -> bool:
+        """Whether a module left by a commit and was imported again since."""
+        if name not in commit.before or any(each.name == name for each in commit.records):
+            return False
+        later = (each for each in self.records.get(name, ()) if each.number > commit.before[name])
+        return getattr(next(later, None), "cause", None) in (Cause.IMPORT, Cause.ADOPTED)
 
     def forget(self, latest: Commit) -> None:
         """

@@ -897,22 +897,14 @@ class Registry:
         """
         for name in names:
             self._history.at(name, revision)  # it is not forgotten
-        later = self._history.since(revision)
-        if len(later) == 1:
-            return later if any(name in later[0].before for name in names) else ()
+        later = _without_undone(self._history.since(revision))
         concerned, found, grown = set(names), set[int](), True
         while grown:
             more = {c.revision for c in later if c.revision not in found and not concerned.isdisjoint(_modules(c))}
             found |= more
             concerned.update(*(_modules(c) for c in later if c.revision in more))
             grown = bool(more)
-        chain = [c for c in later if c.revision in found]
-        for commit in chain[::-1]:
-            undone = set(commit.undoes)
-            present = {c.revision for c in chain}
-            if undone and undone | {commit.revision} <= present:
-                chain = [c for c in chain if c is not commit and c.revision not in undone]
-        return tuple(reversed(chain))
+        return tuple(c for c in reversed(later) if c.revision in found)
 
     def _targets(self, chain: tuple[Commit, ...], revision: int) -> dict[str, int]:
         """For each module that the chain changed, the version whose state it gets."""
@@ -945,12 +937,17 @@ class Registry:
         return record.source if record is not None else None
 
     def _rollback(self, chain: tuple[Commit, ...], revision: int, within: Participant | None) -> Work | None:
-        """What takes commits back: by their journals, or where one is let go of by executing the sources."""
+        """
+        What takes commits back: by their journals, or by executing the sources.
+
+        The latter where a journal is let go of, or speaks of a module that is not the one that is loaded now.
+        """
         targets = self._targets(chain, revision)
         undoes = tuple(commit.revision for commit in chain)
         if not chain:
             return None
-        if all(commit.journal is not None for commit in chain):
+        is_anew = any(self._history.is_anew(name, commit) for commit in chain for name in targets)
+        if not is_anew and all(commit.journal is not None for commit in chain):
             return Rollback(self._history, Cause.ROLLBACK, chain=chain, targets=targets, undoes=undoes, within=within)
         return self._executed(targets, undoes, within)
 
@@ -1007,6 +1004,16 @@ def _check_number(name: str, number: int, least: int) -> None:
         raise TypeError(f"{name} must be a whole number, not {number!r}")
     if number < least:
         raise ValueError(f"{name} must be at least {least}, not {number}")
+
+
+def _without_undone(commits: Iterable[Commit]) -> list[Commit]:
+    """The commits without the rollbacks that took back others of them, and without these."""
+    left = {commit.revision: commit for commit in commits}
+    for commit in reversed([*left.values()]):
+        if commit.undoes and left.keys() >= {commit.revision, *commit.undoes}:
+            for revision in (commit.revision, *commit.undoes):
+                del left[revision]
+    return [*left.values()]
 
 
 def _modules(commit: Commit) -> tuple[str, ...]:

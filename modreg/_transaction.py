@@ -920,8 +920,8 @@ class Execution(Work):
         self.moving.extend((name, each) for each in moving(former, namespace, name))
         self.findings.extend(_unmarked(each, name) for each in patched.unmarked)
         self._forget_checks(since)
-        if patched.values:
-            self._publish(patched.values, namespace)
+        if patched.values:  # what the new source takes from another module is the very object that is there
+            self._publish(patched.values, namespace, namespace.keys() - part.view.taken.keys())
         if patched.twins:
             self._publish(patched.twins, namespace)
             self._stand_in(patched.twins, namespace, since, nested)
@@ -1102,9 +1102,9 @@ class Execution(Work):
 
     # What is held
 
-    def _publish(self, twins: Twins, namespace: dict[str, object]) -> None:
-        """The kept objects under their names, in one step for other threads."""
-        copy = namespace.copy()
+    def _publish(self, twins: Twins, namespace: dict[str, object], names: Collection[str] | None = None) -> None:
+        """The kept objects under their names, or some of these, in one step for other threads."""
+        copy = namespace.copy() if names is None else {name: namespace[name] for name in names}
         namespace.update({name: kept for name, value in copy.items() if (kept := twins.kept(value)) is not value})
 
     def _stand_in(self, twins: Twins, namespace: dict[str, object], since: int, nested: list[str]) -> None:

@@ -107,7 +107,7 @@ class Machine(RuleBasedStateMachine):
             if name in names
         }
 
-    def commit(self, values, restores=None, declined=None):
+    def commit(self, values, restores=None, declined=None, undoes=()):
         """Append what a transaction makes: for each module its n, in dependency order."""
         self.revision += 1
         for name, n in values.items():
@@ -122,7 +122,7 @@ class Machine(RuleBasedStateMachine):
                     self.written[name],
                 )
             )
-        self.commits.append((self.revision, set(values)))
+        self.commits.append((self.revision, set(values), set(undoes)))
 
     def execute(self, operation, seeds):
         """Do a reload or a refresh, and expect what the sources in the plan say."""
@@ -149,10 +149,10 @@ class Machine(RuleBasedStateMachine):
 
     def roll(self, name, revision, to=None):
         """Roll back, and expect every module that is bound up with this one to be as it was at that revision."""
+        later = self.since(revision)
         concerned, more = {name}, True
         while more:
-            more = [names for number, names in self.commits if number > revision and names & concerned]
-            more = set().union(*more) - concerned
+            more = set().union(*[names for names in later.values() if names & concerned]) - concerned
             concerned |= more
         wanted = {each: self.at(each, revision) for each in NAMES if each in concerned}
         is_forgotten = any(kept.number < self.first(each) for each, kept in wanted.items())
@@ -179,7 +179,17 @@ class Machine(RuleBasedStateMachine):
                 {each: kept.n for each, kept in made.items()},
                 {each: kept.number for each, kept in made.items()},
                 declined,
+                [number for number, names in later.items() if names & concerned],
             )
+
+    def since(self, revision):
+        """By number the modules of what was committed after a revision; a rollback and what it took back are none."""
+        later = {number: names for number, names, _ in self.commits if number > revision}
+        for number, _, undoes in reversed(self.commits):
+            if number in later and undoes and undoes <= later.keys():
+                for each in (number, *undoes):
+                    del later[each]
+        return later
 
     def is_taken_back(self, name, to):
         """
@@ -282,7 +292,8 @@ class Machine(RuleBasedStateMachine):
             assert told == list(range(1, self.revision + 1))
         else:
             # One before which any of its modules had a state that is remembered is remembered, too.
-            assert told == [n for n, names in self.commits if any(self.at(m, n - 1).number >= self.first(m) for m in names)]
+            remembered = [n for n, names, _ in self.commits if any(self.at(m, n - 1).number >= self.first(m) for m in names)]
+            assert told == remembered
 
     @invariant()
     def namespaces_are_as_the_model_has_them(self):
@@ -447,3 +458,36 @@ def test_the_commit_that_stands_is_the_one_that_a_replay_leaves(steps):
 
     for name in "abc":
         assert history.standing(name) is _replayed(history.commits, name)
+
+
+@pytest.mark.parametrize("gone", ["refresh", "unload", "rollback"])
+def test_a_module_that_is_imported_anew_has_nothing_to_take_back(project, registry, gone):
+    """
+    What came with the end of a module concerns others; a version of before is brought back where it is asked for.
+    """
+    project.write("tax.py", "RATE = 1\n")
+    other = project.load("other", "def rate():\n    import tax\n    return tax.RATE\n")
+    if gone == "rollback":
+        project.write("other.py", "import tax\n")
+        registry.refresh()
+    else:
+        importlib.import_module("tax")
+    project.write("other.py", "WORD = 2\n")
+    project.root.joinpath("tax.py").unlink()
+    if gone == "refresh":
+        registry.refresh()
+    elif gone == "unload":
+        registry.refresh(only=["other"])
+        registry.unload("tax")
+    else:
+        registry.rollback(other)
+    rest = {name: value for name, value in vars(other).items() if name[0] != "_"}
+    project.write("tax.py", "RATE = 2\n")
+    tax = importlib.import_module("tax")
+
+    with pytest.raises(NoEarlierVersionError):
+        registry.rollback("tax")
+
+    assert (tax.RATE, sys.modules["tax"]) == (2, tax)
+    assert {name: value for name, value in vars(other).items() if name[0] != "_"} == rest
+    assert registry.rollback("tax", to=1).RATE == 1

@@ -1945,6 +1945,25 @@ def test_definitions_that_moved_to_another_module(project, dropping, move):
     assert isinstance(born, m.A)
 
 
+@pytest.mark.parametrize("value", ["(list, 1)", "frozenset({len})", "OF.append"])
+def test_values_that_moved_to_another_module(project, dropping, value):
+    """
+    What a module takes from another one is the very object there, also if it made one like it before.
+    """
+    project.write("o.py", "OF = []\n")
+    project.write("n.py", "from o import OF\n")
+    m = project.load("m", f"import n\nfrom o import OF\nVALUE = {value}\n")
+    former = m.VALUE
+    project.write("m.py", "from n import VALUE\n")
+    project.write("n.py", f"from o import OF\nVALUE = {value}\n")
+
+    dropping.refresh()
+
+    assert m.VALUE is sys.modules["n"].VALUE
+    dropping.rollback(m)
+    assert m.VALUE is former
+
+
 def test_a_definition_that_is_still_there_is_left_alone(project, dropping):
     """
     A name that is taken from another module now says nothing of who has that name where it was, or had it there.
