@@ -529,6 +529,7 @@ class Execution(Work):
         is_led_on = name in self.passed
         self.passed.add(name)  # who comes back to it finds it under way
         self._foresee(name)
+        self._look_again(self.draft.components[name])
         if self._execute_dependent(name):
             return
         if part is not None:
@@ -624,12 +625,16 @@ class Execution(Work):
         """
         members = self.draft.components[name]
         imported = [each for member in members for each in self.draft.imports(member)]
+        # Where what is imported is in a package of the circle, that would come first: before a module of it that is
+        # going to be executed only if it asks for it.
+        is_first = len(members) > 1 and self._is_going(name)
+        inside = [each for each in imported if is_first and not set(members).isdisjoint(packages_of(each))]
         for each in imported:
-            if each in self.pending.waiting and each not in members:
+            if each in self.pending.waiting and each not in members and each not in inside:
                 self._run_ahead(each)
         is_around = len(members) > 1 or not set(self.executing).isdisjoint(imported)
         if is_around and name not in self.foreseen and not all(map(self._is_going, members)):
-            self.foreseen.update(self.draft.foreseen((*self.executing, *members)))
+            self.foreseen.update(self.draft.foreseen((*self.executing, *members, *inside)))
 
     def _execute_dependent(self, name: str) -> bool:
         """Execute a module if something that it computed can be different now."""
@@ -645,16 +650,22 @@ class Execution(Work):
         self._execute(part)
         return True
 
-    def _look_again(self) -> None:
-        """Execute those that were left alone and turn out to be affected: they did not seem to depend on the cause."""
+    def _look_again(self, around: Collection[str] = ()) -> None:
+        """
+        Execute those that were left alone and turn out to be affected: they did not seem to depend on the cause.
+
+        Those in a circle with who comes next, and that may take from them, wait until it is over.
+        """
         affected = self.draft.needs.affected
         if self.seen == len(affected):
             return
-        self.seen = len(affected)
-        for name in [name for name in self.left if name in affected]:
+        if not around:
+            self.seen = len(affected)
+        for name in [name for name in self.left if name in affected and name not in around]:
             del self.left[name]
             self._execute_dependent(name)
-            self._raise_caught()
+            if not around:
+                self._raise_caught()
 
     def _rebind(self, name: str) -> None:
         """Give names that a module imported the objects that these stand for now, where it has not rebound them."""

@@ -1278,6 +1278,43 @@ def test_a_circle_is_settled_in_the_order_of_a_fresh_interpreter(project, regist
     assert (repr(start.FOUND), "1" in before) == (before.replace("1", "2"), True)
 
 
+INSIDE = {
+    "a package that computes by a module in it": {
+        "pack/__init__.py": "from pack.sub.tax import rate\nfrom . import sub\nFOUND = [rate(), sub.D]\n",
+        "pack/sub/__init__.py": "from .via import g\nD = [g()]\n",
+        "pack/sub/tax.py": "def rate(): return 1\n",
+        "pack/sub/via.py": "def g():\n    from pack.sub.tax import rate\n    return rate()\n",
+    },
+    "a module in a package of the circle": {
+        "pack/__init__.py": "from .four.sub import W as FOUND\n",
+        "pack/tax.py": "def rate(): return 1\n",
+        "pack/four/__init__.py": "from .five import V\nfrom .six import V\n",
+        "pack/four/five.py": "from ..tax import rate\nV = 0\n",
+        "pack/four/six.py": "import pack.tax\nfrom .five import V\nV = [pack.tax.rate()]\n",
+        "pack/four/sub/__init__.py": "from .nine import W\nfrom .ten import K\n",
+        "pack/four/sub/nine.py": "import pack.four.six as six\nW = [six.V]\n",
+        "pack/four/sub/ten.py": "from pack import tax\nK = [tax.rate()]\n",
+    },
+}
+
+
+@pytest.mark.parametrize("case", INSIDE)
+def test_what_is_inside_a_package_is_executed_in_the_order_of_a_fresh_interpreter(project, registry, case):
+    """
+    Who imports what is in a package imports the package first, whose own code may ask for anything in it.
+    """
+    for path, text in INSIDE[case].items():
+        project.write(path, text)
+    pack = project.load("pack")
+    before = repr(pack.FOUND)
+    tax = next(path for path in INSIDE[case] if path.endswith("tax.py"))
+    project.write(tax, "def rate(n=2): return n\n")
+
+    registry.refresh()
+
+    assert (repr(pack.FOUND), "1" in before) == (before.replace("1", "2"), True)
+
+
 def test_a_module_that_would_fail_in_the_middle_of_a_circle_has_its_turn_later(project, registry):
     """
     Who takes a name from a module that has not got to it fails in a fresh interpreter, and is imported after that.
