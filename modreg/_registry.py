@@ -429,7 +429,7 @@ class Registry:
             NotAModuleError: *module* is neither.
             NotTrackedError: The registry never saw it.
             UnknownVersionError: There is no such version.
-            NoEarlierVersionError: It stands at the first version that is known.
+            NoEarlierVersionError: It stands at the first version that is known, or since it had left.
             NotLoadedError: A source has to be executed again, and the module is not loaded any more.
             ReloadError: An earlier source had to be executed again, a hook or *within* raised.
             TypeError: Both *to* and *revision* are given.

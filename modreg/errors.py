@@ -93,7 +93,7 @@ class UnknownVersionError(ModregError, LookupError):
 
 class NoEarlierVersionError(ModregError, LookupError):
     """
-    The module *name* stands at the first state that the registry knows.
+    The module *name* stands at the first state that the registry knows, or the first since it was imported anew.
 
     Attributes:
         name: Absolute module name.
