@@ -932,7 +932,7 @@ class Execution(Work):
         self.findings.extend(_unmarked(each, name) for each in patched.unmarked)
         self._forget_checks(since)
         if patched.values:  # what the new source takes from another module is the very object that is there
-            self._publish(patched.values, namespace, namespace.keys() - part.view.taken.keys())
+            self._publish(patched.values, namespace, but=part.view.taken)
         if patched.twins:
             self._publish(patched.twins, namespace)
             self._stand_in(patched.twins, namespace, since, nested)
@@ -1113,10 +1113,11 @@ class Execution(Work):
 
     # What is held
 
-    def _publish(self, twins: Twins, namespace: dict[str, object], names: Collection[str] | None = None) -> None:
-        """The kept objects under their names, or some of these, in one step for other threads."""
-        copy = namespace.copy() if names is None else {name: namespace[name] for name in names}
-        namespace.update({name: kept for name, value in copy.items() if (kept := twins.kept(value)) is not value})
+    def _publish(self, twins: Twins, namespace: dict[str, object], but: Collection[str] = ()) -> None:
+        """The kept objects under their names, but for some, in one step for other threads."""
+        copy = namespace.copy()
+        found = {name: kept for name, value in copy.items() if (kept := twins.kept(value)) is not value}
+        namespace.update({name: kept for name, kept in found.items() if name not in but})
 
     def _stand_in(self, twins: Twins, namespace: dict[str, object], since: int, nested: list[str]) -> None:
         """Have the kept objects stand wherever the execution put those that it made for them."""
