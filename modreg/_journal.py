@@ -6,7 +6,7 @@ import _abc  # type: ignore[import-not-found]  # CPython's own, which no stub de
 import sys
 import warnings
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from itertools import chain
 from operator import is_
@@ -253,18 +253,22 @@ By identity, as all sets of types here: what a metaclass has for ``__eq__`` may 
 @attrs.frozen(eq=False)
 class Contents:
     """
-    What a plain container holds, as a tuple of its elements or of its pairs.
+    What a plain container holds, as a tuple of its elements or of its pairs, a set's as a frozen copy.
 
-    Elements are compared by identity alone: ``==`` may run anything.
+    Elements are compared by identity alone: ``==`` may run anything.  CPython copies the table of a set as it is, with
+    no call of an element's ``__hash__``, and so in the same order; put back one by one, those that collide would not
+    find their places again.
     """
 
     container: Any  # one of PLAIN, or an instance of a subclass
 
-    def get(self) -> tuple[object, ...]:
+    def get(self) -> Collection[object]:
         base = _base(self.container)
+        if base is set:
+            return frozenset(self.container)
         return tuple(base.items(self.container) if issubclass(base, dict) else base.__iter__(self.container))
 
-    def put(self, value: tuple[Any, ...]) -> None:  # pairs or elements, as get() gave them
+    def put(self, value: Collection[Any]) -> None:  # pairs or elements, as get() gave them
         base = _base(self.container)
         if self.is_holding(value):
             return
@@ -277,7 +281,7 @@ class Contents:
         else:
             base.extend(self.container, value)
 
-    def merged(self, before: tuple[Any, ...], after: tuple[Any, ...]) -> tuple[Any, ...]:  # as in put()
+    def merged(self, before: Collection[Any], after: Collection[Any]) -> Collection[Any]:  # as in put()
         if self.is_holding(after):
             return before
         now: Any = self.get()  # as in put()
@@ -285,11 +289,13 @@ class Contents:
             return _merged_pairs(dict(before), dict(after), dict(now))
         return _merged_elements(before, after, now)
 
-    def is_holding(self, value: tuple[Any, ...]) -> bool:  # as in put()
-        """Whether it holds just these objects in this order; there may be thousands."""
+    def is_holding(self, value: Collection[Any]) -> bool:  # as in put()
+        """Whether it holds just these objects, in this order if it has one; there may be thousands."""
         base = _base(self.container)
         if base.__len__(self.container) != len(value):
             return False
+        if base is set:
+            return set(map(id, base.__iter__(self.container))) == set(map(id, value))
         if issubclass(base, dict):
             return all(map(is_, chain.from_iterable(base.items(self.container)), chain.from_iterable(value)))
         return all(map(is_, base.__iter__(self.container), value))
@@ -323,7 +329,7 @@ def _merged_pairs(
 
 
 def _merged_elements(
-    before: tuple[object, ...], after: tuple[object, ...], now: tuple[object, ...]
+    before: Collection[object], after: Collection[object], now: Collection[object]
 ) -> tuple[object, ...]:
     """As :func:`_merged_pairs`, for elements: what was added goes, what was removed comes back at the end."""
     got, has = ({id(x) for x in side} for side in (after, now))

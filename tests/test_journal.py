@@ -6,7 +6,7 @@ import types
 from collections import Counter, OrderedDict, defaultdict, deque
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modreg._journal import (
@@ -333,6 +333,8 @@ def filled(kind, elements):
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(before=st.lists(st.integers(0, 9), unique=True), after=st.lists(st.integers(0, 9), unique=True))
+@example(before=[1, 6, 7, 9], after=[])  # in a set, 1 and 9 want the same place
+@example(before=[9, 1, 6, 7], after=[1])
 def test_contents_come_back(kind, before, after):
     """
     Whatever a container holds, putting back what was read gives the same elements in the same order.
@@ -411,7 +413,7 @@ def test_settling_forgets_what_was_left_alone(kind):
 
     journal.settle()
 
-    assert [entry.after for entry in journal] == [1, ()]
+    assert [entry.after for entry in journal] == [1, Contents(kind()).get()]
 
 
 changes = st.lists(st.integers(0, 5), unique=True, max_size=5)
