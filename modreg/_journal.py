@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, MutableMap
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from itertools import chain
 from operator import is_
-from types import CellType, GetSetDescriptorType, MemberDescriptorType
+from types import CellType, GetSetDescriptorType, MemberDescriptorType, WrapperDescriptorType
 from typing import Any, Final, Protocol
 
 import attrs
@@ -125,16 +125,22 @@ class ClassAttribute:
 
     def put(self, value: object) -> None:
         if value is not MISSING:
-            type.__setattr__(self.owner, self.name, value)
+            in_c(self.owner, "__setattr__")(self.owner, self.name, value)
         elif self.name == "__type_params__":
             type.__setattr__(self.owner, self.name, ())  # CPython lets nobody delete it; this is what its lack reads as
         elif self.get() is not MISSING:
-            type.__delattr__(self.owner, self.name)
+            in_c(self.owner, "__delattr__")(self.owner, self.name)
             if self.name == "__new__":
                 _restore_new(self.owner)
 
     def merged(self, before: object, after: object) -> object:
         return before
+
+
+def in_c(owner: Any, name: str) -> Any:  # a class of any metaclass, and a slot wrapper
+    """What C code has for *name* in a class's metaclass: `ctypes` has its own, and CPython refuses to go past it."""
+    tables = map(type.__dict__["__dict__"].__get__, type.__dict__["__mro__"].__get__(type(owner)))
+    return next(found for each in tables if type(found := each.get(name)) is WrapperDescriptorType)
 
 
 def _new(cls: Any, *args: object, **kwargs: object) -> object:  # a class of any metaclass
@@ -179,7 +185,7 @@ class ClassField:
         return type.__getattribute__(self.owner, self.name)
 
     def put(self, value: object) -> None:
-        type.__setattr__(self.owner, self.name, value)
+        in_c(self.owner, "__setattr__")(self.owner, self.name, value)
 
     def merged(self, before: object, after: object) -> object:
         return before

@@ -18,7 +18,8 @@ def show(source: Source) -> None:
     """
     import linecache  # noqa: PLC0415  # most programs never go back
 
-    lines = io.StringIO(_source.decode(source.data)).readlines()
+    text = _source.decode(source.data)
+    lines = io.StringIO(text if text.endswith("\n") else f"{text}\n").readlines()  # as `linecache` does
     linecache.cache[source.path] = len(source.data), None, lines, source.path
 
 

@@ -6,7 +6,7 @@ import functools
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
+from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MemberDescriptorType, WrapperDescriptorType
 from typing import Any, Final
 
 import attrs
@@ -57,6 +57,12 @@ def mro(value: object) -> tuple[type, ...]:
 def is_class(value: object) -> bool:
     """Whether *value* is really a class: its type is asked, not its ``__class__``, which may be a lie."""
     return issubclass(type(value), type)
+
+
+def is_of_c(cls: type) -> bool:
+    """Whether C code makes classes like this one, and knows more of them than they show: `ctypes`, bindings of Qt."""
+    kinds = (table(kind).values() for kind in mro(cls) if kind is not type and kind is not object)
+    return any(type(each) in (BuiltinFunctionType, WrapperDescriptorType) for values in kinds for each in values)
 
 
 def content(cell: object) -> object:
@@ -311,9 +317,9 @@ _EXCHANGED: Final = ({id(FunctionType)}, {id(FunctionType), id(CACHED)})
 
 
 def _is_defined_as(value: Any, name: str) -> bool:  # a function, or an lru_cache of one
-    """Whether *name* is where a function was defined, or where what a function made of it was put."""
+    """Whether *name* is where a function was defined, or where a lambda or what a function made was put."""
     qualname = value.__qualname__
-    return qualname == name or "<locals>" in qualname
+    return qualname in (name, "<lambda>") or "<locals>" in qualname
 
 
 def _moved(

@@ -7,7 +7,7 @@ import enum
 import functools
 import typing
 from collections.abc import Iterable, Mapping
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType, WrapperDescriptorType
 from typing import Any, Final
 
 import attrs
@@ -25,7 +25,22 @@ from modreg._journal import (
     Registered,
     is_layout,
 )
-from modreg._pairs import ATOMS, CACHED, Pair, bases_of, is_class, is_own, is_pair, layout, mro, pair, rebound, table
+from modreg._pairs import (
+    ATOMS,
+    CACHED,
+    Pair,
+    bases_of,
+    is_class,
+    is_of_c,
+    is_own,
+    is_pair,
+    is_wrapper,
+    layout,
+    mro,
+    pair,
+    rebound,
+    table,
+)
 
 CONSTANTS: Final = ATOMS | {id(tuple), id(frozenset), id(type(...))}
 """Types whose values can be constants of any code."""
@@ -428,7 +443,7 @@ def _mapped_state(state: tuple[Any, ...], twins: Twins) -> tuple[Any, ...]:
 def _is_patchable_class(old: type, new: type, twins: Twins, journal: Journal) -> bool:
     """CPython must allow the new bases, which is found out by assigning them."""
     kind = old if type(new) is new else twins.kept(type(new))  # sentinels are made so that they are their own class
-    if kind is not type(old) or layout(old) != layout(new):
+    if kind is not type(old) or layout(old) != layout(new) or (is_of_c(old) and not _is_alike_to_c(old, new, twins)):
         return False
     bases = twins.kept(bases_of(new))
     if not is_same(bases_of(old), bases):
@@ -438,6 +453,23 @@ def _is_patchable_class(old: type, new: type, twins: Twins, journal: Journal) ->
             journal.entries.pop()  # the entry of the change that was refused
             return _is_marked(bases_of(old)) and _is_marked(bases)
     return True
+
+
+def _is_alike_to_c(old: type, new: type, twins: Twins) -> bool:
+    """Whether two classes that C code made agree in what it may have taken from them: the fields of a structure."""
+    before, after = ({n: x for n, x in table(cls).items() if not _is_for_python(n, x)} for cls in (old, new))
+    return before.keys() == after.keys() and all(_is_alike_field(before[n], after[n], twins) for n in before)
+
+
+def _is_for_python(name: str, value: object) -> bool:
+    is_special = name.startswith("__") and name.endswith("__")
+    return is_special or type(value) is FunctionType or is_class(value) or is_wrapper(value)
+
+
+def _is_alike_field(old: object, new: object, twins: Twins) -> bool:
+    """Descriptors of C are new ones in each class, and say all that they are."""
+    is_told = type(old) is type(new) and type(type(old).__repr__) is WrapperDescriptorType
+    return is_alike(old, new, twins) or (is_told and repr(old) == repr(new))
 
 
 def _is_marked(bases: tuple[type, ...]) -> bool:
@@ -468,6 +500,8 @@ def _become_class(old: type, new: type, twins: Twins, journal: Journal) -> None:
     before, after = table(old), dict(table(new))
     if is_unmarked(old, new) and bases_of(old)[0] is object:
         after["__class_getitem__"] = _subscripted
+    if is_of_c(old):
+        after = {name: x if _is_for_python(name, x) else before[name] for name, x in after.items()}
     for name, value in after.items():
         wanted = _without_twins(twins.kept(value), twins)
         if not is_layout(name, value) and not is_same(before.get(name, MISSING), wanted):
@@ -488,13 +522,20 @@ def _without_twins(value: object, twins: Twins) -> object:
 
 
 def _pair_members(old: enum.EnumMeta, new: enum.EnumMeta, twins: Twins) -> None:
-    """Members of one name stay the same object, unless their value lies in the object itself and differs."""
-    names: Mapping[str, enum.Enum] = new.__members__
+    """
+    Members of one name stay the same object, unless their value lies in the object itself and differs.
+
+    Then come those that are aliases on a side, where neither has been taken.
+    """
     former: Mapping[str, enum.Enum] = old.__members__
-    for name, member in names.items():
-        is_alias = member._name_ != name or name not in former or former[name]._name_ != name
-        if not is_alias and _is_keepable_member(former[name], member):
-            twins.add(former[name], member)
+    names: Mapping[str, enum.Enum] = new.__members__
+    taken: set[int] = set()
+    shared = [name for name in names if name in former]
+    for name in sorted(shared, key=lambda name: not former[name]._name_ == name == names[name]._name_):
+        both = former[name], names[name]
+        if taken.isdisjoint(map(id, both)) and _is_keepable_member(*both):
+            taken.update(map(id, both))
+            twins.add(*both)
     if issubclass(old, enum.Flag) and issubclass(new, enum.Flag):
         _pair_combined(old, new, twins)
 

@@ -13,6 +13,7 @@ from modreg import _uses
 from modreg._journal import PLAIN, Contents, Journal
 from modreg._pairs import Pair, is_class
 from modreg._patch import CONSTANTS
+from modreg._weak import data_for, target
 
 _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS: Final = (ast.Import, ast.ImportFrom)
@@ -129,6 +130,8 @@ def keep(
             continue
         if id(type(old)) in PLAIN and type(new) is type(old):
             _take(old, new, journal)
+        elif (data := data_for(old, new)) is not None:
+            _take(old.data, data, journal)  # type: ignore[attr-defined]  # a weak container
         kept.append(name)
     return bind(former, namespace, kept)
 
@@ -152,13 +155,13 @@ def _is_definition(value: object) -> bool:
 
 
 def _take(old: Any, new: Any, journal: Journal) -> None:  # plain containers of one type
-    """Take over the entries of *new* that *old* lacks, or that are definitions."""
+    """Take over the entries of *new* that *old* lacks, or that are definitions, weakly referred to or not."""
     if isinstance(old, dict):
-        merged = {**old, **{k: v for k, v in new.items() if k not in old or _is_definition(v)}}
+        merged = {**old, **{k: v for k, v in new.items() if k not in old or _is_definition(target(v))}}
         journal.write(Contents(old), tuple(merged.items()))
         return
     present = {id(x) for x in old}
-    more = [x for x in new if _is_definition(x) and id(x) not in present]
+    more = [x for x in new if _is_definition(target(x)) and id(x) not in present]
     if more:
         journal.write(Contents(old), (*old, *more))
 
@@ -166,8 +169,8 @@ def _take(old: Any, new: Any, journal: Journal) -> None:  # plain containers of 
 def forget(container: Any, gone: Mapping[int, object], journal: Journal) -> None:  # a plain container of anything
     """Take the entries of definitions that left the source out of a container."""
     if isinstance(container, dict):
-        kept = tuple((k, v) for k, v in container.copy().items() if id(v) not in gone and id(k) not in gone)
+        kept = tuple(x for x in container.copy().items() if gone.keys().isdisjoint(id(target(each)) for each in x))
     else:
-        kept = tuple(x for x in container.copy() if id(x) not in gone)
+        kept = tuple(x for x in container.copy() if id(target(x)) not in gone)
     if len(kept) != len(container):
         journal.write(Contents(container), kept)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Journal, is_layout
-from modreg._pairs import Pair, bases_of, is_class, is_wrapper, layout, mro_of, parts, table
+from modreg._pairs import Pair, bases_of, is_class, is_of_c, is_wrapper, layout, mro_of, parts, table
 from modreg._patch import forward
 
 
@@ -64,6 +64,8 @@ def succeed(pair: Pair, journal: Journal, instances: Living | None = None) -> Su
         return Succession()
     if instances is None:
         instances = living([old])
+    if is_of_c(old) or is_of_c(new):  # what the one lays down for its instances may be too small for the other
+        return Succession(left=len(instances[id(old)]), example=f"{old.__module__}.{old.__qualname__}", is_led=False)
     methods = [*_methods(old, new)]
     moved = left = 0
     example = ""

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import attrs
 
-from modreg import _graph, _lines, _positions, _source, _uses
+from modreg import _graph, _lines, _positions, _source, _uses, _weak
 from modreg._alike import settle
 from modreg._closures import renew
 from modreg._containers import containers, registers
@@ -1156,7 +1156,8 @@ class Execution(Work):
             return twins
         done = replace(twins, self.window)
         self.findings.extend(_stuck(holder, self.executing[-1]) for holder in done.stuck)
-        for each in held(twins.pairs):
+        weak = (each for each in done.instead.pairs if _weak.target(each.new) is not each.new)
+        for each in held((*twins.pairs, *weak)):
             self.held.add(each.old, each.new)
         return done.instead
 

@@ -27,6 +27,7 @@ import attrs
 from modreg._journal import PLAIN, Attribute, Cell, ClassAttribute, ClassField, Contents, Gone, Item
 from modreg._pairs import Pair, bases_of, is_class, mro, mro_of, slots, table
 from modreg._patch import Twins
+from modreg._weak import references, renewed
 
 
 @attrs.define(eq=False)
@@ -150,6 +151,8 @@ def held(pairs: Iterable[Pair], namespace: Mapping[str, object] | None = None) -
 
 def is_held(pairs: Collection[Pair]) -> bool:
     """Whether anything but its pair and the new classes holds a new object; if not, there is nothing to search."""
+    if any(references(p.new) for p in pairs):
+        return True
     own = dict.fromkeys([id(p.new) for p in pairs], 1)
     for each in pairs:
         _count_own(each.new, own)
@@ -256,6 +259,9 @@ class _Round:
 
     def run(self) -> None:
         targets, self.targets = self.targets, []
+        for reference in [each for value in targets for each in references(value)]:
+            self.instead.add(renewed(reference, self.instead.kept(reference())), reference)
+            targets.append(reference)
         mine = {id(targets), id(self.targets)}
         holders = [x for x in self.window.holders(targets) if id(x) not in mine]
         tables = self._tables(holders)

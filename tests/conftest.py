@@ -138,8 +138,7 @@ def python(tmp_path):
 # people.  Of each some tests pass, so that one of them does is no failure.
 NOT_YET = {
     "metaclass that hides attributes": "a metaclass whose __getattribute__ raises",
-    "[weak ": "weak references that a module's own execution made",
-    "without_a_collector[weak": "weak references that a module's own execution made",
+    "[weak reference]": "weak references, without a callback, that a module's own execution made",
     "tuple that grows": "immutable registries in modules that are not executed",
 }
 

@@ -50,6 +50,19 @@ def test_the_lines_of_a_rollback_are_shown(project, registry, keep_snapshots):
     assert inspect.getsource(held) == OLD
 
 
+def test_a_last_line_without_an_end_is_shown_with_one(project, registry):
+    """
+    After a rollback the last line ends as `linecache` has all lines end.
+    """
+    held = project.load("tax", "def rate(): return 1").rate
+    project.write("tax.py", NEW)
+    registry.refresh()
+
+    registry.rollback("tax")
+
+    assert inspect.getsource(held) == "def rate(): return 1\n"
+
+
 def test_the_lines_of_a_failure_after_a_rollback_are_shown(project, registry):
     """
     An edit that fails after a rollback is shown with its own lines, not with those that run.

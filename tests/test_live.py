@@ -192,6 +192,8 @@ FUNCTIONS = [
     case("bodies swapped", "def f(): return 'one'\ndef g(): return 'two'", "def f(): return 'two'\ndef g(): return 'one'",
          "(m.f, m.g)", "[x() for x in held]", ["one", "two"], ["two", "one"], is_kept=False),
     case("renamed, with an alias", "def f(): return 1", "def g(): return 2\nf = g", "m.f", "held()", 1, 2, is_kept=False),
+    case("a lambda becomes a function", "f = lambda: 1", "def f(): return 2", "m.f", "held()", 1, 2, is_kept=False),
+    case("a function becomes a lambda", "def f(): return 1", "f = lambda: 2", "m.f", "held()", 1, 2, is_kept=False),
     case("bound to another name", "def f(): return 1", "def f(): return 2\ng = f\ndel f\nf = None", "m.f", "held()", 1, 2,
          is_kept=False),
 ]  # fmt: skip
@@ -460,7 +462,24 @@ CLASSES = [
          "m.C()", "held <= held, held > held", (True, False), (False, True), is_kept=False),
 ]  # fmt: skip
 
+STRUCTURE = """
+import ctypes
+class Inner(ctypes.Structure):
+    _fields_ = [("a", ctypes.c_int)]
+class C(ctypes.Structure):
+    _fields_ = [("inner", Inner), ("b", ctypes.c_{kind})]
+    def f(self): return {n}
+"""
+ARRAY = "import ctypes\nclass C(ctypes.Array):\n    _type_ = ctypes.c_int\n    _length_ = {n}\n    def f(self): return len(self)"
+
 LIBRARY_CLASSES = [
+    case("structure of C", STRUCTURE.format(kind="int", n=1), STRUCTURE.format(kind="int", n=2), "m.C()", "held.f()", 1, 2,
+         is_kept=False),
+    case("structure of C with other fields", STRUCTURE.format(kind="int", n=1), STRUCTURE.format(kind="double", n=2), "m",
+         "(type(held.C().b), held.C().f())", (int, 1), (float, 2)),
+    case("array of C of another length", ARRAY.format(n=1), ARRAY.format(n=2), "m", "held.C().f()", 1, 2),
+    case("enum member changes its name with its alias", "import enum\nclass E(enum.Enum):\n    A = 1\n    B = 1",
+         "import enum\nclass E(enum.Enum):\n    B = 1\n    A = 1", "m.E.A", "held.name", "A", "B"),
     case("abstract method comes", "import abc\nclass C(abc.ABC): pass",
          "import abc\nclass C(abc.ABC):\n    @abc.abstractmethod\n    def f(self): pass", "m.C", "attempt(lambda: bool(held()))",
          True, TypeError),
@@ -1207,6 +1226,30 @@ def test_registry_by_init_subclass(project, registry):
     project.write("base.py", "class Base:\n    found = []\n    def __init_subclass__(cls): Base.found.append(cls)\n    y = 1\n")
     registry.refresh()
     assert base.Base.found == [m.C, m.D]
+
+
+@pytest.mark.parametrize("state", ["reset", "keep"])
+@pytest.mark.parametrize("code", ["WeakSet", "WeakKeyDictionary", "WeakValueDictionary"])
+def test_weak_registry_in_the_same_module(project, dropping, code, state):
+    """
+    A weak container has the present classes, and no other, whether it is made anew or kept.
+    """
+    adding = {"WeakSet": "add(cls)", "WeakKeyDictionary": "__setitem__(cls, 1)"}.get(code, "__setitem__(cls.__name__, cls)")
+    source = f"import weakref\nALL = weakref.{code}()\nclass Base:\n    def __init_subclass__(cls): ALL.{adding}\n"
+    ask = "list(m.ALL.values())" if code == "WeakValueDictionary" else "list(m.ALL)"
+    m = project.load("m", source + "class A(Base): x = 1\nclass B(Base): pass\n")
+    kept, container = m.A, m.ALL
+    project.write("m.py", source + "class A(Base): x = 2\nclass C(Base): pass\n")
+
+    dropping.refresh(state=state)
+
+    assert m.A is kept
+    assert sorted(map(id, eval(ask))) == sorted(map(id, (m.A, m.C)))
+    assert (m.ALL is container) == (state == "keep")
+
+    dropping.rollback(m)
+
+    assert sorted(map(id, eval(ask))) == sorted(map(id, (m.A, m.B)))
 
 
 def test_registry_of_subclasses_in_the_same_module(project, registry):
