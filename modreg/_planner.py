@@ -130,8 +130,9 @@ class Draft:
         graph: For each of them what it imports when it is executed, and for all others in scope.
         needs: Who of them has to be executed, as far as that is known.
         prepared: The parts of those whose files changed as well.
+        unedited: Those whose files were looked at, or are not to be; they are executed from the source that they have.
         sort: Puts names in the order in which they were first executed.
-        make: Makes the part of one of them, given its name and the reason.
+        make: Makes the part of one of them, given its name, the reason and whether its file is not to be looked at.
     """
 
     cause: Cause
@@ -145,8 +146,9 @@ class Draft:
     graph: dict[str, dict[str, Edge]] = attrs.field(factory=dict)
     needs: Needs = attrs.field(factory=lambda: Needs(_unread, {}))
     prepared: dict[str, Part] = attrs.field(factory=dict)
+    unedited: set[str] = attrs.field(factory=set)
     sort: Callable[[Iterable[str]], tuple[str, ...]] = tuple
-    make: Callable[[str, str], Part] | None = None
+    make: Callable[[str, str, bool], Part] | None = None
     _imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
 
     @functools.cached_property
@@ -204,7 +206,7 @@ class Draft:
     def dependent(self, name: str, reason: str) -> Part:
         """The part of one that has to be executed for another's sake."""
         assert self.make is not None  # without an order there are no dependents
-        return self.prepared.get(name) or self.make(name, reason)
+        return self.prepared.get(name) or self.make(name, reason, name in self.unedited)
 
     def foreseen(self, names: Collection[str]) -> dict[str, str]:
         """Those of the names that will have to be executed for others, each with the reason."""
@@ -640,7 +642,7 @@ class Planner:
         lost = {target: why for target, why in written.items() if why and target[0] not in gone}
         for (name, _), reason in lost.items():
             if name not in parts:
-                parts[name] = self._dependent(name, reason, is_limited=is_limited)
+                parts[name] = self._dependent(name, reason, is_limited)
         changing = [name for name, part in parts.items() if not part.is_layout]
         names = self._users.reached(*changing, *gone, *dict.fromkeys(name for name, _ in written))
         running = [n for n in names if n not in {*parts, *gone} and _is_initializing(n)] if _module_locks else []
@@ -665,9 +667,11 @@ class Planner:
             graph=new,
             needs=needs,
             sort=self._by_start,
-            make=functools.partial(self._dependent, is_limited=is_limited),
+            make=self._dependent,
         )
-        if not is_limited:
+        if is_limited:
+            draft.unedited.update(others)
+        else:
             self._prepare(draft)
         return draft
 
@@ -695,7 +699,8 @@ class Planner:
             return
         edited = [n for n in draft.members if n not in draft.parts and self._change(self.history.current(n))]
         foreseen = draft.foreseen(draft.order) if edited else {}
-        draft.prepared.update((n, self._dependent(n, foreseen[n], is_limited=False)) for n in edited if n in foreseen)
+        draft.prepared.update((n, self._dependent(n, foreseen[n])) for n in edited if n in foreseen)
+        draft.unedited.update({*draft.members}.difference(edited))
 
     def _is_layout(self, part: Part, needs: Needs) -> bool:
         """Whether an edit changed comments, layout and positions alone; then nothing has to be executed."""
@@ -743,7 +748,7 @@ class Planner:
                 spec = _spec(name) or self._find(name, record)
             return self._part(record, cause, reason, spec, source, is_edit=is_edit)
 
-    def _dependent(self, name: str, reason: str, *, is_limited: bool) -> Part:
+    def _dependent(self, name: str, reason: str, is_unedited: bool = False) -> Part:
         """
         A module that takes part for another's sake; its source is read again only if the file changed, or never.
 
@@ -751,7 +756,7 @@ class Planner:
         """
         record = self.history.current(name)
         spec = _spec(name)
-        change = "" if is_limited else self._change(record)
+        change = "" if is_unedited else self._change(record)
         if spec is None or record.source is None or change not in ("", "gone"):
             self._folders.look_anew()
             return self._seed(name, Cause.DEPENDENT, reason, None)
