@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from abc import ABCMeta
 from collections.abc import Iterable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
-from modreg._importer import namespace_of
-from modreg._journal import PLAIN, Cache, Registered
+from modreg._importer import space_of
+from modreg._journal import PLAIN, Cache, Contents, Registered
 from modreg._model import Finding
 from modreg._pairs import attributes, content, is_class, table
 from modreg._patch import CONSTANTS
@@ -18,24 +17,45 @@ BOUND: Final = 10_000
 """Entries beyond which the contents of a container are not kept for an abort."""
 
 
-def containers(names: Iterable[str], findings: list[Finding]) -> Iterator[Any]:  # plain containers of anything
+def places(names: Iterable[str], findings: list[Finding]) -> Iterator[Cache | Contents | Registered]:
     """
-    The plain containers where definitions are registered; too large ones are findings instead.
+    Where definitions are registered; plain containers that are too large are findings instead.
 
-    They stand at module level, in class bodies, in the attributes of instances, and in the closures of functions.
+    These stand at module level, in class bodies, in the attributes of instances, and in the closures of functions.
+    What is none is the cache of a function made by `functools.singledispatch`, and an abstract base class.
     """
     seen: set[int] = set()
     for name in names:
-        namespace = namespace_of(sys.modules.get(name)) or {}
-        for path, value in _plain(namespace.copy(), name):
-            if id(value) in seen:
-                continue
-            seen.add(id(value))
-            if len(value) <= BOUND:
-                yield value
-            else:
+        for path, value in _held(name):
+            if id(type(value)) not in PLAIN:
+                yield from _registers(value)
+            elif id(value) not in seen:
+                seen.add(id(value))
+                if len(value) <= BOUND:
+                    yield Contents(value)
+                    continue
                 said = f"{path} has {len(value)} entries: what a failing execution does to it is not undone"
                 findings.append(Finding(code="container-over-bound", module=name, message=said))
+
+
+def _held(owner: str) -> Iterator[tuple[str, Any]]:  # any object
+    """What a module has, and plain containers in it, each with its path; not what nothing is ever registered with."""
+    for name, value in space_of(owner).copy().items():
+        kind = type(value)
+        if id(kind) in _WITHOUT_CONTAINERS or name in _OF_IMPORT or (kind is FunctionType and not value.__closure__):  # type: ignore[attr-defined]  # a function
+            continue
+        yield name, value
+        if id(kind) not in PLAIN:
+            yield from ((f"{name}.{n}", v) for n, v in _inside(value, owner) if id(type(v)) in PLAIN)
+
+
+def _registers(value: Any) -> Iterator[Cache | Registered]:  # as above
+    """The place of what is no plain container and has what others register with it."""
+    if type(value) is FunctionType:
+        if "_clear_cache" in value.__dict__:
+            yield Cache(value.__dict__["_clear_cache"])
+    elif issubclass(type(value), ABCMeta) and "_abc_impl" in table(value):
+        yield Registered(value)
 
 
 def _enclosed(function: FunctionType, depth: int = 2) -> Iterator[tuple[str, object]]:
@@ -45,33 +65,6 @@ def _enclosed(function: FunctionType, depth: int = 2) -> Iterator[tuple[str, obj
         yield name, value
         if type(value) is FunctionType and depth > 1:
             yield from _enclosed(value, depth - 1)
-
-
-def registers(names: Iterable[str]) -> Iterator[Cache | Registered]:
-    """
-    What is no plain container, and has what others register with it.
-
-    That is the cache of a function made by `functools.singledispatch`, and an abstract base class.
-    """
-    for name in names:
-        namespace: dict[str, Any] = namespace_of(sys.modules.get(name)) or {}  # of anything
-        for value in namespace.copy().values():
-            # Of most functions the dict would only be made to be looked at.
-            if type(value) is FunctionType and value.__closure__ and "_clear_cache" in value.__dict__:
-                yield Cache(value.__dict__["_clear_cache"])
-            elif issubclass(type(value), ABCMeta) and "_abc_impl" in table(value):
-                yield Registered(value)
-
-
-def _plain(namespace: dict[str, Any], owner: str) -> Iterator[tuple[str, Any]]:  # as above
-    for name, value in namespace.items():
-        kind = type(value)
-        if id(kind) in _WITHOUT_CONTAINERS or name in _OF_IMPORT or (kind is FunctionType and not value.__closure__):
-            continue
-        if id(kind) in PLAIN:
-            yield name, value
-        else:
-            yield from ((f"{name}.{n}", v) for n, v in _inside(value, owner) if id(type(v)) in PLAIN)
 
 
 def _inside(value: Any, owner: str) -> Iterable[tuple[str, object]]:  # any object

@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Mapping
 from types import FunctionType, MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from modreg._journal import Contents, Journal
 from modreg._loop import on_the_loop
-from modreg._pairs import is_class, is_own, mro, table
+from modreg._pairs import is_own, mro, table
 from modreg._snapshot import Snapshot
 
 
@@ -50,7 +50,8 @@ def migrate_instances(owner: str, namespace: dict[str, object], old_version: int
         old_version: The number of the version that has gone.
         journal: Where the attributes are noted.
     """
-    hooked = {cls for cls in namespace.values() if is_class(cls) and _HOOK in table(cls) and is_own(cls, owner)}  # type: ignore[arg-type]  # classes
+    classes: list[Any] = [x for x in namespace.copy().values() if issubclass(type(x), type)]  # of any metaclass
+    hooked = {cls for cls in classes if _HOOK in table(cls) and is_own(cls, owner)}
     if not hooked:
         return
     for value in [each for each in gc.get_objects() if not hooked.isdisjoint(mro(each))]:

@@ -725,6 +725,8 @@ def namespace_of(module: object) -> dict[str, object] | None:
     `sys.modules` holds objects of any kind. Attribute access, `vars` and `isinstance` run what their
     classes define; lazy modules wake up.
     """
+    if type(module) is types.ModuleType:
+        return module.__dict__
     # issubclass() with a plain type on the right looks through the C bases and asks nobody.
     if not issubclass(type(module), types.ModuleType):
         return None

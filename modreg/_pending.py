@@ -56,10 +56,8 @@ class Pending:
         self.outer = _watches.get(self.thread)
         try:
             _watches[self.thread] = self
-            for name in _around(self.waiting):
-                spec = _spec_of(name)
-                if spec is not None:
-                    self.put_on(spec)
+            for spec in _around(self.waiting):
+                self.put_on(spec)
             yield
         finally:
             self.stop()
@@ -99,6 +97,10 @@ class Pending:
         with suppress(TypeError):
             self._watched.append((spec, base))
             spec.__class__ = _watched_classes[base]
+
+    def is_concerned(self, spec: ModuleSpec) -> bool:
+        """Whether an import of a spec may ask for a module that waits, or for one in it that does."""
+        return spec.name in self.waiting or (spec.submodule_search_locations is not None and bool(self.waiting))
 
     def asked(self, spec: ModuleSpec, frame: Any) -> bool:  # FrameType; typeshed has no f_lasti for all
         """Execute what this import asks for, if it is one; whether the import system is to be told of a failure."""
@@ -177,7 +179,7 @@ def _watched_class(base: type) -> type:
     def is_initializing(spec: ModuleSpec) -> object:
         own = spec.__dict__.get("_initializing", False)
         watch = _watches.get(_thread.get_ident())
-        if watch is None or not watch.waiting:
+        if watch is None or not watch.is_concerned(spec):
             return own
         return watch.asked(spec, sys._getframe(1)) or own
 
@@ -224,20 +226,14 @@ def _spec_of(name: str) -> ModuleSpec | None:
     return spec if isinstance(spec, ModuleSpec) else None
 
 
-def _around(names: Iterable[str]) -> list[str]:
-    """The names, the packages they are in, and the loaded modules below them."""
-    found = dict.fromkeys(names)
-    below = tuple(f"{name}." for name in found if _is_package(name))
-    for name in list(found):
-        found.update(dict.fromkeys(packages_of(name)))
-    if below:
-        found.update(dict.fromkeys(name for name in list(sys.modules) if name.startswith(below)))
-    return list(found)
-
-
-def _is_package(name: str) -> bool:
-    spec = _spec_of(name)
-    return spec is None or spec.submodule_search_locations is not None
+def _around(names: Iterable[str]) -> list[ModuleSpec]:
+    """The specs of the modules, of the packages they are in, and of the loaded modules below them."""
+    found = {name: _spec_of(name) for name in names}
+    below = tuple(f"{n}." for n, spec in found.items() if spec is None or spec.submodule_search_locations is not None)
+    more = [package for name in found if "." in name for package in packages_of(name)]
+    more += [name for name in list(sys.modules) if name.startswith(below)] if below else []
+    found.update((name, _spec_of(name)) for name in more if name not in found)
+    return [spec for spec in found.values() if spec is not None]
 
 
 def _nothing(name: str) -> None:

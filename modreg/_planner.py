@@ -46,6 +46,9 @@ _ATTRIBUTE: Final = re.compile(r"\.\s*([^\W\d]\w*)")
 _EDITED_AT_ONCE: Final = 3
 """So many sources change in an edit; if more do, another release was installed, which nobody goes on to edit."""
 
+Groups = tuple[tuple[str, ...], ...]
+"""The names of modules; together those that have each other before them."""
+
 _NEVER: Final = -1
 """A number of changes to the scope that it never has."""
 
@@ -85,7 +88,7 @@ class Part:
     @property
     def may_write(self) -> bool:
         """Whether one of the two sources may set attributes of something when it is executed."""
-        return any(each is None or each.is_setting_attributes for each in (self.former, self.body))
+        return any(each is None or each.is_setting_attributes for each in {self.former, self.body})
 
     @functools.cached_property
     def view(self) -> View:
@@ -131,7 +134,7 @@ class Draft:
         needs: Who of them has to be executed, as far as that is known.
         prepared: The parts of those whose files changed as well.
         unedited: Those whose files were looked at, or are not to be; they are executed from the source that they have.
-        sort: Puts names in the order in which they were first executed.
+        group: Puts the members in circles, given the graph and them: dependencies and packages first.
         make: Makes the part of one of them, given its name, the reason and whether its file is not to be looked at.
     """
 
@@ -147,14 +150,15 @@ class Draft:
     needs: Needs = attrs.field(factory=lambda: Needs(_unread, {}))
     prepared: dict[str, Part] = attrs.field(factory=dict)
     unedited: set[str] = attrs.field(factory=set)
-    sort: Callable[[Iterable[str]], tuple[str, ...]] = tuple
+    group: Callable[[dict[str, dict[str, Edge]], tuple[str, ...]], Groups] = attrs.field(
+        default=lambda graph, names: _grouped(graph, names)  # noqa: PLW0108  # the function stands below
+    )
     make: Callable[[str, str, bool], Part] | None = None
     _imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
 
     @functools.cached_property
-    def _groups(self) -> tuple[tuple[str, ...], ...]:
-        """The members, dependencies and packages first; those together that have each other before them."""
-        return _grouped(self.graph, self.sort(self.members))
+    def _groups(self) -> Groups:
+        return self.group(self.graph, self.members)
 
     @functools.cached_property
     def order(self) -> tuple[str, ...]:
@@ -666,7 +670,7 @@ class Planner:
             starring=tuple(name for name in others if name in parts or name in self._rows.starring),
             graph=new,
             needs=needs,
-            sort=self._by_start,
+            group=lambda graph, names: self._users.grouped(graph, self._by_start(names)),
             make=self._dependent,
         )
         if is_limited:
@@ -913,6 +917,7 @@ class _Users:
     _edges: list[dict[str, Edge]] = attrs.field(factory=list)
     _users: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     _reached: dict[tuple[str, ...], tuple[str, ...]] = attrs.field(factory=dict)
+    _grouped: tuple[tuple[str, ...], list[dict[str, Edge]], Groups] = ((), [], ())
 
     def of(self, graph: Mapping[str, dict[str, Edge]]) -> dict[str, tuple[str, ...]]:
         """For each module those that import it in any way."""
@@ -935,6 +940,13 @@ class _Users:
                 found.update(dict.fromkeys(fresh))
             self._reached[names] = tuple(found)
         return self._reached[names]
+
+    def grouped(self, graph: Mapping[str, dict[str, Edge]], names: tuple[str, ...]) -> Groups:
+        """As the function of that name; most edges are the very same objects here too."""
+        edges = [graph.get(name, {}) for name in names]
+        if self._grouped[:2] != (names, edges):
+            self._grouped = names, edges, _grouped(graph, names)
+        return self._grouped[2]
 
 
 # Reading
@@ -1212,7 +1224,7 @@ def _at_import(edges: Mapping[str, Edge]) -> tuple[str, ...]:
     return tuple(name for name, edge in edges.items() if edge.kind is not EdgeKind.LATE)
 
 
-def _grouped(graph: Mapping[str, Mapping[str, Edge]], names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+def _grouped(graph: Mapping[str, Mapping[str, Edge]], names: tuple[str, ...]) -> Groups:
     """The names in circles, dependencies first; a package comes before what is in it, as in any import."""
     among: dict[str, tuple[str, ...]] = {}
     wanted = frozenset(names)

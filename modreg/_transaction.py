@@ -18,7 +18,7 @@ import attrs
 from modreg import _graph, _lines, _positions, _source, _uses, _weak
 from modreg._alike import settle
 from modreg._closures import renew
-from modreg._containers import containers, registers
+from modreg._containers import places
 from modreg._history import GONE, NONE, NOTHING, Commit, History, Record
 from modreg._hooks import dispose, has_dispose, migrate, migrate_instances
 from modreg._importer import namespace_of
@@ -486,9 +486,7 @@ class Execution(Work):
                 self.journal.keep(Namespace(namespace))
             more = _graph.reachable(self.draft.graph, [name], self.kept)
             self.kept |= more
-            for container in containers(more & self.draft.graph.keys(), self.findings):
-                self.journal.keep(Contents(container))
-            for place in registers(more & self.draft.graph.keys()):
+            for place in places(more & self.draft.graph.keys(), self.findings):
                 self.journal.keep(place)
 
     def _dispose_first(self) -> None:
@@ -806,14 +804,13 @@ class Execution(Work):
             self._drop_stars(part, namespace)
         self.phase = Phase.PATCH
         _uses.let_go()  # what is searched next are all objects that were made meanwhile, and trees are very many
-        if self.is_live:
-            self._patch(part, former, namespace, since, self.finished[finished:])
+        is_same = self.is_live and self._patch(part, former, namespace, since, self.finished[finished:])
         kept = self._keep_state(part, former, namespace) if self.is_keeping else []
         kept += bind(former, namespace, declared(part.name, "__keep__"))
         twins = Twins.of(self.window.made(kept, namespace)) if kept and self.is_live else None
         if twins:
             self._stand_in(twins, namespace, since, self.finished[finished:])
-        if self.is_dropping and not _is_as_defined(former, namespace):
+        if self.is_dropping and not (is_same or _is_as_defined(former, namespace)):
             self._drop_gone(part, former, namespace)
         if is_used:
             self._tell(part, former, namespace, held_before)
@@ -915,14 +912,14 @@ class Execution(Work):
 
     def _patch(
         self, part: Part, former: dict[str, object], namespace: dict[str, object], since: int, nested: list[str]
-    ) -> None:
-        """Make the old objects the new definitions, and point everything to them."""
+    ) -> bool:
+        """Make the old objects the new definitions, and point everything to them; whether they are the same anyway."""
         name = part.name
         begun = len(self.journal.entries)
         settle(former, namespace, name)
         if _is_as_defined(former, namespace):
             self._forget_checks(since)
-            return
+            return True
         again = Twins.of(self._made_again(part, former, namespace))
         patched = patch(former, namespace, name, self.journal, again)
         if len(self.journal.entries) > begun:
@@ -936,6 +933,7 @@ class Execution(Work):
         if patched.twins:
             self._publish(patched.twins, namespace)
             self._stand_in(patched.twins, namespace, since, nested)
+        return False
 
     def _made_again(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> Iterator[Pair]:
         """What the module makes besides definitions, and stays the same object, by what its two sources say."""
