@@ -82,7 +82,7 @@ def _own_references(cls: type) -> int | None:
         elif type(value) is FunctionType or kind in _WRAPPERS:
             if count != _UNHELD or (kind in _WRAPPERS and not _is_inside_free(value)):
                 return None
-            cells.extend(_closure(value))
+            cells.extend(value.__closure__ or () if type(value) is FunctionType else _closure(value))
     return found + len({id(cell) for cell in cells if content(cell) is cls})
 
 
@@ -134,10 +134,12 @@ def _is_alike_function(old: FunctionType, new: FunctionType, pair: Pair) -> bool
     if len(mine) != len(theirs):  # a dict of attributes is there from when it was first asked for
         longer, function = (mine, old) if len(mine) > len(theirs) else (theirs, new)
         longer[:] = [each for each in longer if each is not function.__dict__ or each]
+    return _are_alike(mine, theirs, pair)
+
+
+def _are_alike(mine: list[Any], theirs: list[Any], pair: Pair) -> bool:  # what functions refer to
     if len(mine) != len(theirs):
         return False
-    if all(map(operator.is_, mine, theirs)):
-        return True  # the same code was executed again
     for one, other in zip(mine, theirs, strict=True):
         if one is not other and not _is_alike_reference(one, other, pair):
             return False
@@ -174,13 +176,23 @@ def _is_alike_class(pair: Pair) -> bool:
         return False
     if not is_same(bases_of(old), bases_of(new)):
         return False
-    for name, value in theirs.items():
-        former = mine.get(name, MISSING)
-        if former is value or (type(former) is type(value) and is_layout(name, value)):
+    olds, news = [], []
+    queue: list[tuple[str, Any, Any]] = [(name, mine.get(name, MISSING), value) for name, value in theirs.items()]
+    for name, former, value in queue:  # it grows while it is walked
+        if former is value:
             continue
-        if not _is_alike_attribute(former, value, pair):
+        if type(value) is not type(former):
             return False
-    return True
+        if type(value) is FunctionType:
+            olds.append(former)
+            news.append(value)
+        elif type(value) is property and is_same(former.__doc__, value.__doc__):
+            queue.extend(("", *each) for each in zip(_inside(former), _inside(value), strict=True))
+        elif not (is_layout(name, value) or _is_alike_attribute(former, value, pair)):
+            return False
+    if _are_alike(gc.get_referents(*olds), gc.get_referents(*news), pair):
+        return True  # all at once, as it mostly shows
+    return all(_is_alike_function(*both, pair) for both in zip(olds, news, strict=True))
 
 
 _sizes: Final = operator.attrgetter("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
@@ -193,9 +205,6 @@ def _is_alike_attribute(old: Any, new: Any, pair: Pair) -> bool:  # values in at
         return False
     if kind is FunctionType:
         return _is_alike_function(old, new, pair)
-    if kind is property:
-        accessors = [each for each in zip(_inside(old), _inside(new), strict=True) if each[0] is not each[1]]
-        return is_same(old.__doc__, new.__doc__) and all(_is_alike_attribute(*each, pair) for each in accessors)
     if kind is staticmethod or kind is classmethod:
         mine, theirs = ({k: v for k, v in each.__dict__.items() if k != "__wrapped__"} for each in (old, new))
         return _is_alike_attribute(old.__func__, new.__func__, pair) and _is_alike_reference(mine, theirs, pair)
