@@ -43,7 +43,7 @@ class Place(Protocol):
     def merged(self, before: Any, after: Any) -> Any: ...  # as above
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Item:
     """An entry of a mapping: of ``sys.modules``, of a namespace, of the history."""
 
@@ -64,7 +64,7 @@ class Item:
         return before if now is after else now
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Attribute:
     """
     An attribute that is a field of the interpreter's own object, such as a function's ``__code__``.
@@ -85,7 +85,7 @@ class Attribute:
         return before
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Code(Attribute):
     """
     A function's code object.
@@ -108,7 +108,7 @@ def _kind(code: Any) -> int:  # a code object
     return int(code.co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR))
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class ClassAttribute:
     """
     An entry of a class's attribute table, written past its metaclass.
@@ -174,7 +174,7 @@ def is_layout(name: str, value: object) -> bool:
     return name in _OF_LAYOUT or type(value) in (MemberDescriptorType, GetSetDescriptorType) or is_stand_in(value)
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class ClassField:
     """A field of a class that is no entry of its table: ``__bases__``, ``__qualname__`` and their like."""
 
@@ -191,7 +191,7 @@ class ClassField:
         return before
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Cell:
     """What a closure's cell holds."""
 
@@ -213,7 +213,7 @@ class Cell:
         return before
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Namespace:
     """
     All bindings of a namespace at once, as a pair of names and objects.
@@ -256,7 +256,7 @@ By identity, as all sets of types here: what a metaclass has for ``__eq__`` may 
 """
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Contents:
     """
     What a plain container holds, as a tuple of its elements or of its pairs, a set's as a frozen copy.
@@ -354,7 +354,7 @@ class Gone:
     """The base of the classes that gave way, until the collector has taken them."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Registered:
     """The classes registered with an abstract base class, but for those that gave way."""
 
@@ -379,7 +379,7 @@ class Registered:
         return _merged_elements(before, after, self.get())
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Cache:
     """A cache of results that a changed definition makes wrong: whatever is written, it is emptied."""
 

@@ -924,12 +924,13 @@ Held = dict[str, dict[str, object]]
 
 def holding(owner: str, namespace: Mapping[str, object]) -> Held:
     """What the definitions of a module hold: a registry in a class, or in a closure, is made anew with them."""
-    return {name: inside for name, value in namespace.items() if is_own(value, owner) and (inside := _contents(value))}
+    values = ((name, value) for name, value in namespace.items() if not _is_bare(value) and is_own(value, owner))
+    return {name: inside for name, value in values if (inside := _contents(value))}
 
 
 def _contents(value: object) -> dict[str, object]:
     found: dict[str, object] = {}
-    queue: list[tuple[str, object]] = [] if _is_bare(value) else [("", value)]
+    queue: list[tuple[str, object]] = [("", value)]
     seen: set[int] = set()
     for path, each in queue:  # it grows while it is walked
         if id(each) in seen:

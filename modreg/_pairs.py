@@ -15,7 +15,7 @@ CACHED: Final = type(functools.lru_cache(lambda: None))
 """The type of what `functools.lru_cache` makes."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Pair:
     """An old definition and the new one that is to become it."""
 

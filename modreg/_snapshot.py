@@ -221,7 +221,7 @@ def _reuse(before: tuple[_T, ...], now: tuple[_T, ...]) -> tuple[_T, ...]:
 # Snapshots
 
 
-@attrs.frozen(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Snapshot:
     """
     A namespace's names and objects at one moment, copied shallowly, with images of its definitions.
@@ -281,23 +281,20 @@ class Snapshot:
         does is undone by the journal.
         """
         for image in self.images:
-            if type(image[0]) is FunctionType and len(image) == _FUNCTION:
-                _put_back_function(image)
+            if len(image) == _FUNCTION:
+                function, code, defaults, keyword_defaults, _ = image
+                if function.__code__ is not code:
+                    Code(function, "__code__").put(code)
+                if function.__defaults__ is not defaults:
+                    Attribute(function, "__defaults__").put(defaults)
+                if function.__kwdefaults__ is not keyword_defaults:
+                    Attribute(function, "__kwdefaults__").put(keyword_defaults)
             elif len(image) == _CLASS:
                 _put_back_class(image)
 
 
 _FUNCTION: Final = 5  # parts of a FunctionImage
 _CLASS: Final = 4  # parts of a ClassImage
-
-
-def _put_back_function(image: FunctionImage) -> None:
-    function, code, defaults, keyword_defaults, _ = image
-    if function.__code__ is not code:
-        Code(function, "__code__").put(code)
-    for name, value in (("__defaults__", defaults), ("__kwdefaults__", keyword_defaults)):
-        if getattr(function, name) is not value:
-            Attribute(function, name).put(value)
 
 
 def _put_back_class(image: ClassImage) -> None:
