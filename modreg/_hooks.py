@@ -51,10 +51,10 @@ def migrate_instances(owner: str, namespace: dict[str, object], old_version: int
         journal: Where the attributes are noted.
     """
     classes: list[Any] = [x for x in namespace.copy().values() if issubclass(type(x), type)]  # of any metaclass
-    hooked = {cls for cls in classes if _HOOK in table(cls) and is_own(cls, owner)}
+    hooked = {id(cls) for cls in classes if _HOOK in table(cls) and is_own(cls, owner)}  # a metaclass may refuse hashes
     if not hooked:
         return
-    for value in [each for each in gc.get_objects() if not hooked.isdisjoint(mro(each))]:
+    for value in [each for each in gc.get_objects() if not hooked.isdisjoint(map(id, mro(each)))]:
         attributes = getattr(value, "__dict__", None)
         if type(attributes) is dict:
             journal.keep(Contents(attributes))

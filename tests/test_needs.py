@@ -827,6 +827,21 @@ def test_instances_migrate(project, registry):
     assert not hasattr(one, "y")
 
 
+def test_instances_migrate_beside_classes_without_a_hash(project, registry):
+    """
+    Instances are found whatever other classes there are, also where a metaclass compares and has no hash.
+    """
+    meta = type("Meta", (type,), {"__eq__": lambda cls, other: False})
+    stranger = meta("S", (), {})()
+    m = project.load("m", "class C: pass\n")
+    one = m.C()
+    project.write("m.py", "class C:\n    def __migrate_instance__(self, old): self.y = old\n")
+
+    registry.refresh()
+
+    assert (one.y, type(stranger).__name__) == (1, "S")
+
+
 def test_instances_migrate_beside_classes_that_were_cleared(project, registry):
     """
     A class that is its own class leaves an empty shell behind, which nothing stumbles over.
