@@ -32,8 +32,13 @@ def table(cls: type) -> Mapping[str, object]:
 def layout(cls: type) -> tuple[object, ...]:
     """What decides where instances keep their attributes; it cannot change in an existing class."""
     slots = sorted(name for name, value in table(cls).items() if type(value) is MemberDescriptorType)
-    sizes = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
-    return *(type.__getattribute__(cls, name) for name in sizes), slots
+    return *sizes(cls), slots
+
+
+def sizes(cls: type) -> tuple[object, ...]:
+    """How large instances of a class are, and where they have their dictionary and weak references."""
+    names = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
+    return tuple(type.__getattribute__(cls, name) for name in names)
 
 
 def mro_of(cls: type) -> tuple[type, ...]:

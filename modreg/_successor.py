@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Journal, is_layout
-from modreg._pairs import Pair, bases_of, is_class, is_of_c, is_wrapper, layout, mro_of, parts, table
+from modreg._pairs import Pair, bases_of, is_class, is_of_c, is_wrapper, layout, mro_of, parts, sizes, table
 from modreg._patch import forward
 
 
@@ -86,6 +86,31 @@ def succeed(pair: Pair, journal: Journal, instances: Living | None = None) -> Su
     for each in methods if not left and (is_led or layout(old) == layout(new)) else ():
         forward(each.old, each.new, journal)  # for those who hold a bound one
     return Succession(moved=moved, left=left, example=example, is_led=is_led)
+
+
+def laid_out_by(cls: Any) -> type:  # a class of any metaclass
+    """The class among a class and its first bases that decides where instances keep their attributes."""
+    base = cls.__base__
+    while base is not None and sizes(base) == sizes(cls):
+        cls, base = base, base.__base__
+    found: type = cls
+    return found
+
+
+def level(old: type, new: type, journal: Journal) -> None:
+    """
+    Give a class the base that another has in its place, where neither decides what instances have.
+
+    CPython exchanges classes of one layout if those that laid it out have the same base, be it empty as `abc.ABC` and
+    `typing.Generic` are.
+
+    Source:
+        CPython's ``compatible_for_assignment``.
+    """
+    base = old.__base__
+    if base is not None and new.__base__ is not base:
+        bases = tuple(new.__base__ if each is base else each for each in bases_of(old))
+        _try(journal, ClassField(old, "__bases__"), bases)
 
 
 def _methods(old: object, new: object) -> Iterator[Pair]:

@@ -47,7 +47,7 @@ from modreg._scope import packages_of
 from modreg._snapshot import Snapshot
 from modreg._source import Source
 from modreg._state import Statements, bind, forget, keep, unchanged
-from modreg._successor import Living, living, succeed
+from modreg._successor import Living, laid_out_by, level, living, succeed
 from modreg._window import Window, held, is_held, orphan, point, replace
 from modreg.errors import ReloadError, SourceError
 
@@ -203,8 +203,16 @@ class Work:
             if namespace is not None:
                 yield name, namespace
 
+    def _level(self, pair: Pair) -> None:
+        """Let CPython exchange two classes where all that is in the way is the base of one that is no more."""
+        if is_class(pair.old) and is_class(pair.new):
+            old, new = map(laid_out_by, (pair.old, pair.new))
+            if old is not new and _home(old) is not old:
+                level(old, new, self.journal)
+
     def succeed(self, name: str, pair: Pair, instances: Living) -> None:
         """Move what is left of a class in whose place another stands, and tell of what could not be moved."""
+        self._level(pair)
         done = succeed(pair, self.journal, instances)
         earlier = getattr(pair.old, "__qualname__", "")
         if done.left:

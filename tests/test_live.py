@@ -1637,6 +1637,47 @@ def test_old_instances_move_to_a_class_in_another_place(project, registry):
     assert (held.f(), held.x, old().f()) == (1, 5, 1)
 
 
+ROOTED = """
+import abc
+class Root(abc.ABC):
+    pass
+class C(Root):
+    def f(self): return "old"
+"""
+UNROOTED = """
+import abc, typing
+class C(typing.Generic[typing.TypeVar("T")]):
+    def f(self): return "new"
+"""
+
+
+@pytest.mark.parametrize("is_root_kept", [False, True])
+def test_instances_and_subclasses_move_where_only_an_empty_base_differs(project, dropping, is_root_kept):
+    """
+    CPython exchanges no classes whose hierarchies begin with different empty bases; the base of a class that is no
+    more is exchanged first, that of one which lives on is not.  A rollback takes all of it back.
+    """
+    a = project.load("a", ROOTED)
+    root, first, one = a.Root, a.C, a.C()
+    below = type(first)("Below", (first,), {})
+    bases = root.__bases__
+
+    project.write("a.py", UNROOTED + ("class Root(abc.ABC): pass" if is_root_kept else ""))
+    dropping.reload("a")
+
+    assert type(one) is (first if is_root_kept else a.C)
+    assert below.__bases__ == ((first,) if is_root_kept else (a.C,))
+    assert root.__bases__ == (bases if is_root_kept else (typing.Generic,))
+    codes = [finding.code for finding in dropping.transactions()[-1].findings]
+    assert ("layout" in codes) is is_root_kept
+    later = a.C()
+
+    dropping.rollback("a")
+
+    assert (type(one), one.f(), below.__bases__, root.__bases__) == (first, "old", (first,), bases)
+    assert type(later) is (type(later) if is_root_kept else first)
+
+
 def test_instances_that_cannot_move_are_told_of(project, registry):
     """
     Instances of another layout stay, work with the new methods, and are a finding.
