@@ -36,6 +36,8 @@ class Pending:
 
     Args:
         execute: Executes the module of that name, which is off the list by then.
+        executing: The modules under execution, innermost last.
+        lack: Raises for what a from-import asks of one of them that it does not have yet.
 
     Attributes:
         waiting: Names in the order of the plan.
@@ -43,6 +45,8 @@ class Pending:
     """
 
     execute: Callable[[str], None]
+    executing: list[str] = attrs.field(factory=list)
+    lack: Callable[[str, Any], None] | None = None  # Any: as in asked()
     waiting: dict[str, None] = attrs.field(factory=dict)
     thread: int = attrs.field(factory=_thread.get_ident)
     outer: Pending | None = None
@@ -81,7 +85,7 @@ class Pending:
     def end(self) -> None:
         """As :meth:`stop`, for good: no collector is needed to free a transaction that nothing here leads to."""
         self.stop()
-        self.execute = _nothing
+        self.execute, self.lack = _nothing, None
 
     def put_on(self, spec: ModuleSpec) -> None:
         """
@@ -99,8 +103,9 @@ class Pending:
             spec.__class__ = _watched_classes[base]
 
     def is_concerned(self, spec: ModuleSpec) -> bool:
-        """Whether an import of a spec may ask for a module that waits, or for one in it that does."""
-        return spec.name in self.waiting or (spec.submodule_search_locations is not None and bool(self.waiting))
+        """Whether an import of a spec may ask for a module that waits or is executed, or for one in it that waits."""
+        is_one = spec.name in self.waiting or spec.name in self.executing
+        return is_one or (spec.submodule_search_locations is not None and bool(self.waiting))
 
     def asked(self, spec: ModuleSpec, frame: Any) -> bool:  # FrameType; typeshed has no f_lasti for all
         """Execute what this import asks for, if it is one; whether the import system is to be told of a failure."""
@@ -112,6 +117,8 @@ class Pending:
             if spec.submodule_search_locations is not None:
                 for each in self._submodules(name, frame):
                     self.run(each)
+            if self.lack is not None and name in self.executing:
+                self.lack(name, frame)
         except BaseException as error:
             self._fail(name, error)
             return True

@@ -49,6 +49,7 @@ _EDITED_AT_ONCE: Final = 3
 Groups = tuple[tuple[str, ...], ...]
 """The names of modules; together those that have each other before them."""
 
+WHOLE: Final = "a circle in which an import may fail is executed as a whole"
 _NEVER: Final = -1
 """A number of changes to the scope that it never has."""
 
@@ -136,6 +137,7 @@ class Draft:
         unedited: Those whose files were looked at, or are not to be; they are executed from the source that they have.
         group: Puts the members in circles, given the graph and them: dependencies and packages first.
         make: Makes the part of one of them, given its name, the reason and whether its file is not to be looked at.
+        caught: What an execution of one of them may fail to import, and go on.
     """
 
     cause: Cause
@@ -154,6 +156,7 @@ class Draft:
         default=lambda graph, names: _grouped(graph, names)  # noqa: PLW0108  # the function stands below
     )
     make: Callable[[str, str, bool], Part] | None = None
+    caught: Callable[[str], frozenset[str]] | None = None
     _imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
 
     @functools.cached_property
@@ -185,7 +188,7 @@ class Draft:
         affected, rebound = self._predicted(self.order)
         found = {name: rebinding(name, names) for name, names in rebound.items()}
         found.update((name, part.step) for name, part in self.parts.items())
-        found.update((name, _executing(name, why)) for name, why in affected.items())
+        found.update((name, _executing(name, why)) for name, why in self.completed(affected).items())
         return (*gone, *(found[name] for name in self.order if name in found))
 
     @property
@@ -212,6 +215,12 @@ class Draft:
         assert self.make is not None  # without an order there are no dependents
         return self.prepared.get(name) or self.make(name, reason, name in self.unedited)
 
+    def completed(self, going: Mapping[str, str]) -> dict[str, str]:
+        """Who is going to be executed, each with the reason, with all others of the circles that are executed whole."""
+        named = {*going, *(name for name, part in self.parts.items() if not part.is_layout)}
+        more = {each for name in named for each in self.whole.get(name, ())} - named
+        return {**going, **dict.fromkeys(more, WHOLE)}
+
     def foreseen(self, names: Collection[str]) -> dict[str, str]:
         """Those of the names that will have to be executed for others, each with the reason."""
         return self._predicted(names)[0]
@@ -231,6 +240,22 @@ class Draft:
                 among = {name: inside.intersection(self.imports(name)) for name in group}
                 found.update((name, members) for members in _graph.components(among) for name in members)
         return found
+
+    @functools.cached_property
+    def whole(self) -> dict[str, tuple[str, ...]]:
+        """
+        For each member of a circle in which an import may fail, and the error be caught, all of them.
+
+        Which import fails depends on how far the others have come, so that all of them are executed or none.
+        """
+        caught = self.caught
+        circles = dict.fromkeys(members for members in self.components.values() if len(members) > 1 and caught)
+        return {
+            name: members
+            for members in circles
+            if caught and any(not caught(each).isdisjoint(members) for each in members)
+            for name in members
+        }
 
     def imports(self, name: str) -> tuple[str, ...]:
         """What a module imports when it is executed, of those that may take part."""
@@ -500,11 +525,11 @@ class Planner:
                 gone.append(name)
             elif change:
                 seeds[name] = change
-        arrived = self._arrived()
+        arrived, ahead = self._arrived()
         seeds = {**{name: arrived[name] for name in wanted if name in arrived}, **seeds}
         if not seeds and not gone:
             return Draft(Cause.REFRESH)
-        return self._draft(Cause.REFRESH, seeds, tuple(gone), is_limited=only is not None)
+        return self._draft(Cause.REFRESH, seeds, tuple(gone), ahead=ahead, is_limited=only is not None)
 
     def unload(self, roots: tuple[str, ...]) -> Draft:
         """Draft that modules and all below them leave; nobody is executed for it."""
@@ -628,6 +653,7 @@ class Planner:
         gone: tuple[str, ...] = (),
         sources: Mapping[str, Source] | None = None,
         *,
+        ahead: Mapping[str, dict[str, Edge]] | None = None,
         is_limited: bool = False,
     ) -> Draft:
         for name in seeds:
@@ -650,7 +676,7 @@ class Planner:
         changing = [name for name, part in parts.items() if not part.is_layout]
         names = self._users.reached(*changing, *gone, *dict.fromkeys(name for name, _ in written))
         running = [n for n in names if n not in {*parts, *gone} and _is_initializing(n)] if _module_locks else []
-        new = self._graph_with(parts, old)
+        new = _with(self._graph_with(parts, old), ahead or {})
         left = {*gone, *running}
         others = [name for name in dict.fromkeys((*parts, *names)) if name not in left]
         needs.users, needs.reached, needs.decided = users, self._users.reached, {*changing, *gone}
@@ -672,12 +698,20 @@ class Planner:
             needs=needs,
             group=lambda graph, names: self._users.grouped(graph, self._by_start(names)),
             make=self._dependent,
+            caught=functools.partial(self._caught, parts, ahead or {}),
         )
         if is_limited:
             draft.unedited.update(others)
         else:
             self._prepare(draft)
         return draft
+
+    def _caught(self, parts: Mapping[str, Part], ahead: Mapping[str, dict[str, Edge]], name: str) -> frozenset[str]:
+        """What an execution of a module may fail to import, or come to by that, and go on."""
+        record = self.history.current(name)
+        imports = _imports(parts[name]) if name in parts else record.read()
+        asked = [(record.resolved(each), each.names) for each in imports if each.is_toplevel and each.is_guarded]
+        return frozenset(ahead.get(name, ())).union(*({base, *(f"{base}.{n}" for n in names)} for base, names in asked))
 
     def _written(self, parts: Mapping[str, Part], needs: Needs, tracked: Collection[str]) -> dict[tuple[str, str], str]:
         """The names that parts set in other modules, each with why that one has to be executed, if it must be."""
@@ -871,9 +905,9 @@ class Planner:
             return None
         return spec if spec is not None and spec.origin is not None else None
 
-    def _arrived(self) -> dict[str, str]:
+    def _arrived(self) -> tuple[dict[str, str], dict[str, dict[str, Edge]]]:
         """
-        Modules that count as changed though their sources did not, with why.
+        Modules that count as changed though their sources did not, with why; and what that leads on to.
 
         They import by name what an import once asked for in vain, and what is there now; or what could not be
         imported then, and may be now.
@@ -885,10 +919,24 @@ class Planner:
         why = dict.fromkeys(self._mended(failed, names), "which failed before")
         why |= dict.fromkeys(names, "which is there now")
         found: dict[str, str] = {}
+        ahead: dict[str, dict[str, Edge]] = {}
         for name in self.tracked() if why else ():
             for each in _asked_by(self.history.current(name)) & why.keys():
                 found[name] = f"it imports {each}, {why[each]}"
-        return found
+                ahead.setdefault(name, {}).update(self._ahead(name, each))
+        return found, ahead
+
+    def _ahead(self, name: str, arrived: str) -> dict[str, Edge]:
+        """What a module comes to by importing what is there now; nothing where that import fails."""
+        spec = self._find_quietly(arrived)
+        source = _read_quietly(spec, spec.origin) if spec is not None else None
+        if spec is None or source is None:
+            return {}
+        try:
+            imports = _scan.imports(_source.compile_source(source))
+        except (SyntaxError, ValueError):
+            return {}
+        return _strongest(self.edges(name, imports, spec.parent or ""))
 
     def _mended(self, failed: Iterable[str], arrived: Iterable[str]) -> set[str]:
         """The modules whose import failed that have other sources now, or import what was missing or had failed."""
@@ -1217,6 +1265,11 @@ def _with_declared(name: str, edges: dict[str, Edge]) -> dict[str, Edge]:
     more = [each for each in declared(name, "__depends__") if each in sys.modules and each != name]
     kind = EdgeKind.REFERENCE
     return {**{each: Edge(dependent=name, dependency=each, kind=kind) for each in more}, **edges} if more else edges
+
+
+def _with(graph: dict[str, dict[str, Edge]], more: Mapping[str, dict[str, Edge]]) -> dict[str, dict[str, Edge]]:
+    """A graph with more edges of some modules."""
+    return {**graph, **{name: {**edges, **graph[name]} for name, edges in more.items() if name in graph}}
 
 
 def _at_import(edges: Mapping[str, Edge]) -> tuple[str, ...]:

@@ -46,12 +46,14 @@ class Recorder:
     Attributes:
         taker: Answers the transaction that this thread has open, if any.
         failed: Takes for each module whose import failed what it was.
+        missed: Names that imports asked for in vain; one that was found, and failed, is no more among them.
     """
 
     history: History
     scope: Scope
     taker: Any  # a callable without arguments giving a Taker or None
     failed: dict[str, Record] = attrs.field(factory=dict)
+    missed: set[str] = attrs.field(factory=set)
 
     def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
         """Find a module, and read the source in passing if it is in scope; nothing where there is any doubt."""
@@ -98,6 +100,7 @@ class Recorder:
         if module is None:
             if data is not None:
                 self.failed[spec.name] = Record.of(note)
+                self.missed.discard(spec.name)
             return
         taker: Taker | None = self.taker()
         if taker is None and journal is None:

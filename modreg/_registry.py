@@ -197,7 +197,7 @@ class Registry:
         self._removed, self._live, self._state, self._dependents = removed, live, state, dependents
         if self._finder is None:
             self._planner.adopt()
-            recorder = Recorder(self._history, self._scope, self._turn.mine, self._planner.failed)
+            recorder = Recorder(self._history, self._scope, self._turn.mine, self._planner.failed, self._missed)
             finder = Finder(recorder, self._missed, recorder)
             _importer.install(finder)
             self._finder = finder

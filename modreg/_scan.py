@@ -31,6 +31,7 @@ _STORE_NAME = dis.opmap["STORE_NAME"]
 _CACHE = dis.opmap["CACHE"]
 _STORE_ATTRS = frozenset({dis.opmap["STORE_ATTR"], dis.opmap["DELETE_ATTR"]})
 _SETTING = frozenset({"setattr", "delattr"})
+_BINDING_ANY = frozenset({"globals", "locals", "vars", "exec", "eval", "setattr", "__dict__", "modules"})
 _COPY = bytes([dis.opmap["COPY"], 1])
 
 # Numbers above 255 are for the compiler's use.
@@ -63,6 +64,7 @@ class Import:
         names: What a from-import asks for, ``("*",)`` for all, nothing for ``import a.b``.
         is_toplevel: Whether it runs when the module is executed: in the module's body or that of a class.
         is_lazy: Whether it is a ``lazy import`` (PEP 810).
+        is_guarded: Whether it stands where an error may be caught: in a ``try`` or ``with`` statement.
         line: Line of the statement in its file, counted from 1, where the code object knows it.
     """
 
@@ -71,6 +73,7 @@ class Import:
     names: tuple[str, ...] = ()
     is_toplevel: bool = True
     is_lazy: bool = False
+    is_guarded: bool = False
     line: int | None = attrs.field(default=None, eq=False)
 
 
@@ -153,6 +156,30 @@ def bound_names(code: CodeType) -> frozenset[str]:
     if _SETUP_ANNOTATIONS in code.co_code[::2]:
         names.add("__annotations__")
     return frozenset(names)
+
+
+def bound_by(code: CodeType, line: int, lasti: int) -> frozenset[str] | None:
+    """
+    Collect the names that executing a module may have bound by the time it is at a line, and there at an instruction.
+
+    Returns:
+        `None` where anything may be bound: by a star import, by ``globals()`` and its like, by another round of a loop.
+    """
+    spans = [(range(start, end, 2), at) for start, end, at in code.co_lines() if at is not None and at <= line]
+    past = frozenset(each for span, at in spans for each in span if at < line or each <= lasti)
+    raw = code.co_code
+    loops = [each for jump in _JUMPS_BACK for each in _offsets(raw, jump) if each not in past]
+    if any(_target(raw, each) in past for each in loops) or any(_is_reaching_any(each) for each, _ in _walk(code)):
+        return None
+    stores = [(code.co_names[_argument(raw, each)[0]], each in past) for each in _offsets(raw, _STORE_NAME)]
+    later = {name for name, is_past in stores if not is_past}
+    return bound_names(code) - later.difference(name for name, is_past in stores if is_past)
+
+
+def _is_reaching_any(code: CodeType) -> bool:
+    """Whether code may bind names that it does not spell."""
+    is_starred = any(each.names == ("*",) for each in _own_imports(code, is_toplevel=True))
+    return is_starred or not _BINDING_ANY.isdisjoint(code.co_names)
 
 
 def is_setting_attributes(code: CodeType) -> bool:
@@ -264,14 +291,22 @@ def _own_imports(code: CodeType, *, is_toplevel: bool) -> Iterator[Import]:
     raw = code.co_code
     spans = code.co_lines()
     end, line = 0, None
+    guarded = [range(start, stop) for start, stop, _, _ in handlers(code.co_exceptiontable)]
     for offset in _offsets(raw, _IMPORT_NAME):
         while end <= offset:
             _, end, line = next(spans, (0, len(raw), None))
-        yield _import_at(code, raw, offset, is_toplevel=is_toplevel, line=line)
+        is_guarded = any(offset in each for each in guarded)
+        yield _import_at(code, raw, offset, is_toplevel=is_toplevel, is_guarded=is_guarded, line=line)
 
 
 def _import_at(
-    code: CodeType, raw: bytes, offset: int, *, is_toplevel: bool = True, line: int | None = None
+    code: CodeType,
+    raw: bytes,
+    offset: int,
+    *,
+    is_toplevel: bool = True,
+    is_guarded: bool = False,
+    line: int | None = None,
 ) -> Import:
     """Read the import whose ``IMPORT_NAME`` is at *offset*; before it its level and its names were loaded."""
     argument, start = _argument(raw, offset)
@@ -283,8 +318,28 @@ def _import_at(
         names=names or (),
         is_toplevel=is_toplevel,
         is_lazy=bool(argument & _LAZY_FLAG),
+        is_guarded=is_guarded,
         line=line,
     )
+
+
+def handlers(table: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """
+    Read an exception table: where handling starts and ends, where the handler is, the state of the stack.
+
+    Source:
+        ``Objects/exception_handling_notes.txt`` in CPython: numbers in groups of six bits, of which all but
+        the last are marked; four to an entry, the second being a length.
+    """
+    numbers: list[int] = []
+    number = 0
+    for byte in table:
+        number = number << 6 | byte & 0x3F
+        if not byte & 0x40:
+            numbers.append(number)
+            number = 0
+    for start, length, target, stack in zip(*[iter(numbers)] * 4, strict=True):
+        yield 2 * start, 2 * (start + length), 2 * target, stack
 
 
 def _constant_before(code: CodeType, raw: bytes, offset: int) -> tuple[Any, int]:  # Any: any constant

@@ -14,12 +14,11 @@ import struct
 import sys
 from itertools import pairwise
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from modreg._scan import handlers
 
 UNKNOWN: Final = "unknown"
 """Stands for the hash of a text that nobody has seen."""
@@ -548,28 +547,9 @@ def _link(code: CodeType, steps: list[_Step], offsets: list[int], distances: dic
             step.following = (target, *step.following) if is_true else (*step.following, target)
         else:
             step.following += (target,)
-    for start, end, goal, stack in _handlers(code.co_exceptiontable):
+    for start, end, goal, stack in handlers(code.co_exceptiontable):
         for step in steps[indices[start] : indices[end]]:
             step.handler = steps[indices[goal]], stack
-
-
-def _handlers(table: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """
-    Read an exception table: where handling starts and ends, where the handler is, the state of the stack.
-
-    Source:
-        ``Objects/exception_handling_notes.txt`` in CPython: numbers in groups of six bits, of which all but
-        the last are marked; four to an entry, the second being a length.
-    """
-    numbers: list[int] = []
-    number = 0
-    for byte in table:
-        number = number << 6 | byte & 0x3F
-        if not byte & 0x40:
-            numbers.append(number)
-            number = 0
-    for start, length, target, stack in zip(*[iter(numbers)] * 4, strict=True):
-        yield 2 * start, 2 * (start + length), 2 * target, stack
 
 
 def _drop_positions(code: CodeType, steps: list[_Step]) -> None:

@@ -8,6 +8,7 @@ import dis
 import functools
 import operator
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import Any, Final
@@ -192,6 +193,18 @@ class Body:
         if self._bound is None:
             self._bound = frozenset().union(*[each.bound for each in self.statements])
         return self._bound
+
+    def bound_by(self, code: CodeType, line: int, lasti: int) -> frozenset[str] | None:
+        """As :func:`modreg._scan.bound_by`, when its execution is in the code of one of its statements."""
+        found: frozenset[str] = frozenset()
+        for each in self.statements:
+            names = _scan.bound_by(each.code, line if each.code is code else sys.maxsize, lasti)
+            if names is None:
+                break
+            found |= names
+            if each.code is code:
+                return found
+        return None
 
     def uses(self) -> tuple[_uses.Statement, ...] | None:
         """What the statements define and use; `None` of a body that was not taken apart."""

@@ -15,13 +15,13 @@ from typing import Any, Final
 
 import attrs
 
-from modreg import _graph, _lines, _positions, _source, _uses, _weak
+from modreg import _graph, _lines, _positions, _scan, _source, _uses, _weak
 from modreg._alike import settle
 from modreg._closures import renew
 from modreg._containers import places
 from modreg._history import GONE, NONE, NOTHING, Commit, History, Record
 from modreg._hooks import dispose, has_dispose, migrate, migrate_instances
-from modreg._importer import namespace_of
+from modreg._importer import namespace_of, space_of
 from modreg._journal import (
     MISSING,
     Attribute,
@@ -40,7 +40,7 @@ from modreg._needs import Calm, Held, Level, Written, declared, holding, is_valu
 from modreg._pairs import ATOMS, Pair, attributes, is_class, is_own, label_of, moving, mro_of, pair
 from modreg._patch import CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch
 from modreg._pending import Pending
-from modreg._planner import Draft, Part, all_given_names, all_star_names
+from modreg._planner import WHOLE, Draft, Part, all_given_names, all_star_names
 from modreg._removed import retire
 from modreg._scan import Import
 from modreg._scope import packages_of
@@ -403,7 +403,7 @@ class Execution(Work):
 
     def __attrs_post_init__(self) -> None:
         self.parts = dict(self.draft.parts)
-        self.pending = Pending(self._settle)
+        self.pending = Pending(self._settle, self.executing, self._lack)
         self.findings.extend(self.draft.findings)
 
     @property
@@ -561,6 +561,37 @@ class Execution(Work):
                 if now is not before and now is not MISSING and _is_still(namespace.get(mine, MISSING), before):
                     self._bind(name, namespace, mine, now)
 
+    def _lack(self, name: str, frame: Any) -> None:  # a FrameType; typeshed has no f_lasti for all
+        """
+        Raise for a name that a module under execution has only from before: in a fresh interpreter it is not there yet.
+
+        Where nobody may catch that, it would not have come to it.
+
+        Raises:
+            ImportError: As the import system words it.
+        """
+        asked = _scan.fromlist_at(frame.f_code, frame.f_lasti) if name in self.draft.whole else ()
+        for each in asked:
+            if self._is_to_come(name, each, frame):
+                part = self.parts[name]
+                said = f"cannot import name {each!r} from partially initialized module {name!r}"
+                said = f"{said} (most likely due to a circular import) ({part.spec.origin})"
+                raise ImportError(said, name=name, path=part.spec.origin)
+
+    def _is_to_come(self, name: str, bound: str, frame: Any) -> bool:  # as above
+        """Whether a module under execution is going to bind a name, and certainly has not yet."""
+        part, namespace = self.parts.get(name), space_of(name)
+        if part is None or part.body is None or name not in self.snapshots or bound not in part.body.bound:
+            return False
+        value = namespace.get(bound, MISSING)
+        is_former = value is not MISSING and value is self.snapshots[name].bindings.get(bound)
+        if not is_former or is_submodule(name, bound, namespace):
+            return False
+        while frame is not None and not (frame.f_globals is namespace and frame.f_locals is namespace):
+            frame = frame.f_back
+        names = part.body.bound_by(frame.f_code, frame.f_lineno, frame.f_lasti) if frame is not None else None
+        return names is not None and bound not in names
+
     def _run_behind(self, name: str) -> None:
         """
         Execute what a module in a circle, which is itself left alone, imports, and what those import that are left too.
@@ -641,6 +672,9 @@ class Execution(Work):
         is_around = len(members) > 1 or not set(self.executing).isdisjoint(imported)
         if is_around and name not in self.foreseen and not all(map(self._is_going, members)):
             self.foreseen.update(self.draft.foreseen((*self.executing, *members, *inside)))
+        whole = self.draft.whole.get(name, ())
+        if any(map(self._is_going, whole)):
+            self.foreseen.update(dict.fromkeys((n for n in whole if not self._is_going(n)), WHOLE))
 
     def _execute_dependent(self, name: str) -> bool:
         """Execute a module if something that it computed can be different now."""
@@ -689,7 +723,8 @@ class Execution(Work):
         return found
 
     def _rebind_one(self, name: str) -> None:
-        wanted = self.draft.needs.rebinds.get(name)
+        is_as_fresh = name in self.draft.whole and name in self.finished
+        wanted = None if is_as_fresh else self.draft.needs.rebinds.get(name)
         namespace = namespace_of(sys.modules.get(name)) if wanted else None
         if wanted is None or namespace is None:
             return
@@ -738,6 +773,8 @@ class Execution(Work):
         self.failed.append((error, name))
         self.executing.pop()
         self.journal.write(Item(sys.modules, name), MISSING)
+        if name in self.draft.whole and isinstance(error, Exception):
+            self._await_again(name)
 
     def _raise_caught(self) -> None:
         """
@@ -746,16 +783,21 @@ class Execution(Work):
         It was loaded before, so the program uses it; were it gone now, a reload had done harm in silence.  In a circle
         it may have failed for want of what is there now: the next import would execute it anew.
         """
-        for error, name in [*self.failed]:
+        failed = {name: error for error, name in reversed(self.failed)}
+        for name in [name for name in self.draft.order if name in failed]:  # as they were imported before
             if name not in self.finished and name not in self.pending.waiting:
-                self._forgive(error, name)
+                self._forgive(failed[name], name)
             self.pending.run(name)
 
     def _forgive(self, error: BaseException, name: str) -> None:
-        """Have a module that failed as it was at the beginning, to be executed by the next that asks for it."""
+        """Have a module that failed be executed by the next that asks for it, once."""
         if name in self.retried or name in sys.modules or not isinstance(error, Exception):
             raise error
         self.retried.add(name)
+        self._await_again(name)
+
+    def _await_again(self, name: str) -> None:
+        """Have a module as it was at the beginning, on the list of those that wait."""
         self.pending.waiting[name] = None
         first = next(each for each in self.journal if _is_module(each.place, name))
         namespace = namespace_of(first.before)

@@ -1175,6 +1175,26 @@ def test_optional_module_that_failed_is_imported_once_it_can_be(project, registr
     assert registry.refresh().steps == ()
 
 
+@pytest.mark.parametrize("entry", ["left", "right"])
+def test_optional_module_that_leads_back_is_imported_where_a_fresh_interpreter_would(project, registry, entry):
+    """
+    Halfway round a circle it fails for what is not there yet, and who imports it goes on without; elsewhere it does not.
+    """
+    project.write("left.py", "from right import one\ntwo = one + 1\n")
+    project.write("right.py", "one = 1\ntry:\n    import extra\nexcept ImportError:\n    extra = None\n")
+    project.load(entry)
+    project.load("left")
+    project.write("extra.py", "from left import two\n")
+
+    registry.refresh()
+
+    right = sys.modules["right"]
+    assert (right.extra is None) is (entry == "left")
+    assert ("extra" in sys.modules) is (entry == "right")
+    assert sys.modules["left"].two == 2
+    assert registry.refresh().steps == ()
+
+
 # The order of a fresh interpreter
 
 
@@ -1193,6 +1213,78 @@ def test_circle_is_executed_in_the_order_of_a_fresh_interpreter(project, registr
     registry.refresh()
 
     assert log.ORDER == ["two", "one"]
+
+
+CAUGHT = """try:
+    from {0} import late
+except ImportError:
+    late = None
+"""
+
+
+@pytest.mark.parametrize("entry", ["one", "two"])
+def test_circle_in_which_an_import_may_fail_is_executed_as_a_whole(project, registry, entry):
+    """
+    Which import fails depends on how far the others have come: a former name is not there before it is bound again.
+    """
+    log = project.load("log", "ORDER = []\n")
+    project.write("one.py", "import log, two\nlog.ORDER.append('one')\nlate = 1\n")
+    project.write("two.py", CAUGHT.format("one") + "import log\nlog.ORDER.append('two')\n")
+    project.load(entry)
+    two = sys.modules["two"]
+    before = two.late, [*log.ORDER]
+    log.ORDER.clear()
+    project.write("two.py", CAUGHT.format("one") + "import log\nlog.ORDER.append('two')\nEDIT = 1\n")
+    planned = [step.module for step in registry.plan("two").steps]
+
+    registry.reload("two")
+
+    assert (two.late, log.ORDER) == before
+    assert (two.late is None) is (entry == "one")
+    assert sorted(planned) == ["one", "two"]
+
+
+def test_circle_in_which_no_import_may_fail_is_not_executed_as_a_whole(project, registry):
+    """
+    Nobody is executed for being in a circle, as long as nothing that it has can be different.
+    """
+    project.write("one.py", "import two\nlate = 1\n")
+    two = project.load("two", "import one\n")
+    project.write("two.py", "import one\nEDIT = one.late\n")
+
+    registry.refresh()
+
+    assert [step.module for step in registry.transactions()[-1].steps] == ["two"]
+    assert two.EDIT == 1
+
+
+@pytest.mark.parametrize(
+    ("statements", "is_there"),
+    [
+        ("import two\nlate = 1", False),
+        ("late = 1\nimport two", True),
+        ("if True:\n    late = 1\nimport two", True),
+        ("for each in [1, 2]:\n    import two\n    late = 1", True),
+        ("globals().update(late=1)\nimport two\nlate = 1", True),
+        ("def give():\n    global late\n    late = 1\ngive()\nimport two\nlate = 1", True),
+        ("from other import *\nimport two\nlate = 1", True),
+        ("from two import late", False),
+    ],
+)
+def test_a_former_name_counts_as_missing_only_where_it_certainly_is(project, registry, statements, is_there):
+    """
+    What may have been bound by then, in any way, is found; an object that is bound once more may be the same.
+    """
+    project.write("other.py", "late = 1\n")
+    project.write("one.py", statements + "\n")
+    project.write("two.py", CAUGHT.format("one") + "late = late or 1\nSEEN = 1\n")
+    project.load("one")
+    two = sys.modules["two"]
+    project.write("two.py", CAUGHT.format("one") + "SEEN = late\nlate = 1\n")
+
+    registry.refresh()
+
+    assert (two.SEEN is not None) is is_there
 
 
 def test_a_module_left_alone_leads_on_round_a_circle(project, registry):
