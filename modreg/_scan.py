@@ -29,6 +29,8 @@ _SETUP_ANNOTATIONS = dis.opmap["SETUP_ANNOTATIONS"]
 _STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
 _STORE_NAME = dis.opmap["STORE_NAME"]
 _CACHE = dis.opmap["CACHE"]
+_LOAD_ATTR = dis.opmap["LOAD_ATTR"]
+_LOAD_NAME = dis.opmap["LOAD_NAME"]
 _STORE_ATTRS = frozenset({dis.opmap["STORE_ATTR"], dis.opmap["DELETE_ATTR"]})
 _SETTING = frozenset({"setattr", "delattr"})
 _BINDING_ANY = frozenset({"globals", "locals", "vars", "exec", "eval", "setattr", "__dict__", "modules"})
@@ -38,12 +40,19 @@ _COPY = bytes([dis.opmap["COPY"], 1])
 _JUMPS = [each for each in dis.hasjrel if each < 256]
 _JUMPS_BACK = [each for each in _JUMPS if "BACKWARD" in dis.opname[each]]
 _GOTOS = [each for each in _JUMPS if dis.opname[each].startswith("JUMP_") and "_IF_" not in dis.opname[each]]
+_TESTS = [each for each in _JUMPS if dis.opname[each] in ("POP_JUMP_IF_FALSE", "POP_JUMP_FORWARD_IF_FALSE")]
 _RAISES = [dis.opmap["RAISE_VARARGS"], dis.opmap["RERAISE"]]
 _RETURNS = [dis.opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST") if name in dis.opmap]
 
 # Both are new in 3.14. No instruction has the number -1.
 _LOAD_SMALL_INT = dis.opmap.get("LOAD_SMALL_INT", -1)
 _LOAD_COMMON_CONSTANT = dis.opmap.get("LOAD_COMMON_CONSTANT", -1)
+
+# Made between a test and its jump since 3.13.
+_TO_BOOL = dis.opmap.get("TO_BOOL", -1)
+
+# Since 3.12 the lowest bit tells a method from an attribute.
+_ATTR_SHIFT = 1 if sys.version_info >= (3, 12) else 0
 
 # PEP 810 put two flags below the name's index: must be lazy, and must not.
 _IMPORT_SHIFT = 2 if sys.version_info >= (3, 15) else 0
@@ -62,7 +71,8 @@ class Import:
         module: The module named, without leading dots; empty for ``from . import x``.
         level: The number of leading dots.
         names: What a from-import asks for, ``("*",)`` for all, nothing for ``import a.b``.
-        is_toplevel: Whether it runs when the module is executed: in the module's body or that of a class.
+        is_toplevel: Whether it runs when the module is executed: in the module's body or that of a class, and not for
+            type checkers alone.
         is_lazy: Whether it is a ``lazy import`` (PEP 810).
         is_guarded: Whether it stands where an error may be caught: in a ``try`` or ``with`` statement.
         line: Line of the statement in its file, counted from 1, where the code object knows it.
@@ -73,19 +83,18 @@ class Import:
     names: tuple[str, ...] = ()
     is_toplevel: bool = True
     is_lazy: bool = False
-    is_guarded: bool = False
+    is_guarded: bool = attrs.field(default=False, eq=False)
     line: int | None = attrs.field(default=None, eq=False)
 
 
 def imports(code: CodeType) -> tuple[Import, ...]:
     """List the import statements of *code* and of all code within it, in the order of their lines."""
-    # Once each: the compiler writes a `finally` clause out twice.
-    found = {
-        (each.line, each): each
-        for inner, is_toplevel in _walk(code)
-        if _IMPORT_NAME in inner.co_code  # Be it as an argument: most code is sorted out by this look.
-        for each in _own_imports(inner, is_toplevel=is_toplevel)
-    }
+    found: dict[tuple[int | None, Import], Import] = {}
+    for inner, is_toplevel in _walk(code):
+        # Be it as an argument: most code is sorted out by this look.
+        for each in _own_imports(inner, is_toplevel=is_toplevel) if _IMPORT_NAME in inner.co_code else ():
+            # Once each: the compiler writes a `finally` clause out twice, first for when nothing went wrong.
+            found.setdefault((each.line, each), each)
     return tuple(sorted(found.values(), key=lambda each: each.line or 0))
 
 
@@ -292,11 +301,36 @@ def _own_imports(code: CodeType, *, is_toplevel: bool) -> Iterator[Import]:
     spans = code.co_lines()
     end, line = 0, None
     guarded = [range(start, stop) for start, stop, _, _ in handlers(code.co_exceptiontable)]
+    unreached = _unreached(code, raw) if "TYPE_CHECKING" in code.co_names else []
     for offset in _offsets(raw, _IMPORT_NAME):
         while end <= offset:
             _, end, line = next(spans, (0, len(raw), None))
         is_guarded = any(offset in each for each in guarded)
-        yield _import_at(code, raw, offset, is_toplevel=is_toplevel, is_guarded=is_guarded, line=line)
+        is_run = is_toplevel and not any(offset in each for each in unreached)
+        yield _import_at(code, raw, offset, is_toplevel=is_run, is_guarded=is_guarded, line=line)
+
+
+def _unreached(code: CodeType, raw: bytes) -> list[range]:
+    """Tell where the code under ``if TYPE_CHECKING:`` is, which is never run."""
+    jumps = [(offset, _target(raw, offset)) for jump in _JUMPS for offset in _offsets(raw, jump)]
+    found = [
+        range(offset + 2, _target(raw, offset))
+        for test in _TESTS
+        for offset in _offsets(raw, test)
+        if _tested(code, raw, offset) == "TYPE_CHECKING"
+    ]
+    return [each for each in found if not any(goal in each and offset not in each for offset, goal in jumps)]
+
+
+def _tested(code: CodeType, raw: bytes, offset: int) -> str:
+    """The name whose value the jump at *offset* tests, ``""`` if it tests anything else."""
+    _, offset = _argument(raw, offset)
+    offset -= 2
+    while raw[offset] in (_CACHE, _TO_BOOL):
+        offset -= 2
+    argument, _ = _argument(raw, offset)
+    shift = {_LOAD_NAME: 0, _LOAD_ATTR: _ATTR_SHIFT}.get(raw[offset])
+    return "" if shift is None else code.co_names[argument >> shift]
 
 
 def _import_at(

@@ -1244,6 +1244,22 @@ def test_circle_in_which_an_import_may_fail_is_executed_as_a_whole(project, regi
     assert sorted(planned) == ["one", "two"]
 
 
+def test_import_for_type_checkers_makes_no_circle(project, registry):
+    """
+    What only a type checker imports is not imported when a module is executed, and decides no order.
+    """
+    project.write("leaf.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import top\ndef f(): return 1\n")
+    project.write("middle.py", "from leaf import f\n")
+    project.write("near.py", "from middle import f\ndef g(): return f()\n")
+    top = project.load("top", "from near import g\nVALUE = g()\n")
+    project.write("leaf.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import top\nclass f: pass\n")
+
+    registry.refresh()
+
+    assert type(top.VALUE).__name__ == "f"
+    assert type(top.VALUE) is sys.modules["leaf"].f
+
+
 def test_circle_in_which_no_import_may_fail_is_not_executed_as_a_whole(project, registry):
     """
     Nobody is executed for being in a circle, as long as nothing that it has can be different.

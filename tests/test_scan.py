@@ -96,6 +96,48 @@ def test_imports_in_functions_are_not_toplevel(source, is_toplevel):
     assert scan(source) == (Import(module="tax", is_toplevel=is_toplevel),)
 
 
+@pytest.mark.parametrize(
+    ("source", "is_toplevel"),
+    [
+        ("if TYPE_CHECKING:\n import tax", False),
+        ("if TYPE_CHECKING:\n pass\n import tax", False),
+        ("if t.TYPE_CHECKING:\n import tax", False),
+        ("if TYPE_CHECKING:\n if unknown:\n  import tax", False),
+        ("if TYPE_CHECKING and unknown:\n import tax", False),
+        ("class Tax:\n if TYPE_CHECKING:\n  import tax", False),
+        ("if not TYPE_CHECKING:\n import tax", True),
+        ("if TYPE_CHECKING:\n pass\nelse:\n import tax", True),
+        ("if TYPE_CHECKING:\n pass\nimport tax", True),
+        ("if TYPE_CHECKING or unknown:\n import tax", True),
+        ("if unknown or TYPE_CHECKING:\n import tax", True),
+        ("TYPE_CHECKING = True\nif TYPE_CHECKING and f(TYPE_CHECKING):\n pass\nif unknown:\n import tax", True),
+    ],
+)
+def test_imports_for_type_checkers_alone_are_not_toplevel(source, is_toplevel):
+    """
+    What stands under ``if TYPE_CHECKING:`` is never run, whatever stands around it.
+    """
+    assert scan(source) == (Import(module="tax", is_toplevel=is_toplevel),)
+
+
+@pytest.mark.parametrize(
+    ("source", "is_guarded"),
+    [
+        ("import tax", False),
+        ("try:\n import tax\nexcept ImportError:\n pass", True),
+        ("with suppress(ImportError):\n import tax", True),
+        ("try:\n pass\nfinally:\n import tax", False),
+        ("try:\n pass\nexcept ImportError:\n pass\nelse:\n import tax", False),
+        ("try:\n pass\nexcept ImportError:\n pass\nimport tax", False),
+    ],
+)
+def test_imports_whose_error_may_be_caught_are_told(source, is_guarded):
+    """
+    An error may be caught where an import stands in the body of a ``try`` or ``with`` statement.
+    """
+    assert [each.is_guarded for each in scan(source)] == [is_guarded]
+
+
 def test_imports_stand_in_the_order_of_their_lines():
     """
     Functions and handlers, which the compiler puts elsewhere, do not disturb the order of the lines.
