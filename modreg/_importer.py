@@ -739,6 +739,12 @@ def space_of(name: str) -> dict[str, object]:
     return namespace_of(sys.modules.get(name)) or {}
 
 
+def spec_of(name: str) -> ModuleSpec | None:
+    """The spec of a loaded module, without running its code; `None` where there is none."""
+    spec = space_of(name).get("__spec__")
+    return spec if isinstance(spec, ModuleSpec) else None
+
+
 def is_unloaded_lazy(module: object) -> bool:
     """Tell whether *module* was given by `importlib.util.LazyLoader` and has not been executed yet."""
     kind = type(module)

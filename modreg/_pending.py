@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 import attrs
 
 from modreg import _scan
-from modreg._importer import namespace_of
+from modreg._importer import space_of, spec_of
 from modreg._scope import packages_of
 
 # importlib keeps the lock of each module under its name here; see Pending._fail.
@@ -142,7 +142,7 @@ class Pending:
         """
         if not any(name.startswith(package + ".") for name in self.waiting):
             return []
-        namespace = namespace_of(sys.modules.get(package)) or {}
+        namespace = space_of(package)
         names: Any = _scan.fromlist_at(frame.f_code, frame.f_lasti)
         if "*" in names:
             names = namespace.get("__all__") or ()  # whatever is no name fails in the import, as ever
@@ -226,20 +226,13 @@ class _Raising:
         """Part of a lock; one that was never taken has nothing to release."""
 
 
-def _spec_of(name: str) -> ModuleSpec | None:
-    """The spec of a loaded module, without running anyone's code."""
-    namespace = namespace_of(sys.modules.get(name))
-    spec = namespace.get("__spec__") if namespace else None
-    return spec if isinstance(spec, ModuleSpec) else None
-
-
 def _around(names: Iterable[str]) -> list[ModuleSpec]:
     """The specs of the modules, of the packages they are in, and of the loaded modules below them."""
-    found = {name: _spec_of(name) for name in names}
+    found = {name: spec_of(name) for name in names}
     below = tuple(f"{n}." for n, spec in found.items() if spec is None or spec.submodule_search_locations is not None)
     more = [package for name in found if "." in name for package in packages_of(name)]
     more += [name for name in list(sys.modules) if name.startswith(below)] if below else []
-    found.update((name, _spec_of(name)) for name in more if name not in found)
+    found.update((name, spec_of(name)) for name in more if name not in found)
     return [spec for spec in found.values() if spec is not None]
 
 

@@ -27,7 +27,7 @@ import attrs
 from modreg import _graph, _importer, _positions, _scan, _source, _statements, _uses
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
-from modreg._importer import is_unloaded_lazy, namespace_of, space_of
+from modreg._importer import is_unloaded_lazy, namespace_of, space_of, spec_of
 from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step, rebinding
 from modreg._needs import Calm, Differing, Needs, Prediction, View, behind, declared, is_submodule
 from modreg._roll import Roll
@@ -558,7 +558,7 @@ class Planner:
             self._strangers.clear()
             for name, records in list(self.history.records.items()):
                 if records[-1].source is None and name in sys.modules and any(is_under(name, root) for root in roots):
-                    records[-1].source, records[-1].imports = _read_quietly(_spec(name), records[-1].origin), None
+                    records[-1].source, records[-1].imports = _read_quietly(spec_of(name), records[-1].origin), None
 
     def tracked(self) -> tuple[str, ...]:
         """Every module in scope that is loaded, in the order in which they were first imported."""
@@ -583,7 +583,7 @@ class Planner:
             if _is_initializing(name) or is_unloaded_lazy(module):
                 is_whole = False
                 continue
-            spec = _spec(name)
+            spec = spec_of(name)
             if spec is not None and self.scope.covers(name, spec.origin):
                 self.adopt_one(name)
             else:
@@ -599,7 +599,7 @@ class Planner:
         """
         if sys.modules.get(name) is None or is_unloaded_lazy(sys.modules[name]):
             raise NotLoadedError(name)
-        spec = _spec(name)
+        spec = spec_of(name)
         origin = spec.origin if spec is not None else None
         source = None
         if self.scope.covers(name, origin):
@@ -783,7 +783,7 @@ class Planner:
                 spec = self._find(name, record)
                 source = _read(spec)
             else:
-                spec = _spec(name) or self._find(name, record)
+                spec = spec_of(name) or self._find(name, record)
             return self._part(record, cause, reason, spec, source, is_edit=is_edit)
 
     def _dependent(self, name: str, reason: str, is_unedited: bool = False) -> Part:
@@ -793,7 +793,7 @@ class Planner:
         Where the file is gone it has the source that it runs: what becomes of it, the next refresh decides.
         """
         record = self.history.current(name)
-        spec = _spec(name)
+        spec = spec_of(name)
         change = "" if is_unedited else self._change(record)
         if spec is None or record.source is None or change not in ("", "gone"):
             self._folders.look_anew()
@@ -845,7 +845,7 @@ class Planner:
         if name not in sys.modules or sys.modules[name] is None:
             raise NotLoadedError(name)
         is_asleep = is_unloaded_lazy(sys.modules[name])
-        reason = _ASLEEP if is_asleep else _refusal(name, _spec(name), name in self.history.records)
+        reason = _ASLEEP if is_asleep else _refusal(name, spec_of(name), name in self.history.records)
         if reason:
             raise RefusedError(name, reason)
         self.scope.ask(name)
@@ -890,7 +890,7 @@ class Planner:
         """The spec of a module, found anew by the finders; who calls has them look at their folders anew."""
         spec = _importer.find_spec(name, _path_of_parent(name), sys.modules.get(name))
         if spec is None or spec.origin is None:
-            own = _spec(name)
+            own = spec_of(name)
             if own is not None and own.origin == record.origin and os.path.lexists(own.origin or ""):
                 return own  # loaded past the finders, as many hosts do it; its file is where it was
             if record.origin:
@@ -1024,15 +1024,8 @@ def _is_settled(source: Source) -> bool:
     return source.signature is not None and time.time() - source.signature.mtime_ns / 1e9 > SETTLED
 
 
-def _spec(name: str) -> ModuleSpec | None:
-    """The spec of a loaded module, without running its code."""
-    namespace = namespace_of(sys.modules.get(name))
-    spec = namespace.get("__spec__") if namespace is not None else None
-    return spec if isinstance(spec, ModuleSpec) else None
-
-
 def _is_initializing(name: str) -> bool:
-    spec = _spec(name)
+    spec = spec_of(name)
     return spec is not None and bool(spec.__dict__.get("_initializing", False))
 
 

@@ -20,7 +20,7 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from itertools import repeat
 from operator import is_
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, GetSetDescriptorType, ModuleType
-from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
+from typing import Any, Final, TypeAlias, TypeGuard
 
 import attrs
 
@@ -43,8 +43,6 @@ class Kind(enum.Enum):
     LAZY = "lazy import"
     VALUE = "value"
 
-
-_T = TypeVar("_T")
 
 # What can be read of a class or a module whatever its metaclass or type says.
 _BASES: Final = type.__dict__["__bases__"].__get__
@@ -213,11 +211,6 @@ def _columns(table: dict[str, object]) -> tuple[tuple[str, ...], tuple[object, .
     return names, tuple(table.values())
 
 
-def _reuse(before: tuple[_T, ...], now: tuple[_T, ...]) -> tuple[_T, ...]:
-    """*before* if its parts are the very parts of *now*, which can go then."""
-    return before if len(before) == len(now) and all(map(is_, before, now)) else now
-
-
 # Snapshots
 
 
@@ -250,21 +243,14 @@ class Snapshot:
     is_shallow: bool = False
 
     @classmethod
-    def take(cls, namespace: dict[str, object], like: Snapshot | None = None) -> Snapshot:
-        """
-        Note what *namespace* holds.
-
-        Args:
-            namespace: A module's namespace; other threads may change it meanwhile.
-            like: An earlier snapshot of it; equal names or objects are shared with it.
-        """
+    def take(cls, namespace: dict[str, object]) -> Snapshot:
+        """Note what a module's *namespace* holds; other threads may change it meanwhile."""
         # Copied in one step, and all the rest is read from the copy.
         copied = dict.copy(namespace)
         names, objects = _columns(copied)
         module = copied.get("__name__")
-        images = _images(objects, module) if type(module) is str else ()
-        if like is not None:
-            names, objects = _reuse(like.names, names), _reuse(like.objects, objects)
+        own = [value for name, value in zip(names, objects, strict=True) if name not in _SET_BY_IMPORT]
+        images = _images(own, module) if type(module) is str else ()
         return cls(names=names, objects=objects, images=images)
 
     @property

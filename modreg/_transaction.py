@@ -557,7 +557,7 @@ class Execution(Work):
             module = view.absolute(taken)
             if taken.name and module in self.executing and module in self.snapshots:
                 before = self.snapshots[module].bindings.get(taken.name, MISSING)
-                now = (namespace_of(sys.modules.get(module)) or {}).get(taken.name, MISSING)
+                now = space_of(module).get(taken.name, MISSING)
                 if now is not before and now is not MISSING and _is_still(namespace.get(mine, MISSING), before):
                     self._bind(name, namespace, mine, now)
 
@@ -730,7 +730,7 @@ class Execution(Work):
             return
         former = self.draft.needs.former
         for mine, (module, theirs) in wanted.items():
-            source = namespace_of(sys.modules.get(module)) or {}
+            source = space_of(module)
             before = former.get((module, theirs or mine), MISSING if theirs else source.get(mine, MISSING))
             had, now = namespace.get(mine, MISSING), source.get(theirs, MISSING)
             is_given = had is MISSING and theirs in self.draft.needs.stars.get(module, ())  # to star imports, only now
@@ -747,7 +747,7 @@ class Execution(Work):
     def _follow_positions(self, part: Part) -> None:
         """Only comments or layout changed: functions learn their new lines."""
         started = time.perf_counter()
-        namespace = namespace_of(sys.modules.get(part.name)) or {}
+        namespace = space_of(part.name)
         old, new = part.record.compiled(), part.body
         moved = _positions.moves(old.codes, new.codes) if old is not None and new is not None else None
         _positions.follow(part.name, namespace, moved or {}, self.journal)
@@ -1230,7 +1230,7 @@ def _is_still(had: object, before: object) -> bool:
 def _home(definition: object) -> object:
     """What is to be found where a definition says that it is."""
     _, module, name = label_of(definition) or ("", "", "")
-    return (namespace_of(sys.modules.get(module)) or {}).get(name)
+    return space_of(module).get(name)
 
 
 def _is_as_defined(former: dict[str, object], namespace: dict[str, object]) -> bool:

@@ -78,26 +78,6 @@ def test_snapshot_is_of_one_moment():
     assert snapshot.bindings == before
 
 
-def test_snapshot_shares_what_is_equal():
-    """
-    Names and objects that are those of an earlier snapshot are kept once, each for itself.
-    """
-    namespace = execute("RATE = 0.2\ndef rate(): pass\n")
-    first = Snapshot.take(namespace)
-
-    second = Snapshot.take(namespace, first)
-    namespace["RATE"] = 0.3
-    third = Snapshot.take(namespace, first)
-    namespace["more"] = 1
-    fourth = Snapshot.take(namespace, first)
-
-    assert second.names is first.names
-    assert second.objects is first.objects
-    assert third.names is first.names
-    assert third.bindings["RATE"] == 0.3
-    assert fourth.names == tuple(namespace)
-
-
 def test_keys_that_are_no_names():
     """
     Keys of a namespace that are no plain strings are left out.
@@ -380,7 +360,7 @@ def test_looking_is_not_noticed(name):
 
     for namespace in bound_to(value):
         snapshot = Snapshot.take(namespace)
-        again = Snapshot.take(namespace, snapshot)
+        again = Snapshot.take(namespace)
 
         assert Manifest.of(snapshot) == Manifest.of(again)
 
