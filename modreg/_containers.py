@@ -10,7 +10,7 @@ from typing import Any, Final
 from modreg._importer import space_of
 from modreg._journal import PLAIN, Cache, Contents, Registered
 from modreg._model import Finding
-from modreg._pairs import attributes, content, is_class, table
+from modreg._pairs import ATOMS, ROOM, attributes, content, is_class, table
 from modreg._patch import CONSTANTS
 
 BOUND: Final = 10_000
@@ -45,8 +45,27 @@ def _held(owner: str) -> Iterator[tuple[str, Any]]:  # any object
         if id(kind) in _WITHOUT_CONTAINERS or name in _OF_IMPORT or (kind is FunctionType and not value.__closure__):  # type: ignore[attr-defined]  # a function
             continue
         yield name, value
-        if id(kind) not in PLAIN:
-            yield from ((f"{name}.{n}", v) for n, v in _inside(value, owner) if id(type(v)) in PLAIN)
+        if id(kind) in PLAIN:
+            yield from ((name, inner) for inner in _inner(value))
+            continue
+        for n, held in _inside(value, owner):
+            if id(type(held)) in PLAIN:
+                yield f"{name}.{n}", held
+                yield from ((f"{name}.{n}", inner) for inner in _inner(held))
+
+
+def _inner(container: Any) -> Iterator[Any]:  # plain containers of anything
+    """The containers in one, such as lists of handlers by event; those that hold nothing but data are data."""
+    inside = _elements(container)
+    if len(inside) <= ROOM and not PLAIN.isdisjoint(map(id, map(type, inside))):
+        for each in inside:
+            if id(type(each)) in PLAIN and not (each and _DATA.issuperset(map(id, map(type, _elements(each))))):
+                yield each
+
+
+def _elements(container: Any) -> list[object]:  # as above
+    copy = container.copy()
+    return [*copy, *copy.values()] if isinstance(copy, dict) else [*copy]
 
 
 def _registers(value: Any) -> Iterator[Cache | Registered]:  # as above
@@ -78,6 +97,7 @@ def _inside(value: Any, owner: str) -> Iterable[tuple[str, object]]:  # any obje
     return () if PLAIN.isdisjoint(map(id, map(type, held.values()))) else held.items()
 
 
+_DATA: Final = ATOMS | PLAIN
 _WITHOUT_CONTAINERS: Final = CONSTANTS | {id(ModuleType)}
 _OF_IMPORT: Final = frozenset({"__builtins__", "__spec__", "__loader__"})
 """What the import system puts into every namespace."""

@@ -203,7 +203,7 @@ ATOMS: Final = frozenset(map(id, (type(None), bool, int, float, complex, str, by
 _DEPTH: Final = 3
 """How many containers and instances around a definition are looked into."""
 
-_ROOM: Final = 1000
+ROOM: Final = 1000
 """Containers with more in them are data."""
 
 _HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
@@ -214,7 +214,7 @@ def is_holder(value: object) -> bool:
     """Whether definitions may stand in *value*, as elements or as attributes of an instance."""
     kind = type(value)
     if kind is dict or kind is list or kind is tuple:
-        return len(value) <= _ROOM  # type: ignore[arg-type]  # as the line above says
+        return len(value) <= ROOM  # type: ignore[arg-type]  # as the line above says
     if is_class(value) or is_wrapper(value):
         return False
     is_made_by_class = bool(type.__dict__["__flags__"].__get__(kind) & _HEAP_TYPE)

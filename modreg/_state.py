@@ -13,6 +13,7 @@ from modreg import _uses
 from modreg._journal import PLAIN, Contents, Journal
 from modreg._pairs import Pair, is_class
 from modreg._patch import CONSTANTS
+from modreg._registered import exchanged, matched, subjects
 from modreg._weak import data_for, target
 
 _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -157,20 +158,28 @@ def _is_definition(value: object) -> bool:
 def _take(old: Any, new: Any, journal: Journal) -> None:  # plain containers of one type
     """Take over the entries of *new* that *old* lacks, or that are definitions, weakly referred to or not."""
     if isinstance(old, dict):
-        merged = {**old, **{k: v for k, v in new.items() if k not in old or _is_definition(target(v))}}
+        pairs = [*old.items()]
+        added = [pair for pair in new.items() if pair[0] not in old]
+        instead = matched(added, [pair for pair in pairs if pair[0] not in new], _themselves(added))
+        merged = dict(exchanged(pairs, instead))
+        merged.update((k, v) for k, v in new.items() if k not in old or _is_definition(target(v)))
         journal.write(Contents(old), tuple(merged.items()))
         return
-    present = {id(x) for x in old}
-    more = [x for x in new if _is_definition(target(x)) and id(x) not in present]
+    present, made = ({id(x) for x in each} for each in (old, new))
+    more = [x for x in new if id(x) not in present and any(True for _ in subjects(x))]
     if more:
-        journal.write(Contents(old), (*old, *more))
+        instead = matched(more, [x for x in old if id(x) not in made], _themselves(more))
+        journal.write(Contents(old), tuple(exchanged((*old, *more), instead)))
 
 
-def forget(container: Any, gone: Mapping[int, object], journal: Journal) -> None:  # a plain container of anything
+def _themselves(elements: Iterable[object]) -> dict[int, int]:
+    """The definitions in elements, for which those stand that are kept."""
+    return {id(each): id(each) for element in elements for each in subjects(element)}
+
+
+def forget(place: Contents, gone: Mapping[int, object]) -> None:
     """Take the entries of definitions that left the source out of a container."""
-    if isinstance(container, dict):
-        kept = tuple(x for x in container.copy().items() if gone.keys().isdisjoint(id(target(each)) for each in x))
-    else:
-        kept = tuple(x for x in container.copy() if id(target(x)) not in gone)
-    if len(kept) != len(container):
-        journal.write(Contents(container), kept)
+    now = place.get()
+    kept = tuple(each for each in now if gone.keys().isdisjoint(map(id, subjects(each))))
+    if len(kept) != len(now):
+        place.put(kept)

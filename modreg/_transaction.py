@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import attrs
 
-from modreg import _graph, _lines, _positions, _scan, _source, _uses, _weak
+from modreg import _graph, _lines, _positions, _registered, _scan, _source, _uses, _weak
 from modreg._alike import settle
 from modreg._closures import renew
 from modreg._containers import places
@@ -956,9 +956,13 @@ class Execution(Work):
             and getattr(value, "__module__", None) == name
         }
         if gone:
-            for place in [entry.place for entry in self.journal.entries if isinstance(entry.place, Contents)]:
-                point(place.container, self.held)  # no twin may get into the journal
-                forget(place.container, gone, self.journal)
+            for entry in self._noted():
+                point(entry.place.container, self.held)
+                forget(entry.place, gone)
+
+    def _noted(self) -> list[Any]:  # entries with Contents as their place
+        """The containers whose contents were noted before the execution; what they hold after it is so at the end."""
+        return [each for each in self.journal if isinstance(each.place, Contents) and each.after is MISSING]
 
     def _patch(
         self, part: Part, former: dict[str, object], namespace: dict[str, object], since: int, nested: list[str]
@@ -1202,11 +1206,14 @@ class Execution(Work):
         if not is_held(twins.pairs):
             orphan(each.new for each in twins.pairs)
             return twins
+        for entry in self._noted():
+            _registered.settle(entry.place, entry.before, twins.pairs)
         done = replace(twins, self.window)
         self.findings.extend(_stuck(holder, self.executing[-1]) for holder in done.stuck)
-        weak = (each for each in done.instead.pairs if _weak.target(each.new) is not each.new)
-        for each in held((*twins.pairs, *weak)):
+        for each in held(done.instead.pairs):
             self.held.add(each.old, each.new)
+            if (twin := _weak.target(each.new)) is not each.new:
+                self.held.add(_weak.target(each.old), twin)  # if it went before its references, they would go too
         return done.instead
 
 

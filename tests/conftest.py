@@ -139,7 +139,6 @@ def python(tmp_path):
 NOT_YET = {
     "metaclass that hides attributes": "a metaclass whose __getattribute__ raises",
     "[weak reference]": "weak references, without a callback, that a module's own execution made",
-    "tuple that grows": "immutable registries in modules that are not executed",
 }
 
 if sys.version_info >= (3, 14):

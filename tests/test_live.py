@@ -1212,6 +1212,95 @@ def test_registries_in_other_modules_survive_a_failure(project, registry, kind):
     assert (m.f(), m.C.x) == (1, 1)
 
 
+AGAIN = {
+    "another key": ("ALL = {}", "base.ALL['/a'] = f", "base.ALL['/b'] = f", "{k: x() for k, x in base.ALL.items()}", {"/a": 1}, {"/b": 2}),
+    "the same tuple": ("ALL = []", "base.ALL.append(('/a', f))", "base.ALL.append(('/a', f))", "[x() for _, x in base.ALL]", [1], [2]),
+    "another tuple": ("ALL = []", "base.ALL.append(('/a', f))", "base.ALL.append(('/b', f))", "[(k, x()) for k, x in base.ALL]",
+                      [("/a", 1)], [("/b", 2)]),
+    "a tuple that goes": ("ALL = []", "def g(): pass\nbase.ALL += [('g', g), ('f', f)]", "base.ALL.append(('f', f))",
+                          "[(k, x is m.f) for k, x in base.ALL]", [("g", False), ("f", True)], [("f", True)]),
+    "bound method": ("ALL = []", "base.ALL.append(C().x)", "base.ALL.append(C().x)", "[x() for x in base.ALL]", [1], [2]),
+    "partial": ("ALL = []\nfrom functools import partial", "base.ALL.append(base.partial(f))", "base.ALL.append(base.partial(f))",
+                "[x() for x in base.ALL]", [1], [2]),
+    "instance of its own": ("ALL = []", "base.ALL.append(C())", "base.ALL.append(C())", "[x.x() for x in base.ALL]", [1], [2]),
+    "instance of another's": ("ALL = []\nclass Command:\n    def __init__(self, f): self.f = f", "base.ALL.append(base.Command(f))",
+                              "base.ALL.append(base.Command(f))", "[x.f() for x in base.ALL]", [1], [2]),
+    "list in a dict": ("ALL = {}", "base.ALL.setdefault('f', []).append(('/a', f))", "base.ALL.setdefault('f', []).append(('/b', f))",
+                       "base.ALL", {"f": [("/a", "f")]}, {"f": [("/b", "f")]}),
+    "set of tuples": ("ALL = set()", "base.ALL.add(('/a', f))", "base.ALL.add(('/b', f))", "[(k, x()) for k, x in base.ALL]",
+                      [("/a", 1)], [("/b", 2)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", AGAIN)
+def test_what_is_registered_again_is_there_once(project, dropping, kind):
+    """
+    A registration made anew takes the place of the former one, what others registered stays, and all of it goes back.
+    """
+    base_source, old, new, ask, was, now = AGAIN[kind]
+    definitions = "import base\ndef f(): return {n}\nclass C:\n    def x(self): return {n}\n"
+    base = project.load("base", f"{base_source}\n")
+    m = project.load("m", definitions.format(n=1) + old + "\n")
+
+    def answer():
+        found = eval(ask, {"base": base, "m": m})
+        if kind == "list in a dict":
+            found = {key: [(path, "f" if each is m.f else each) for path, each in value] for key, value in found.items()}
+        return found
+
+    assert answer() == was
+    project.write("m.py", definitions.format(n=2) + new + "\nraise OSError('disk')\n")
+    with pytest.raises(ReloadError):
+        dropping.refresh()
+    assert answer() == was
+    project.write("m.py", definitions.format(n=2) + new + "\n")
+
+    dropping.refresh()
+    assert answer() == now
+    dropping.reload(m)
+    assert answer() == now
+
+    dropping.rollback(m, to=1)
+    assert answer() == was
+
+
+def test_what_others_registered_of_a_module_stays(project, registry):
+    """
+    What another module registered with a definition of this one is not taken for a former registration of its own.
+    """
+    base = project.load("base", "ALL = []\n")
+    source = "import base\nclass C: pass\ndef f(): return {n}\nbase.ALL.append((C, f))\n"
+    m = project.load("m", source.format(n=1))
+    other = project.load("other", "import base\nfrom m import C\ndef g(): pass\nbase.ALL.append((C, g))\n")
+    project.write("m.py", source.format(n=2) + "def h(): pass\nbase.ALL.append((C, h))\n")
+
+    registry.reload(m)
+
+    assert [(m.C, m.f), (m.C, other.g), (m.C, m.h)] == base.ALL
+
+
+@pytest.mark.parametrize("value", ["('/{n}', f)", "f"])
+def test_a_kept_registry_takes_what_is_registered_again(project, dropping, value):
+    """
+    With ``state="keep"`` a module's own registry has each registration once, under its present key, and all others.
+    """
+    source = (
+        "LIST, TABLE = [], {{}}\ndef register(key):\n    def add(f):\n"
+        f"        LIST.append({value})\n        TABLE[key] = f\n        return f\n    return add\n"
+    )
+    source = source.replace("{n}", "' + key + '") + "@register('{n}')\ndef f(): return {n}\n"
+    m = project.load("m", source.format(n=1))
+    m.TABLE["theirs"] = len
+    table = m.TABLE
+    project.write("m.py", source.format(n=2))
+
+    dropping.refresh(state="keep")
+
+    assert m.TABLE is table == {"2": m.f, "theirs": len}
+    assert [("/2", m.f) if "n" in value else m.f] == m.LIST
+    assert m.f() == 2
+
+
 def test_registry_by_init_subclass(project, registry):
     """
     What ``__init_subclass__`` registers is there once, also where the registry is an attribute of the base.

@@ -1,0 +1,98 @@
+"""What an execution registers again, in the place of what it stands for."""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import FunctionType, MethodType
+from typing import Any
+
+from modreg._journal import Contents
+from modreg._pairs import Pair, attributes, is_class, is_holder
+from modreg._weak import target
+
+Element = Any  # what stands in a container: of a dict a pair of key and value
+
+
+def settle(place: Contents, before: Any, pairs: Iterable[Pair]) -> None:  # as Contents.get() gave it
+    """
+    Let what the code put into a container stand where it had put the same before, which goes.
+
+    A route that has another path now, a tuple or a command made around a function, an instance of a plugin's class:
+    each is there once, and what the program registered besides stays.
+
+    Args:
+        place: The container.
+        before: What it held before the execution.
+        pairs: The definitions of the module, old and new.
+    """
+    if place.is_holding(before):
+        return
+    is_dict = isinstance(place.container, dict)
+    known = {id(each[0]) if is_dict else id(each) for each in before}
+    now: list[Element] = [*place.get()]
+    is_known = [(id(each[0]) if is_dict else id(each)) in known for each in now]
+    left, added = ([x for x, is_one in zip(now, is_known, strict=True) if is_one is wanted] for wanted in (True, False))
+    instead = matched(added, left, {id(each.new): id(each.old) for each in pairs})
+    if instead:
+        place.put(tuple(exchanged(now, instead)))
+
+
+def exchanged(elements: Iterable[Element], instead: Mapping[int, Element]) -> Iterator[Element]:
+    """The elements with those that match in the places of the others."""
+    moved = set(map(id, instead.values()))
+    return (instead.get(id(each), each) for each in elements if id(each) not in moved)
+
+
+def matched(added: Sequence[Element], left: Sequence[Element], former: Mapping[int, int]) -> dict[int, Element]:
+    """
+    What of the added elements stands for the same as one that was there, each time for the first that is free.
+
+    Args:
+        added: The elements that an execution put in.
+        left: Those that may have come from an earlier one.
+        former: By the identity of the definitions that count in the added elements, that of those in the others.
+
+    Returns:
+        The added elements, by the identity of those in whose place they stand.
+    """
+    wanted = [each for each in added if not former.keys().isdisjoint(map(id, _stands_for(each)))]
+    waiting: dict[object, deque[Element]] = {}
+    for each in left if wanted else ():
+        waiting.setdefault(_mark(each, {}), deque()).append(each)
+    lines = ((each, waiting.get(_mark(each, former))) for each in wanted)
+    return {id(line.popleft()): each for each, line in lines if line}
+
+
+def _parts(element: Element) -> tuple[object, ...]:
+    return element if type(element) is tuple else (element,)
+
+
+def _mark(element: Element, former: Mapping[int, int]) -> object:
+    """All that an element stands for, and how it is made: a pair of a string and a function, say."""
+    return tuple(former.get(id(x), id(x)) for x in (*_stands_for(element), *map(type, _parts(element))))
+
+
+def _stands_for(element: Element) -> Iterator[object]:
+    """The functions and classes by which an element can be known; an instance by its class, and what it is to call."""
+    yield from subjects(element)
+    for each in _parts(element):
+        held = attributes(each)
+        if type(held) is dict and is_holder(each) and type(each) is not FunctionType:
+            yield from (x for x in held.copy().values() if type(x) is FunctionType)
+            yield type(each)
+
+
+def subjects(element: Element, depth: int = 3) -> Iterator[object]:
+    """The functions and classes that an element says it is made of."""
+    value = target(element)
+    if type(value) is FunctionType or is_class(value):
+        yield value
+    elif type(value) is MethodType:
+        yield value.__func__
+    elif type(value) is functools.partial and depth:
+        yield from subjects(value.func, depth - 1)
+    elif type(value) is tuple and depth:
+        for each in value:
+            yield from subjects(each, depth - 1)
