@@ -13,8 +13,8 @@ def show(source: Source) -> None:
     """
     Have the line cache show *source* for its file, whatever that holds.
 
-    After a rollback the file is still the one that was turned away.  An entry without a time is what
-    `linecache` makes of sources that come from loaders: it is never held against the file.
+    After a rollback the file is still the one that was turned away, and an edit may be no Python.  An entry without a
+    time is what `linecache` makes of sources that come from loaders: it is never held against the file.
     """
     import linecache  # noqa: PLC0415  # most programs never go back
 

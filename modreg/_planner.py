@@ -24,7 +24,7 @@ from typing import Any, Final, NoReturn, cast
 
 import attrs
 
-from modreg import _graph, _importer, _positions, _scan, _source, _statements, _uses
+from modreg import _graph, _importer, _lines, _positions, _scan, _source, _statements, _uses
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
 from modreg._importer import is_unloaded_lazy, namespace_of, space_of, spec_of
@@ -1144,6 +1144,8 @@ class _told:  # noqa: N801  # a context manager, used as a function is
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, (OSError, SyntaxError, ValueError, ImportError, RecursionError, MemoryError)):
             record = self.record
+            if record.source is not None:
+                _lines.show(record.source)  # what runs; a mistake in syntax has the lines of its file with it
             path = getattr(error, "filename", None) or record.origin or ""
             line = getattr(error, "lineno", None)
             running = f"version {record.number} of {record.name!r}"

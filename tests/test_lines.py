@@ -79,6 +79,27 @@ def test_the_lines_of_a_failure_after_a_rollback_are_shown(project, registry):
     assert traceback.extract_tb(info.value.__cause__.__traceback__)[-1].line == "raise OSError('disk')"
 
 
+@pytest.mark.parametrize("code", ["def (", "\0"])
+def test_the_lines_of_what_runs_are_shown_after_an_edit_that_is_no_python(project, registry, code):
+    """
+    An edit that cannot be compiled changes no lines, and shows its own in its error; the next good one changes them.
+    """
+    held = project.load("tax", OLD).rate
+    project.write("tax.py", f"# moved\n{code}\n")
+
+    with pytest.raises(ReloadError) as info:
+        registry.refresh()
+
+    assert line_of(held) == "raise ValueError('old')"
+    assert inspect.getsource(held) == OLD
+    assert (info.value.__cause__.text or "").strip() in (code, "")
+
+    project.write("tax.py", NEW)
+    registry.refresh()
+
+    assert line_of(held) == "raise ValueError('new')"
+
+
 class Stops(bdb.Bdb):
     """A debugger that notes where it stops."""
 
