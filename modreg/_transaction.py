@@ -784,7 +784,8 @@ class Execution(Work):
         it may have failed for want of what is there now: the next import would execute it anew.
         """
         failed = {name: error for error, name in reversed(self.failed)}
-        for name in [name for name in self.draft.order if name in failed]:  # as they were imported before
+        order = self.draft.order if failed else ()  # there may be thousands, each of which asks for this
+        for name in [name for name in order if name in failed]:  # as they were imported before
             if name not in self.finished and name not in self.pending.waiting:
                 self._forgive(failed[name], name)
             self.pending.run(name)
