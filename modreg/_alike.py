@@ -1,7 +1,8 @@
-"""Functions and classes that an execution made anew just as they were."""
+"""What an execution made anew just as it was: functions, classes, plain instances."""
 
 from __future__ import annotations
 
+import functools
 import gc
 import operator
 import sys
@@ -11,8 +12,8 @@ from types import CellType, CodeType, FunctionType, GetSetDescriptorType, Member
 from typing import Any, Final
 
 from modreg._journal import MISSING, is_layout
-from modreg._pairs import Pair, bases_of, content, table
-from modreg._patch import is_same, is_same_code
+from modreg._pairs import Pair, bases_of, content, is_class, layout, mro, mro_of, state, table
+from modreg._patch import is_alike, is_same, is_same_code
 
 
 def settle(former: Mapping[str, object], namespace: dict[str, object], owner: str) -> None:
@@ -40,6 +41,71 @@ def settle(former: Mapping[str, object], namespace: dict[str, object], owner: st
         if _is_own(new, owner) and _is_free(new, count) and _is_redefined(Pair(former[name], new))
     }
     namespace.update(back)  # one step for other threads
+
+
+def settle_instances(former: Mapping[str, object], namespace: dict[str, object]) -> None:
+    """
+    Bind instances to their former objects again where these hold the same, and nobody else has the new one.
+
+    Who took the former one has what is there, and need not be executed.
+
+    Args:
+        former: The namespace before the execution.
+        namespace: The namespace after it, in which old definitions have become the new ones.
+    """
+    made = {
+        name: new
+        for name, new in namespace.copy().items()
+        if (old := former.get(name)) is not new and _is_remade(old, new)
+    }
+    names, news = [*made], [*made.values()]
+    del made
+    back = {
+        name: former[name]
+        for name, new, count in zip(names, news, _counts(news), strict=True)
+        if count == _UNHELD and _is_as_good(former[name], new, count)
+    }
+    namespace.update(back)
+
+
+def _is_remade(old: object, new: object) -> bool:
+    """Whether a collection, or a plain instance, stands where another one of its class stood."""
+    if type(old) is not type(new) or is_class(new):
+        return False
+    if type(new) in _COLLECTIONS:
+        return True
+    return type(new) is not object and _is_plain(type(new)) and not any("__del__" in table(each) for each in mro(new))
+
+
+def _is_plain(kind: type) -> bool:
+    """Whether instances hold nothing besides what is in their ``__dict__`` and their slots, as C types may."""
+    size, item, _, weak, _ = layout(kind)
+    slots = sum(type(each) is MemberDescriptorType for cls in mro_of(kind) for each in table(cls).values())
+    return not item and size == _bare(is_weak=bool(weak)) + slots * tuple.__itemsize__  # of a pointer
+
+
+@functools.cache
+def _bare(*, is_weak: bool) -> int:
+    """How large an instance is that holds nothing; a ``__dict__`` stands before it."""
+    return type("", (), {"__slots__": ("__dict__", "__weakref__") if is_weak else ()}).__basicsize__
+
+
+_COLLECTIONS: Final = (list, tuple, dict)
+
+
+def _is_as_good(old: object, new: object, count: int, depth: int = 20) -> bool:
+    """Whether *old* may stand in the place of *new*, which is counted *count* times; nothing leads back into itself."""
+    if is_same(old, new):
+        return True
+    if count != _UNHELD or weakref.getweakrefcount(new) or not depth:
+        return False
+    if not _is_remade(old, new):
+        return is_alike(old, new)
+    mine, values = state(old), [*state(new).values()]
+    return is_same((*mine,), (*state(new),)) and all(
+        _is_as_good(one, other, held, depth - 1)
+        for one, other, held in zip(mine.values(), values, _counts(values), strict=True)
+    )
 
 
 def _is_own(value: Any, owner: str) -> bool:  # a function or a class

@@ -24,7 +24,7 @@ from modreg import _graph, _scan, _source, _uses
 from modreg._importer import namespace_of, space_of
 from modreg._journal import MISSING, PLAIN
 from modreg._model import Edge
-from modreg._pairs import ATOMS, CACHED, is_class, is_own, label_of, mro_of, parts, table
+from modreg._pairs import ATOMS, CACHED, is_atom, is_class, is_own, label_of, mro_of, parts, table
 from modreg._patch import is_alike
 from modreg._uses import ANY, Ref, Statement, Taken, Use
 
@@ -133,10 +133,11 @@ class View:
 
     def _note_call(self, imported: _scan.Import, statement: Statement) -> None:
         """What ``import_module`` gives may be used in any way: at once, or by whatever the statement defines."""
+        module = self.absolute(imported)
         if imported.is_toplevel and not statement.is_definition:
-            self._add((imported.module, ""), _Place("", Use.USED))
+            self._add((module, ""), _Place("", Use.USED))
         for name in statement.names:
-            self._add((imported.module, ""), _Place(name, Use.LATER))
+            self._add((module, ""), _Place(name, Use.LATER))
 
     def again(self) -> View:
         """The same source, where what its names lead to may have changed: itself if that is not so."""
@@ -161,7 +162,7 @@ class View:
         self._found.clear()
         self.places.setdefault(target, []).append(place)
 
-    def absolute(self, taken: Taken) -> str:
+    def absolute(self, taken: Taken | _scan.Import) -> str:
         try:
             return _scan.resolve(taken, self.package)
         except ImportError:
@@ -455,6 +456,8 @@ def _followed(needs: Needs, module: str, name: str, level: Level, way: set[str])
     for at, (owner, each, much) in enumerate(queue):
         for user in (*(() if at == 0 else (owner,)), *needs.users_of(owner)):
             way.add(user)
+            if owner in needs.called.get(user, ()):
+                return None
             for place in needs.view(user).uses(owner, each):
                 if place.use is not Use.TAKEN:
                     if place.owner == ANY or not (place.owner or _is_put_away(place, much)):
@@ -494,6 +497,7 @@ class Needs:
 
     Attributes:
         decided: The modules that are executed, or leave, in any case.
+        called: For modules what they imported by computed names.
         reached: Tells all that import a module in any way, directly or not.
         graph: What modules import with their new sources.
         is_thorough: Whether a change is followed as well where it can make no difference who is executed.
@@ -518,6 +522,7 @@ class Needs:
     calm: Calm = attrs.field(factory=Calm)
     spelled: Callable[[str], frozenset[str]] = attrs.field(default=lambda _name: frozenset())
     decided: Collection[str] = ()
+    called: Mapping[str, Collection[str]] = attrs.field(factory=dict)
     reached: Callable[[str], Iterable[str]] = attrs.field(default=lambda _name: (ANY,))
     graph: Mapping[str, Mapping[str, Edge]] = attrs.field(factory=dict)
     is_thorough: bool = False
@@ -662,11 +667,13 @@ class Needs:
         """What changes in *user* by a change of a definition; whether *user* must be executed is noted."""
         top, _, member = name.partition(".")
         places = self.view(user).uses(module, top)
-        is_declared = module in declared(user, "__depends__")
-        if not (places or is_declared) or module in declared(user, "__accepts__"):
+        is_declared, is_called = module in declared(user, "__depends__"), module in self.called.get(user, ())
+        if not (places or is_declared or is_called) or module in declared(user, "__accepts__"):
             return
         if is_declared:
             self._affect(user, f"it says that it depends on {module}, in which {name} changed")
+        if is_called:
+            self._affect(user, f"it imported {module} by a name that it computed, and {name} changed there")
         for place in places:
             if place.use is Use.TAKEN:
                 yield from self._take(user, module, name, level, place)
@@ -703,11 +710,14 @@ class Needs:
             is_own = each in view.made or each in view.taken
             if (is_own and not view.is_covered(each, module)) or not (name == ANY or _is_public(module, each)):
                 continue
-            if not is_own and level is Level.PRESENCE and (given := view.given_by_stars(each)).keys() - {module}:
-                present = space_of(user).get(each, MISSING)
-                if any(value is not present for value in given.values()):  # executed, it takes the last
+            if not is_own and level is Level.PRESENCE:
+                given, present = view.given_by_stars(each), space_of(user).get(each, MISSING)
+                others = given.keys() - {module}
+                is_covering = others or (module in given and present is not MISSING)
+                if is_covering and any(value is not present for value in given.values()):  # executed, it takes the last
                     self._affect(user, f"several star imports bring {each}, which {module} gives only now, or no more")
-                continue
+                if others:
+                    continue
             if is_own and level >= Level.OBJECT:  # which of them the name then stands for shows when it is executed
                 self._affect(user, f"its own {each} is covered by that of {module}, which changed")
             elif level >= Level.OBJECT:
@@ -1013,7 +1023,7 @@ def is_value(value: object, depth: int = 6) -> bool:
         if kind is dict:
             inside.extend(value.values())  # type: ignore[attr-defined]  # as above
         return set(map(id, map(type, inside))) <= ATOMS or all(is_value(each, depth - 1) for each in inside)
-    return id(kind) in ATOMS
+    return is_atom(kind)
 
 
 _COLLECTIONS: Final = frozenset(map(id, (list, tuple, set, frozenset, dict)))

@@ -59,6 +59,12 @@ def mro(value: object) -> tuple[type, ...]:
     return mro_of(type(value))
 
 
+def is_atom(kind: type) -> bool:
+    """Whether values of a type are nothing but what they say."""
+    module = type.__dict__["__module__"].__get__(kind)  # whatever the class has under that name
+    return id(kind) in ATOMS or (type(module) is str and module in _OF_VALUES)
+
+
 def is_class(value: object) -> bool:
     """Whether *value* is really a class: its type is asked, not its ``__class__``, which may be a lie."""
     return issubclass(type(value), type)
@@ -200,6 +206,9 @@ def _follow(
 ATOMS: Final = frozenset(map(id, (type(None), bool, int, float, complex, str, bytes)))
 """Types whose values can be compared without running anybody's code; no definition is in them."""
 
+_OF_VALUES: Final = frozenset(("datetime", "decimal", "fractions", "ipaddress", "pathlib", "pathlib._local", "uuid"))
+"""Modules whose instances never change either, and are all that they print."""
+
 _DEPTH: Final = 3
 """How many containers and instances around a definition are looked into."""
 
@@ -246,13 +255,8 @@ def attributes(value: object) -> object:
 
 def _at_equal_places(old: Any, new: Any) -> Iterator[tuple[object, object]]:  # two holders
     """What both hold under one key, one index, or one attribute."""
-    if type(old) is type(new) and type(old) in (list, tuple):
-        if len(old) == len(new):
-            yield from zip(old, new, strict=True)
-    elif type(old) is dict is type(new):
-        yield from _at_equal_keys(old, new)
-    elif label_of(type(old)) == label_of(type(new)):
-        yield from _at_equal_keys(_attributes(old), _attributes(new))
+    if label_of(type(old)) == label_of(type(new)) and (type(new) not in (list, tuple) or len(old) == len(new)):
+        yield from _at_equal_keys(state(old), state(new))
 
 
 def _at_equal_keys(old: dict[object, object], new: dict[object, object]) -> Iterator[tuple[object, object]]:
@@ -261,9 +265,11 @@ def _at_equal_keys(old: dict[object, object], new: dict[object, object]) -> Iter
     yield from ((before[key], after[key]) for key in after if key in before)
 
 
-def _attributes(value: object) -> dict[object, object]:
-    """All that an instance holds, in its ``__dict__`` and in slots."""
-    found = attributes(value)
+def state(value: object) -> dict[object, object]:
+    """All that a plain collection holds, or an instance in its ``__dict__`` and in slots."""
+    if type(value) is list or type(value) is tuple:
+        return dict(enumerate(value))
+    found = value if type(value) is dict else attributes(value)
     held = dict(found) if type(found) is dict else {}
     for name, slot in slots(value):
         with suppress(AttributeError, ValueError):  # nothing is in it

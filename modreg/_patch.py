@@ -30,6 +30,7 @@ from modreg._pairs import (
     CACHED,
     Pair,
     bases_of,
+    is_atom,
     is_class,
     is_of_c,
     is_own,
@@ -126,7 +127,7 @@ def is_same(old: Any, new: Any) -> bool:  # any values
         return len(old) == len(new) and all(map(is_same, old, new))
     if type(old) is str or type(old) is bytes or type(old) is int:
         return bool(old == new)
-    return id(type(old)) in ATOMS and repr(old) == repr(new)  # repr tells 0.0 from -0.0, and finds NaN equal
+    return is_atom(type(old)) and repr(old) == repr(new)  # repr tells 0.0 from -0.0, and finds NaN equal
 
 
 def is_alike(old: Any, new: Any, twins: Twins | None = None, depth: int = 6) -> bool:  # any values

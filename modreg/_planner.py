@@ -25,6 +25,7 @@ from typing import Any, Final, NoReturn, cast
 import attrs
 
 from modreg import _graph, _importer, _lines, _positions, _scan, _source, _statements, _uses
+from modreg._asked import asked_by, by_computed_names
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
 from modreg._importer import is_unloaded_lazy, namespace_of, space_of, spec_of
@@ -370,10 +371,12 @@ class _Rows:
 
     Attributes:
         starring: The modules that take names with a star.
+        called: By module what it imported by names that it computed.
     """
 
     starring: set[str] = attrs.field(factory=set)
     _rows: dict[str, _Row] = attrs.field(factory=dict)
+    called: dict[str, set[str]] = attrs.field(factory=dict)
     # For the name of a module those whose rows ask for it.
     _asking: dict[str, set[str]] = attrs.field(factory=lambda: defaultdict(set))
     _found: _Found = attrs.field(factory=_Found)
@@ -394,6 +397,8 @@ class _Rows:
         """
         was, now = self._found, [records[name][-1] for name in tracked]
         is_known = was.tracked is tracked
+        if not is_known:
+            self.called = by_computed_names(tracked, records)
         places, packages = (was.places, was.packages) if is_known else _places(tracked)
         changed = zip(tracked, was.records, now, strict=True) if is_known else ()
         names = [*(name for name, mine, theirs in changed if mine is not theirs), *was.loose]
@@ -435,7 +440,7 @@ class _Rows:
                 self._asking[each].add(record.name)
             (self.starring.add if row.is_starring else self.starring.discard)(record.name)
         row.look(record, make)
-        return _with_declared(record.name, row.edges)
+        return _with_more(record.name, row.edges, self.called.get(record.name, ()))
 
     def calm(self, users: Mapping[str, Collection[str]]) -> Calm:
         """What is known of changes that make nobody be executed, as of what was found last."""
@@ -680,7 +685,7 @@ class Planner:
         left = {*gone, *running}
         others = [name for name in dict.fromkeys((*parts, *names)) if name not in left]
         needs.users, needs.reached, needs.decided = users, self._users.reached, {*changing, *gone}
-        needs.graph = new
+        needs.graph, needs.called = new, self._rows.called
         # Of many, nearly all that could be remembered leads through another one.
         needs.calm = self._rows.calm(users) if is_edit else Calm.off()
         for name in gone:
@@ -921,7 +926,7 @@ class Planner:
         found: dict[str, str] = {}
         ahead: dict[str, dict[str, Edge]] = {}
         for name in self.tracked() if why else ():
-            for each in _asked_by(self.history.current(name)) & why.keys():
+            for each in asked_by(self.history.current(name)) & why.keys():
                 found[name] = f"it imports {each}, {why[each]}"
                 ahead.setdefault(name, {}).update(self._ahead(name, each))
         return found, ahead
@@ -945,7 +950,7 @@ class Planner:
         grown = True
         while grown:
             come = mended.union(arrived)
-            more = {r.name for r in waiting if self._is_edited(r) or not come.isdisjoint(_asked_by(r))} - mended
+            more = {r.name for r in waiting if self._is_edited(r) or not come.isdisjoint(asked_by(r))} - mended
             mended |= more
             grown = bool(more)
         return mended
@@ -1198,19 +1203,6 @@ def _absent(names: Iterable[str]) -> list[str]:
     return [name for name in list(names) if name not in sys.modules]
 
 
-def _asked_by(record: Record) -> set[str]:
-    """The names of all modules that an execution of a version may ask for."""
-    return {full for each in record.read() if each.is_toplevel for full in _asked(record.resolved(each), each)}
-
-
-def _asked(base: str, each: Import) -> Iterator[str]:
-    """The names of all modules that an import statement may ask for."""
-    while base:
-        yield base
-        yield from (f"{base}.{name}" for name in each.names)
-        base = base.rpartition(".")[0]
-
-
 def _imports(part: Part) -> tuple[Import, ...]:
     if part.body is None or part.source is None:
         return part.record.read()
@@ -1255,9 +1247,9 @@ def _strongest(edges: Iterable[Edge]) -> dict[str, Edge]:
     return found
 
 
-def _with_declared(name: str, edges: dict[str, Edge]) -> dict[str, Edge]:
-    """The edges of a module, and those that it declares by ``__depends__``."""
-    more = [each for each in declared(name, "__depends__") if each in sys.modules and each != name]
+def _with_more(name: str, edges: dict[str, Edge], called: Iterable[str]) -> dict[str, Edge]:
+    """The edges of a module, and those that it declares by ``__depends__``, or has by the names that it computed."""
+    more = [each for each in (*declared(name, "__depends__"), *called) if each in sys.modules and each != name]
     kind = EdgeKind.REFERENCE
     return {**{each: Edge(dependent=name, dependency=each, kind=kind) for each in more}, **edges} if more else edges
 

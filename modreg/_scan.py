@@ -86,6 +86,11 @@ class Import:
     is_guarded: bool = attrs.field(default=False, eq=False)
     line: int | None = attrs.field(default=None, eq=False)
 
+    @property
+    def is_computed(self) -> bool:
+        """Whether it names no module, so that only the execution knows."""
+        return not (self.module or self.level)
+
 
 def imports(code: CodeType) -> tuple[Import, ...]:
     """List the import statements of *code* and of all code within it, in the order of their lines."""
@@ -100,19 +105,21 @@ def imports(code: CodeType) -> tuple[Import, ...]:
 
 def imports_by_call(text: str) -> tuple[Import, ...]:
     """
-    The imports that a source asks for by ``import_module("name")`` or ``__import__("name")``, with a literal.
+    The imports that a source asks for by ``import_module("name")`` or ``__import__("name")``.
 
-    They are found by what the text looks like: one too many does no harm.
+    They are found by what the text looks like: one too many does no harm.  Without a literal no module is named.
     """
     found = []
     for call in _IMPORT_CALL.finditer(text) if "import_" in text else ():
         before = text[text.rfind("\n", 0, call.start()) + 1 : call.start()]
         if "#" not in before:
-            found.append(Import(module=call["name"], is_toplevel=not before[:1].isspace()))
+            name = call["name"] or ""
+            level = len(name) - len(name.lstrip("."))
+            found.append(Import(module=name[level:], level=level, is_toplevel=not before[:1].isspace()))
     return tuple(found)
 
 
-_IMPORT_CALL = re.compile(r"""\b(?:import_module|__import__)\(\s*["'](?P<name>[\w.]+)["']""")
+_IMPORT_CALL = re.compile(r"""\b(?:import_module|__import__)\((?:\s*["'](?P<name>[\w.]+)["']\s*[,)])?""")
 
 
 def is_import_at(code: CodeType, lasti: int) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import attrs
 
 from modreg import _graph, _lines, _positions, _registered, _scan, _source, _uses, _weak
-from modreg._alike import settle
+from modreg._alike import settle, settle_instances
 from modreg._closures import renew
 from modreg._containers import places
 from modreg._history import GONE, NONE, NOTHING, Commit, History, Record
@@ -37,7 +37,7 @@ from modreg._journal import (
 )
 from modreg._model import Cause, Decision, EdgeKind, Finding, Foreseen, Participant, Phase, Step, rebinding
 from modreg._needs import Calm, Held, Level, Written, declared, holding, is_value
-from modreg._pairs import ATOMS, Pair, attributes, is_class, is_own, label_of, moving, mro_of, pair
+from modreg._pairs import ATOMS, Pair, attributes, is_class, is_own, label_of, moving, mro, mro_of, pair, state, table
 from modreg._patch import CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch
 from modreg._pending import Pending
 from modreg._planner import WHOLE, Draft, Part, all_given_names, all_star_names
@@ -821,7 +821,7 @@ class Execution(Work):
             self._execute_replaced(part, module)
         else:
             self._execute_in(part, module, namespace)
-        self._bind_in_parent(part.name)
+        self._bind_in_parent(part.name, module)
         self.finished.append(part.name)
         self._done(part, started)
 
@@ -856,6 +856,8 @@ class Execution(Work):
         self.phase = Phase.PATCH
         _uses.let_go()  # what is searched next are all objects that were made meanwhile, and trees are very many
         is_same = self.is_live and self._patch(part, former, namespace, since, self.finished[finished:])
+        if self.is_live:
+            settle_instances(former, namespace)
         kept = self._keep_state(part, former, namespace) if self.is_keeping else []
         kept += bind(former, namespace, declared(part.name, "__keep__"))
         twins = Twins.of(self.window.made(kept, namespace)) if kept and self.is_live else None
@@ -931,6 +933,8 @@ class Execution(Work):
         others = {*self.finished, *self.executing, *self.unloaded}
         taken = {name.partition(".")[0] for module, name in (*levels, *self.draft.lost) if module == part.name}
         modules = {*others, *(module for module, _ in levels)}
+        if not modules.isdisjoint(self._called(part)):
+            return []  # which of its statements has to do with them is not looked for
 
         def is_stable(name: str) -> bool:
             value = namespace.get(name)
@@ -945,6 +949,12 @@ class Execution(Work):
         new = attrs.evolve(new, imported=new.imported | self.starred.get(part.name, NONE) | _starred(part) | taken)
         names = unchanged(old, new, is_stable) - new.definitions
         return keep(former, namespace, names, self.journal)
+
+    def _called(self, part: Part) -> set[str]:
+        """What a module imports by calls."""
+        text = part.source.data.decode("latin-1") if part.source is not None else ""
+        called = map(part.record.resolved, _scan.imports_by_call(text))
+        return {*called, *self.draft.needs.called.get(part.name, ())}
 
     def _forget_gone(self, name: str, former: dict[str, object], namespace: dict[str, object]) -> None:
         """Take definitions that left the source out of the containers that they were put in."""
@@ -1125,7 +1135,9 @@ class Execution(Work):
             self._replace(twins)
             self.journal.write(place, current)
             self.phase = Phase.EXECUTE
-        self._tell_replaced(part, former or {}, theirs or {})
+        if mine is None or theirs is None:  # who asks it for anything has to do so again
+            former, theirs = {**_shown(sys.modules[part.name]), **_shown(current)}, {}
+        self._tell_replaced(part, former, theirs)
 
     def _tell_replaced(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
         """As :meth:`_tell`, where it is not known which definitions say something else."""
@@ -1137,12 +1149,18 @@ class Execution(Work):
         every = {**former, **namespace}
         needs.change(part.name, {name: Level.OBJECT if name in both else Level.PRESENCE for name in every})
 
-    def _bind_in_parent(self, name: str) -> None:
-        """As the import system does after every import of a submodule."""
+    def _bind_in_parent(self, name: str, former: object) -> None:
+        """
+        As the import system does after every import of a submodule.
+
+        A package that is not executed keeps what it has put under that name since, as a function that is called so.
+        """
         parent, _, child = name.rpartition(".")
         namespace = namespace_of(sys.modules.get(parent)) if parent else None
         if namespace is not None:
-            self.journal.write(Item(namespace, child), sys.modules[name])
+            is_executed = parent in self.executing or parent in self.finished
+            if is_executed or namespace.get(child, former) is former:
+                self.journal.write(Item(namespace, child), sys.modules[name])
 
     def _record(self, part: Part, seconds: float) -> Record:
         declined = self.declined(part.name, self.restores[part.name]) if part.name in self.restores else NONE
@@ -1228,6 +1246,11 @@ def _place(module: str, name: str, rest: tuple[str, ...]) -> Item | ClassAttribu
         return ClassAttribute(owner, rest[0]) if len(rest) == 1 else None  # type: ignore[arg-type]  # asked a line above
     found = attributes(owner)
     return Item(found, rest[0]) if type(found) is dict and len(rest) == 1 else None
+
+
+def _shown(value: object) -> dict[Any, object]:  # by names, or by what a collection goes by
+    """What an object that stands for a module has, in itself or by its class."""
+    return {name: each for cls in reversed(mro(value)) for name, each in table(cls).items()} | state(value)
 
 
 def _is_still(had: object, before: object) -> bool:

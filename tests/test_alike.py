@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-from modreg._alike import settle
+from modreg._alike import settle, settle_instances
 from modreg._journal import Journal
 from modreg._patch import patch
 
@@ -158,3 +158,71 @@ def test_what_another_module_defines_is_left_alone():
     settle(former, namespace, "made")
 
     assert namespace["f"] is not former["f"]
+
+
+BOX = """
+import threading
+from pathlib import Path
+class Box:
+    def __init__(self, *held):
+        self.held = held
+        self.more = {'path': Path('x'), 'rows': [[1], {2}]}
+class Slotted:
+    __slots__ = ('held', '__weakref__')
+    def __init__(self, *held):
+        self.held = held
+class Closing(Box):
+    def __del__(self): pass
+class Number(int): pass
+"""
+
+REMADE = {
+    "an instance": ("Box(1)", "Box(2)"),
+    "one with slots": ("Slotted([1])", "Slotted([2])"),
+    "instances in instances": ("Box(Box([Slotted(1)]))", "Box(Box([Slotted(2)]))"),
+    "instances in a list": ("[Box(1), Box(2)]", "[Box(1)]"),
+}
+
+
+@pytest.mark.parametrize("before", REMADE)
+@pytest.mark.parametrize("after", ["alike", "differing"])
+def test_an_instance_in_the_same_state_is_bound_again(before, after):
+    """A plain instance that holds what the former one does, and that nobody else has, is that one again."""
+    text, other = REMADE[before]
+    namespace, _ = world(BOX)
+    execute(f"f = Box({text})", namespace)
+    former = namespace.copy()
+    execute(f"f = Box({text if after == 'alike' else other})", namespace)
+
+    settle_instances(former, namespace)
+
+    assert (namespace["f"] is former["f"]) == (after == "alike")
+
+
+SHOWN = {
+    "another name": "f = Box(1); g = f",
+    "itself": "f = Box(1); f.me = f",
+    "its method": "f = Box(1); g = f.__eq__",
+    "a weak reference": "import weakref; f = Box(1); g = weakref.ref(f, print)",
+    "a part of it": "g = [1]; f = Box(g)",
+    "a lock": "f = Box(threading.Lock())",
+    "nothing but a lock": "f = threading.Lock()",
+    "an iterator": "f = iter([1, 2])",
+    "what ends with it": "f = Closing(1)",
+    "what is made in C": "f = Number(1)",
+    "an attribute that the program set": "f = Box(1); f.count = len(globals())",
+}
+
+
+@pytest.mark.parametrize("how", SHOWN)
+def test_an_instance_that_shows_elsewhere_is_left_alone(how):
+    """Where anything else has the new instance or a part of it, or where not all of its state is seen, it stays."""
+    namespace, _ = world(BOX)
+    execute(SHOWN[how], namespace)
+    former = namespace.copy()
+    execute("h = 1\n" + SHOWN[how], namespace)
+    made = namespace["f"]
+
+    settle_instances(former, namespace)
+
+    assert namespace["f"] is made

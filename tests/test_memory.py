@@ -39,6 +39,8 @@ class Base:
         return {n}
 
 class Derived(Base):
+    def __init__(self):
+        self.number = {n}
     def own(self):
         return super().own()
 

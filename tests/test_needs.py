@@ -433,6 +433,134 @@ def test_a_name_that_two_star_imports_bring(project, dropping, order, one, two, 
     assert {name: value for name, value in vars(user).items() if not name.startswith("__")} == fresh
 
 
+@pytest.mark.parametrize("order", ["from one import *\nfrom two import *\n", "from two import *\nfrom one import *\n"])
+@pytest.mark.parametrize(("former", "present"), [("X = 1", "X = 1"), ("X = 1", "X = 2"), ("def X(): return 1", "def X(): return 2")])
+def test_a_name_that_moves_from_one_star_import_to_another(project, dropping, order, former, present):
+    """
+    What one module gives to star imports no more, and another one from the same edit on, is that one's.
+    """
+    project.write("one.py", former + "\n")
+    project.write("two.py", "")
+    user = project.load("user", order)
+    project.write("one.py", "")
+    project.write("two.py", present + "\n")
+
+    dropping.refresh()
+
+    assert user.X is sys.modules["two"].X
+
+
+IN_FOLDER = """
+import importlib, pkgutil
+names = [each.name for each in pkgutil.iter_modules(__path__)]
+found = {each: importlib.import_module(f"{__name__}.{each}").label() for each in names}
+"""
+
+FINDING = {
+    "a package in its folder": (IN_FOLDER, {}),
+    "by a function of another module": (
+        "from helper import load\nfound = load(__name__, __path__)\n",
+        {
+            "helper.py": "import pkgutil\ndef load(name, path):\n"
+            "    names = [each.name for each in pkgutil.iter_modules(path)]\n"
+            "    return {each: __import__(f'{name}.{each}', fromlist=['label']).label() for each in names}\n"
+        },
+    ),
+    "by a relative name": (
+        "from importlib import import_module\nfound = {'one': import_module('.one', __name__).label()}\n",
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("state", ["reset", "keep"])
+@pytest.mark.parametrize("how", FINDING)
+def test_who_imports_by_a_name_that_is_computed(project, registry, how, state):
+    """
+    Who imported a module while it was executed depends on that, whether or not a statement spells its name.
+    """
+    text, others = FINDING[how]
+    for path, other in others.items():
+        project.write(path, other)
+    project.write("package/__init__.py", text)
+    project.write("package/one.py", "def label(): return 1\n")
+    user = project.load("user", "import package\nFOUND = dict(package.found)\n")
+    assert user.FOUND == {"one": 1}
+    project.write("package/one.py", "def label(): return 2\n")
+
+    registry.refresh(state=state)
+
+    assert user.FOUND == {"one": 2}
+    assert [edge.dependency for edge in registry.why("package.one", "user")] == ["package", "package.one"]
+
+
+def test_what_a_function_imports_is_no_computed_name(project, registry):
+    """
+    Who calls a function that imports by a statement depends on what that function uses, and on nothing else there.
+    """
+    project.write("helper.py", "import importlib\ndef load(): from leaf import used; return used()\nn = len\n")
+    project.write("other.py", "import importlib\nlazy = lambda name: importlib.import_module(name)\n")
+    project.write("leaf.py", "def used(): return 1\ndef unused(): return 1\n")
+    project.load("user", "import other\nfrom helper import load\nX = load()\n")
+    project.write("leaf.py", "def used(): return 1\ndef unused(): return 2\n")
+
+    transaction = registry.refresh()
+
+    assert [step.module for step in transaction.steps] == ["leaf"]
+
+
+def test_who_asks_an_object_that_stands_for_a_module(project, registry):
+    """
+    A module that puts an instance of its own class in its place is used by who asks that for its attributes.
+    """
+    text = "import sys\nclass Settings:\n    debug = {}\n    def level(self): return self.debug\nsys.modules[__name__] = Settings()\n"
+    project.write("leaf.py", text.format(1))
+    user = project.load("user", "import leaf\nfrom leaf import debug\nLEVEL = leaf.level()\n")
+    project.write("leaf.py", text.format(2))
+
+    registry.refresh()
+
+    assert (user.LEVEL, user.debug) == (2, 2)
+
+
+def test_a_package_keeps_what_it_calls_as_a_submodule_of_its_own(project, registry):
+    """
+    Where a package has a function under the name of a submodule, an execution of that alone leaves it there.
+    """
+    project.write("package/__init__.py", "from .run import run\n")
+    project.write("package/run.py", "def run(): return 1\n")
+    user = project.load("user", "import package\nRESULT = package.run()\n")
+    project.write("package/run.py", "def run(): return 2\n")
+
+    registry.refresh()
+
+    assert (user.RESULT, user.package.run()) == (2, 2)
+
+
+VALUES = {
+    "a path": ("import pathlib", "pathlib.Path('a')", "pathlib.Path('b')"),
+    "a number": ("import decimal", "decimal.Decimal('1.0')", "decimal.Decimal('1.00')"),
+    "an instance": ("class Box:\n    def __init__(self, x): self.x = [x]", "Box(1)", "Box(2)"),
+}
+
+
+@pytest.mark.parametrize("what", VALUES)
+@pytest.mark.parametrize("is_other", [False, True])
+def test_a_value_that_is_made_anew(project, registry, what, is_other):
+    """
+    Who computed with a value is executed when another comes out, and not when the same is made once more.
+    """
+    start, value, other = VALUES[what]
+    project.load("leaf", f"{start}\nROOT = {value}\n")
+    user = project.load("user", "from leaf import ROOT\nHELD = [ROOT]\nTEXT = repr(ROOT)\n")
+    project.write("leaf.py", f"{start}\nROOT = {other if is_other else value}\nMORE = 1\n")
+
+    transaction = registry.refresh()
+
+    assert [step.module for step in transaction.steps] == ["leaf", "user"][: 1 + is_other]
+    assert repr(user.HELD[0]) == repr(sys.modules["leaf"].ROOT)
+
+
 @pytest.mark.parametrize("line", ["from package import Thing", "from package import Thing as T; Thing = T"])
 def test_what_a_module_getattr_gave_is_known_by_where_it_is_from(project, registry, line):
     """

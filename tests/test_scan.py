@@ -626,17 +626,20 @@ def test_nothing_is_executed():
 @pytest.mark.parametrize("word", ["import_module", "__import__"])
 def test_imports_by_call_are_found_by_their_looks(word):
     """
-    Each `import_module` and `__import__` with a literal name counts, but behind a number sign; at the top level if it is not indented.
+    Each `import_module` and `__import__` counts, but behind a number sign; at the top level if it is not indented.
     """
     text = (
         "A, B = import_module('a'), importlib.import_module( 'b.c' )\n"
         "def f():\n    return [import_module(\n        \"d\")]\n"
         "# import_module('e')\nmy_import_module('g')\nimport_module(name)\nimport_module('h')  # import_module('i')\n"
+        "import_module('..j', __package__)\nimport_module('k.' + name)\nimport_module(f'l.{name}')\n"
     )
 
     found = _scan.imports_by_call(text.replace("import_module", word))
 
-    assert [(each.module, each.is_toplevel) for each in found] == [
-        ("a", True), ("b.c", True), ("d", False), ("h", True)
+    assert [(each.module, each.level, each.is_toplevel) for each in found] == [
+        ("a", 0, True), ("b.c", 0, True), ("d", 0, False), ("", 0, True), ("h", 0, True),
+        ("j", 2, True), ("", 0, True), ("", 0, True),
     ]  # fmt: skip
+    assert [each.is_computed for each in found] == [False, False, False, True, False, False, True, True]
     assert _scan.imports_by_call("X = 1\n") == ()
