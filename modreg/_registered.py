@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import FunctionType, MethodType
 from typing import Any
 
 from modreg._journal import Contents
-from modreg._pairs import Pair, attributes, is_class, is_holder
+from modreg._pairs import attributes, is_class, is_holder
 from modreg._weak import target
 
 Element = Any  # what stands in a container: of a dict a pair of key and value
 
 
-def settle(place: Contents, before: Any, pairs: Iterable[Pair]) -> None:  # as Contents.get() gave it
+def settle(place: Contents, before: Any, again: Collection[int]) -> None:  # as Contents.get() gave it
     """
     Let what the code put into a container stand where it had put the same before, which goes.
 
@@ -25,7 +25,7 @@ def settle(place: Contents, before: Any, pairs: Iterable[Pair]) -> None:  # as C
     Args:
         place: The container.
         before: What it held before the execution.
-        pairs: The definitions of the module, old and new.
+        again: The identities of the definitions that were made anew, and kept.
     """
     if place.is_holding(before):
         return
@@ -34,7 +34,7 @@ def settle(place: Contents, before: Any, pairs: Iterable[Pair]) -> None:  # as C
     now: list[Element] = [*place.get()]
     is_known = [(id(each[0]) if is_dict else id(each)) in known for each in now]
     left, added = ([x for x, is_one in zip(now, is_known, strict=True) if is_one is wanted] for wanted in (True, False))
-    instead = matched(added, left, {id(each.new): id(each.old) for each in pairs})
+    instead = matched([x for x in added if any(id(each) in again for each in _stands_for(x))], left)
     if instead:
         place.put(tuple(exchanged(now, instead)))
 
@@ -45,23 +45,21 @@ def exchanged(elements: Iterable[Element], instead: Mapping[int, Element]) -> It
     return (instead.get(id(each), each) for each in elements if id(each) not in moved)
 
 
-def matched(added: Sequence[Element], left: Sequence[Element], former: Mapping[int, int]) -> dict[int, Element]:
+def matched(added: Sequence[Element], left: Iterable[Element]) -> dict[int, Element]:
     """
     What of the added elements stands for the same as one that was there, each time for the first that is free.
 
     Args:
         added: The elements that an execution put in.
         left: Those that may have come from an earlier one.
-        former: By the identity of the definitions that count in the added elements, that of those in the others.
 
     Returns:
         The added elements, by the identity of those in whose place they stand.
     """
-    wanted = [each for each in added if not former.keys().isdisjoint(map(id, _stands_for(each)))]
     waiting: dict[object, deque[Element]] = {}
-    for each in left if wanted else ():
-        waiting.setdefault(_mark(each, {}), deque()).append(each)
-    lines = ((each, waiting.get(_mark(each, former))) for each in wanted)
+    for each in left if added else ():
+        waiting.setdefault(_mark(each), deque()).append(each)
+    lines = ((each, waiting.get(_mark(each))) for each in added)
     return {id(line.popleft()): each for each, line in lines if line}
 
 
@@ -69,9 +67,9 @@ def _parts(element: Element) -> tuple[object, ...]:
     return element if type(element) is tuple else (element,)
 
 
-def _mark(element: Element, former: Mapping[int, int]) -> object:
+def _mark(element: Element) -> object:
     """All that an element stands for, and how it is made: a pair of a string and a function, say."""
-    return tuple(former.get(id(x), id(x)) for x in (*_stands_for(element), *map(type, _parts(element))))
+    return tuple(id(each) for each in (*_stands_for(element), *map(type, _parts(element))))
 
 
 def _stands_for(element: Element) -> Iterator[object]:

@@ -159,22 +159,20 @@ def _take(old: Any, new: Any, journal: Journal) -> None:  # plain containers of 
     """Take over the entries of *new* that *old* lacks, or that are definitions, weakly referred to or not."""
     if isinstance(old, dict):
         pairs = [*old.items()]
-        added = [pair for pair in new.items() if pair[0] not in old]
-        instead = matched(added, [pair for pair in pairs if pair[0] not in new], _themselves(added))
-        merged = dict(exchanged(pairs, instead))
+        added = [pair for pair in new.items() if pair[0] not in old and _is_of_definitions(pair)]
+        merged = dict(exchanged(pairs, matched(added, [pair for pair in pairs if pair[0] not in new])))
         merged.update((k, v) for k, v in new.items() if k not in old or _is_definition(target(v)))
         journal.write(Contents(old), tuple(merged.items()))
         return
     present, made = ({id(x) for x in each} for each in (old, new))
-    more = [x for x in new if id(x) not in present and any(True for _ in subjects(x))]
+    more = [x for x in new if id(x) not in present and _is_of_definitions(x)]
     if more:
-        instead = matched(more, [x for x in old if id(x) not in made], _themselves(more))
+        instead = matched(more, [x for x in old if id(x) not in made])
         journal.write(Contents(old), tuple(exchanged((*old, *more), instead)))
 
 
-def _themselves(elements: Iterable[object]) -> dict[int, int]:
-    """The definitions in elements, for which those stand that are kept."""
-    return {id(each): id(each) for element in elements for each in subjects(element)}
+def _is_of_definitions(element: object) -> bool:
+    return any(True for _ in subjects(element))
 
 
 def forget(place: Contents, gone: Mapping[int, object]) -> None:

@@ -372,6 +372,7 @@ class Execution(Work):
         restores: For each module that is brought back by executing it, the version brought back.
 
     Attributes:
+        again: The identities of the definitions that were made anew, and kept.
         passed: Modules of a circle that are left alone, and behind which all is settled.
         loaded: The names of the modules that were loaded when the execution began.
         moving: What a name led to before and, of that name in another module, leads to now; each with its module.
@@ -388,6 +389,7 @@ class Execution(Work):
     parts: dict[str, Part] = attrs.field(init=False)
     twins: Twins = attrs.field(factory=Twins)
     held: Twins = attrs.field(factory=Twins)
+    again: set[int] = attrs.field(factory=set)
     failed: list[tuple[BaseException, str]] = attrs.field(factory=list)
     retried: set[str] = attrs.field(factory=set)
     finished: list[str] = attrs.field(factory=list)
@@ -438,6 +440,8 @@ class Execution(Work):
             self._rebind(name)
         if self.held:
             replace(self.held, self.window)
+        for entry in self._noted():
+            _registered.settle(entry.place, entry.before, self.again)
         self._follow_moved()
         since = len(self.journal.entries)
         instances = living([each.old for _, each in self.replaced])
@@ -1217,6 +1221,7 @@ class Execution(Work):
     def _replace(self, twins: Twins) -> Twins:
         """Point all else that the execution made to the kept objects; answer what stands for what."""
         self.twins.update(twins)
+        self.again.update(id(each.old) for each in twins.pairs)
         instead = self._pointed(twins)
         self.twins.drop(twins)
         return instead
@@ -1225,8 +1230,6 @@ class Execution(Work):
         if not is_held(twins.pairs):
             orphan(each.new for each in twins.pairs)
             return twins
-        for entry in self._noted():
-            _registered.settle(entry.place, entry.before, twins.pairs)
         done = replace(twins, self.window)
         self.findings.extend(_stuck(holder, self.executing[-1]) for holder in done.stuck)
         for each in held(done.instead.pairs):
