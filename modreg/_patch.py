@@ -305,7 +305,7 @@ def _become_function(old: FunctionType, new: FunctionType, twins: Twins, journal
         wanted = twins.kept(Cell(other).get())
         if not is_same(Cell(mine).get(), wanted):
             journal.write(Cell(mine), wanted)
-    for name in ("__defaults__", "__kwdefaults__", "__doc__", "__name__", "__qualname__", "__module__"):
+    for name in ("__doc__", "__name__", "__qualname__", "__module__"):
         if getattr(old, name) is not getattr(new, name):  # as most are
             _write_field(old, name, twins.kept(getattr(new, name)), journal)
     if hasattr(old, "__type_params__"):
@@ -313,8 +313,24 @@ def _become_function(old: FunctionType, new: FunctionType, twins: Twins, journal
     if old.__dict__ or new.__dict__:
         _write_items(old.__dict__, new.__dict__, twins, journal)
     _write_annotations(old, new, journal)
+    _write_code(old, new, twins, journal)
+
+
+def _write_code(old: FunctionType, new: FunctionType, twins: Twins, journal: Journal) -> None:
+    """
+    Write code and defaults so that a call finds at no time an argument without the default that it counts on.
+
+    Other threads may call in between, also when this is taken back, which goes the other way round.
+    """
+    defaults, named = (twins.kept(getattr(new, name)) for name in ("__defaults__", "__kwdefaults__"))
+    both = {**(named or {}), **(old.__kwdefaults__ or {})}
+    _write_field(old, "__kwdefaults__", both if len(both) > len(named or ()) else named, journal)
+    if len(defaults or ()) >= len(old.__defaults__ or ()):
+        _write_field(old, "__defaults__", defaults, journal)
     if not is_same_code(old.__code__, new.__code__):
         journal.write(Code(old, "__code__"), new.__code__)
+    _write_field(old, "__defaults__", defaults, journal)
+    _write_field(old, "__kwdefaults__", named, journal)
 
 
 def _write_field(old: FunctionType, name: str, wanted: object, journal: Journal) -> None:
@@ -365,10 +381,11 @@ def forward(old: Any, new: object, journal: Journal) -> None:  # any definition
     if type(old) is CACHED:
         journal.write(Cache(old.cache_clear), None)
     elif type(old) is FunctionType:
-        journal.write(Attribute(old, "__defaults__"), None)
-        journal.write(Attribute(old, "__kwdefaults__"), None)
         journal.write(Item(old.__dict__, "__wrapped__"), new)  # for `inspect.signature`
         journal.write(Code(old, "__code__"), forwarding(old.__code__, new))
+        # Afterwards: another thread may call it in between, and miss what the code counted on.
+        journal.write(Attribute(old, "__defaults__"), None)
+        journal.write(Attribute(old, "__kwdefaults__"), None)
 
 
 def forwarding(code: CodeType, target: object) -> CodeType:

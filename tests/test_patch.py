@@ -177,6 +177,46 @@ def test_a_function_that_leads_elsewhere_passes_everything_on(module):
     assert inspect.signature(old["f"]).parameters["c"].default == 2
 
 
+SIGNATURES = ["", "a=1", "a=1, b=2", "*, k=1", "*, q=1", "a=1, *, k=1", "a=1, b=2, *, k=1, q=2", "*args, k=1"]
+
+
+class Calling(Journal):
+    """A journal after each of whose writings somebody calls, as another thread may."""
+
+    def write(self, place, value):
+        super().write(place, value)
+        self.call()
+
+    def undo(self):
+        while self.entries:
+            entry = self.entries.pop()
+            entry.place.put(entry.before)
+            self.call()
+
+
+@pytest.mark.parametrize(("before", "after"), [*itertools.permutations(SIGNATURES, 2)])
+def test_a_function_can_be_called_at_any_time_while_it_becomes_another(before, after):
+    """
+    No call misses the default of an argument that it does not give, neither on the way nor on the way back.
+    """
+    sides = []
+    for arguments in (before, after):
+        namespace = {"__name__": OWNER} if not sides else {**sides[0]}
+        exec(f"def f({arguments}): return {arguments.count('=')}", namespace)
+        sides.append(namespace)
+    old, new = sides[0]["f"], sides[1]["f"]
+    new = types.FunctionType(new.__code__, old.__globals__, "f", new.__defaults__)
+    new.__kwdefaults__ = sides[1]["f"].__kwdefaults__
+    journal = Calling()
+    journal.call = old
+
+    patch({"f": old}, {"f": new}, OWNER, journal)
+
+    assert old() == after.count("=")
+    journal.undo()
+    assert old() == before.count("=")
+
+
 def test_a_function_with_other_globals_is_not_patched():
     """
     A function of another namespace is none of this module's, even under the module's name.
