@@ -63,6 +63,7 @@ def _is_own(value: object, owner: str) -> TypeGuard[FunctionType]:
 
 
 def _retire(function: FunctionType, instead: _Removed, journal: Journal) -> None:
+    journal.write(Code(function, "__code__"), forwarding(function.__code__, instead))
+    # Afterwards: another thread may call it in between, and miss what the code counted on.
     journal.write(Attribute(function, "__defaults__"), None)
     journal.write(Attribute(function, "__kwdefaults__"), None)
-    journal.write(Code(function, "__code__"), forwarding(function.__code__, instead))
