@@ -12,7 +12,7 @@ from types import CellType, CodeType, FunctionType, GetSetDescriptorType, Member
 from typing import Any, Final
 
 from modreg._journal import MISSING, is_layout
-from modreg._pairs import Pair, bases_of, content, is_class, layout, mro, mro_of, state, table
+from modreg._pairs import Pair, bases_of, content, is_class, is_made_by_statement, layout, mro, mro_of, state, table
 from modreg._patch import is_alike, is_same, is_same_code
 
 
@@ -79,6 +79,8 @@ def _is_remade(old: object, new: object) -> bool:
 
 def _is_plain(kind: type) -> bool:
     """Whether instances hold nothing besides what is in their ``__dict__`` and their slots, as C types may."""
+    if not all(cls is object or is_made_by_statement(cls) for cls in mro_of(kind)):
+        return False
     size, item, _, weak, _ = layout(kind)
     slots = sum(type(each) is MemberDescriptorType for cls in mro_of(kind) for each in table(cls).values())
     return not item and size == _bare(is_weak=bool(weak)) + slots * tuple.__itemsize__  # of a pointer

@@ -219,6 +219,11 @@ _HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _ATTRIBUTES: Final = "__dict__"
 
 
+def is_made_by_statement(cls: type) -> bool:
+    """Whether a class statement made a class, or something like it, and not C code."""
+    return bool(type.__dict__["__flags__"].__get__(cls) & _HEAP_TYPE)
+
+
 def is_holder(value: object) -> bool:
     """Whether definitions may stand in *value*, as elements or as attributes of an instance."""
     kind = type(value)
@@ -226,8 +231,7 @@ def is_holder(value: object) -> bool:
         return len(value) <= ROOM  # type: ignore[arg-type]  # as the line above says
     if is_class(value) or is_wrapper(value):
         return False
-    is_made_by_class = bool(type.__dict__["__flags__"].__get__(kind) & _HEAP_TYPE)
-    return (is_made_by_class and type(attributes(value)) is dict) or any(True for _ in slots(value))
+    return (is_made_by_statement(kind) and type(attributes(value)) is dict) or any(True for _ in slots(value))
 
 
 def slots(value: object) -> Iterator[tuple[str, Any]]:
@@ -237,7 +241,7 @@ def slots(value: object) -> Iterator[tuple[str, Any]]:
     These are its slots, and ``__wrapped__`` of a proxy made in C (wrapt).  Those of other C types may be read-only.
     """
     for cls in mro(value):
-        if type.__dict__["__flags__"].__get__(cls) & _HEAP_TYPE:
+        if is_made_by_statement(cls):
             yield from ((name, each) for name, each in list(table(cls).items()) if type(each) is MemberDescriptorType)
         wrapped = table(cls).get("__wrapped__")
         if type(wrapped) is GetSetDescriptorType:
