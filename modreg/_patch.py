@@ -215,7 +215,8 @@ def patch(
     twins = twins or Twins()
     replaced = [p for p in pairs if not _decide(p, twins, journal)]
     values = _keep_alike(old, new, twins)
-    for each in twins.pairs:
+    # Caches last: what another thread calls meanwhile would put results of the old code into them.
+    for each in sorted(twins.pairs, key=lambda each: type(each.old) is CACHED):
         _become(each.old, each.new, twins, journal)
     others = rebound(old, new, owner, pairs)
     for each in (*replaced, *others):

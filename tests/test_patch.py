@@ -217,6 +217,22 @@ def test_a_function_can_be_called_at_any_time_while_it_becomes_another(before, a
     assert old() == before.count("=")
 
 
+def test_a_cache_is_emptied_when_the_code_behind_it_has_changed(module):
+    """
+    What another thread calls meanwhile leaves no result of the old code in it.
+    """
+    source = "import functools\n@functools.cache\ndef f(): return {}\n"
+    old, new = module.execute(source.format(1)), module.execute(source.format(2))
+    cached, journal = old["f"], Calling()
+    journal.call = cached
+
+    patch(old, new, OWNER, journal)
+
+    assert cached() == 2
+    Journal.undo(journal)
+    assert cached() == 1
+
+
 def test_a_function_with_other_globals_is_not_patched():
     """
     A function of another namespace is none of this module's, even under the module's name.
