@@ -138,7 +138,7 @@ class Draft:
         unedited: Those whose files were looked at, or are not to be; they are executed from the source that they have.
         group: Puts the members in circles, given the graph and them: dependencies and packages first.
         make: Makes the part of one of them, given its name, the reason and whether its file is not to be looked at.
-        caught: What an execution of one of them may fail to import, and go on.
+        is_fragile: Whether an execution of one of them may fail to import another of a circle, and go on.
     """
 
     cause: Cause
@@ -157,7 +157,7 @@ class Draft:
         default=lambda graph, names: _grouped(graph, names)  # noqa: PLW0108  # the function stands below
     )
     make: Callable[[str, str, bool], Part] | None = None
-    caught: Callable[[str], frozenset[str]] | None = None
+    is_fragile: Callable[[str, tuple[str, ...]], bool] | None = None
     _imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
 
     @functools.cached_property
@@ -219,7 +219,8 @@ class Draft:
     def completed(self, going: Mapping[str, str]) -> dict[str, str]:
         """Who is going to be executed, each with the reason, with all others of the circles that are executed whole."""
         named = {*going, *(name for name, part in self.parts.items() if not part.is_layout)}
-        more = {each for name in named for each in self.whole.get(name, ())} - named
+        circles = dict.fromkeys(self.whole.values()) if self.whole else ()
+        more = {each for fragile, members in circles if not named.isdisjoint(fragile) for each in members} - named
         return {**going, **dict.fromkeys(more, WHOLE)}
 
     def foreseen(self, names: Collection[str]) -> dict[str, str]:
@@ -243,20 +244,18 @@ class Draft:
         return found
 
     @functools.cached_property
-    def whole(self) -> dict[str, tuple[str, ...]]:
+    def whole(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
         """
-        For each member of a circle in which an import may fail, and the error be caught, all of them.
+        For each member of a circle those that may fail to import another, and go on; and all members.
 
-        Which import fails depends on how far the others have come, so that all of them are executed or none.
+        Whether that fails depends on how far the others have come, so that all are executed if one of the former is.
         """
-        caught = self.caught
-        circles = dict.fromkeys(members for members in self.components.values() if len(members) > 1 and caught)
-        return {
-            name: members
-            for members in circles
-            if caught and any(not caught(each).isdisjoint(members) for each in members)
-            for name in members
-        }
+        found: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        is_fragile = self.is_fragile
+        for members in dict.fromkeys(self.components.values()):
+            fragile = tuple(n for n in members if is_fragile(n, members)) if is_fragile and len(members) > 1 else ()
+            found.update(dict.fromkeys(members if fragile else (), (fragile, members)))
+        return found
 
     def imports(self, name: str) -> tuple[str, ...]:
         """What a module imports when it is executed, of those that may take part."""
@@ -703,7 +702,7 @@ class Planner:
             needs=needs,
             group=lambda graph, names: self._users.grouped(graph, self._by_start(names)),
             make=self._dependent,
-            caught=functools.partial(self._caught, parts, ahead or {}),
+            is_fragile=functools.partial(self._is_fragile, parts, ahead or {}),
         )
         if is_limited:
             draft.unedited.update(others)
@@ -711,12 +710,21 @@ class Planner:
             self._prepare(draft)
         return draft
 
-    def _caught(self, parts: Mapping[str, Part], ahead: Mapping[str, dict[str, Edge]], name: str) -> frozenset[str]:
-        """What an execution of a module may fail to import, or come to by that, and go on."""
+    def _is_fragile(
+        self,
+        parts: Mapping[str, Part],
+        ahead: Mapping[str, dict[str, Edge]],
+        name: str,
+        members: tuple[str, ...],
+    ) -> bool:
+        """Whether a module may fail to import one of the members, and go on: one that was not complete before it."""
         record = self.history.current(name)
         imports = _imports(parts[name]) if name in parts else record.read()
         asked = [(record.resolved(each), each.names) for each in imports if each.is_toplevel and each.is_guarded]
-        return frozenset(ahead.get(name, ())).union(*({base, *(f"{base}.{n}" for n in names)} for base, names in asked))
+        caught = {*ahead.get(name, ())}.union(*({base, *(f"{base}.{n}" for n in names)} for base, names in asked))
+        first = self.history.first(name)
+        began = first.created - first.seconds
+        return any(began < self.history.first(each).created for each in caught.intersection(members))
 
     def _written(self, parts: Mapping[str, Part], needs: Needs, tracked: Collection[str]) -> dict[tuple[str, str], str]:
         """The names that parts set in other modules, each with why that one has to be executed, if it must be."""

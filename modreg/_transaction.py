@@ -574,7 +574,7 @@ class Execution(Work):
         Raises:
             ImportError: As the import system words it.
         """
-        asked = _scan.fromlist_at(frame.f_code, frame.f_lasti) if name in self.draft.whole else ()
+        asked = _scan.fromlist_at(frame.f_code, frame.f_lasti) if self._is_whole(name) else ()
         for each in asked:
             if self._is_to_come(name, each, frame):
                 part = self.parts[name]
@@ -657,6 +657,11 @@ class Execution(Work):
             return True
         return name in self.foreseen or name in self.draft.needs.affected
 
+    def _is_whole(self, name: str) -> bool:
+        """Whether a module is in a circle that is executed as a whole."""
+        fragile, _ = self.draft.whole.get(name, ((), ()))
+        return any(map(self._is_going, fragile))
+
     def _foresee(self, name: str) -> None:
         """
         Have everything settled that a module depends on.
@@ -676,9 +681,8 @@ class Execution(Work):
         is_around = len(members) > 1 or not set(self.executing).isdisjoint(imported)
         if is_around and name not in self.foreseen and not all(map(self._is_going, members)):
             self.foreseen.update(self.draft.foreseen((*self.executing, *members, *inside)))
-        whole = self.draft.whole.get(name, ())
-        if any(map(self._is_going, whole)):
-            self.foreseen.update(dict.fromkeys((n for n in whole if not self._is_going(n)), WHOLE))
+        if self._is_whole(name):
+            self.foreseen.update(dict.fromkeys((n for n in members if not self._is_going(n)), WHOLE))
 
     def _execute_dependent(self, name: str) -> bool:
         """Execute a module if something that it computed can be different now."""
@@ -727,7 +731,7 @@ class Execution(Work):
         return found
 
     def _rebind_one(self, name: str) -> None:
-        is_as_fresh = name in self.draft.whole and name in self.finished
+        is_as_fresh = name in self.finished and self._is_whole(name)
         wanted = None if is_as_fresh else self.draft.needs.rebinds.get(name)
         namespace = namespace_of(sys.modules.get(name)) if wanted else None
         if wanted is None or namespace is None:
@@ -777,7 +781,7 @@ class Execution(Work):
         self.failed.append((error, name))
         self.executing.pop()
         self.journal.write(Item(sys.modules, name), MISSING)
-        if name in self.draft.whole and isinstance(error, Exception):
+        if isinstance(error, Exception) and self._is_whole(name):
             self._await_again(name)
 
     def _raise_caught(self) -> None:
