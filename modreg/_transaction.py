@@ -768,6 +768,7 @@ class Execution(Work):
         """Execute one module and bring what is held of it up to date, before anything else runs."""
         name = part.name
         self.executing.append(name)
+        self.draft.needs.rebinds.pop(name, None)  # it takes its names by itself
         try:
             with _bootstrap._ModuleLockManager(name):  # as importlib: who imports it now waits
                 self._execute_part(part, time.perf_counter())

@@ -1215,6 +1215,22 @@ def test_circle_is_executed_in_the_order_of_a_fresh_interpreter(project, registr
     assert log.ORDER == ["two", "one"]
 
 
+def test_who_is_executed_keeps_what_it_imports_by_itself(project, dropping):
+    """
+    A name that a star import brought, and does no more, stays where the module's own new statement binds it.
+    """
+    project.write("package/__init__.py", "from .given import RATE\n")
+    project.write("package/leaf.py", "def one(): return 1\n")
+    project.write("package/given.py", "import package.leaf\nRATE = {15}\ndef f(): return package.leaf.one()\n")
+    taker = project.load("package.taker", "from .given import *\nVALUE = f()\n")
+    project.write("package/given.py", "from . import leaf\nRATE = {15}\ndef f(): return leaf.one()\n")
+    project.write("package/taker.py", "from .given import *\nimport package.given\nVALUE = package.given.f()\n")
+
+    dropping.refresh()
+
+    assert (taker.VALUE, taker.package) == (1, sys.modules["package"])
+
+
 CAUGHT = """try:
     from {0} import late
 except ImportError:
