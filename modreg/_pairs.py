@@ -241,7 +241,7 @@ def slots(value: object) -> Iterator[tuple[str, Any]]:
     These are its slots, and ``__wrapped__`` of a proxy made in C (wrapt).  Those of other C types may be read-only.
     """
     for cls in mro(value):
-        if is_made_by_statement(cls):
+        if "__slots__" in table(cls):
             yield from ((name, each) for name, each in list(table(cls).items()) if type(each) is MemberDescriptorType)
         wrapped = table(cls).get("__wrapped__")
         if type(wrapped) is GetSetDescriptorType:

@@ -241,6 +241,39 @@ def orphan(values: Iterable[object]) -> None:
 
 
 @attrs.define(eq=False)
+class _Listener:
+    """Equal to nothing, and told of everything that it is compared with."""
+
+    heard: list[Any]  # any objects
+
+    def __eq__(self, other: object) -> bool:
+        self.heard.append(other)
+        return False
+
+    __hash__ = None  # type: ignore[assignment]  # it is only ever compared
+
+
+def _at_exit() -> list[Any]:  # functions of any kind
+    """
+    The functions registered with `atexit`.
+
+    It does not list them, but compares each with the one to unregister.
+    """
+    heard: list[Any] = []  # as above
+    atexit = sys.modules.get("atexit")
+    if atexit is not None:
+        atexit.unregister(_Listener(heard))
+    return heard
+
+
+def _are_at_exit(holders: Iterable[object]) -> Iterator[object]:
+    """The list in which `atexit` has its functions, from 3.14 on: each is unregistered as what was registered."""
+    lists = [x for x in holders if type(x) is list and x and all(type(e) is tuple and len(e) == 3 for e in x)]
+    wanted = sorted(map(id, _at_exit())) if lists else []
+    yield from (each for each in lists if sorted(id(x) for x, _, _ in each) == wanted)
+
+
+@attrs.define(eq=False)
 class _Round:
     """One search for the holders of some targets; immutable holders are the targets of the next."""
 
@@ -262,8 +295,9 @@ class _Round:
         for reference in [each for value in targets for each in references(value)]:
             self.instead.add(renewed(reference, self.instead.kept(reference())), reference)
             targets.append(reference)
-        mine = {id(targets), id(self.targets)}
-        holders = [x for x in self.window.holders(targets) if id(x) not in mine]
+        holders = self.window.holders(targets)
+        mine = {id(targets), id(self.targets), *map(id, _are_at_exit(holders))}
+        holders = [x for x in holders if id(x) not in mine]
         tables = self._tables(holders)
         for holder in holders:
             if not _is_left_alone(holder) and holder not in self.instead:
