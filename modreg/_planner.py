@@ -29,6 +29,7 @@ from modreg._asked import asked_by, by_computed_names
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
 from modreg._importer import is_unloaded_lazy, namespace_of, space_of, spec_of
+from modreg._journal import MISSING
 from modreg._model import Cause, Decision, Edge, EdgeKind, Finding, Phase, Step, rebinding
 from modreg._needs import Calm, Differing, Needs, Prediction, View, behind, declared, is_submodule
 from modreg._roll import Roll
@@ -717,14 +718,24 @@ class Planner:
         name: str,
         members: tuple[str, ...],
     ) -> bool:
-        """Whether a module may fail to import one of the members, and go on: one that was not complete before it."""
-        record = self.history.current(name)
-        imports = _imports(parts[name]) if name in parts else record.read()
-        asked = [(record.resolved(each), each.names) for each in imports if each.is_toplevel and each.is_guarded]
-        caught = {*ahead.get(name, ())}.union(*({base, *(f"{base}.{n}" for n in names)} for base, names in asked))
-        first = self.history.first(name)
-        began = first.created - first.seconds
-        return any(began < self.history.first(each).created for each in caught.intersection(members))
+        """
+        Whether a module may fail to import one of the members, and go on.
+
+        It is taken to fail again where it failed before, and may also where what it imports is new.
+        """
+        if not ahead.get(name, {}).keys().isdisjoint(members):
+            return True
+        part, record, namespace = parts.get(name), self.history.current(name), space_of(name)
+        imports = record.read() if part is None else _imports(part)
+        caught = [(record.resolved(each), each.names) for each in imports if each.is_toplevel and each.is_guarded]
+        asked = {full for base, names in caught for full in (base, *(f"{base}.{n}" for n in names))}
+        if asked.isdisjoint(members):
+            return False
+        view = self._view(name) if part is None or part.is_unchanged else part.view
+        every = [(bound, view.absolute(each), each.name) for bound, those in view.taken.items() for each in those]
+        every = [each for each in every if not asked.isdisjoint((each[1], f"{each[1]}.{each[2]}"))]
+        taken = [(_taken(module, n), namespace.get(bound, MISSING)) for bound, module, n in every]
+        return any(there is not MISSING and there is not mine for there, mine in taken)
 
     def _written(self, parts: Mapping[str, Part], needs: Needs, tracked: Collection[str]) -> dict[tuple[str, str], str]:
         """The names that parts set in other modules, each with why that one has to be executed, if it must be."""
@@ -1265,6 +1276,11 @@ def _with_more(name: str, edges: dict[str, Edge], called: Iterable[str]) -> dict
 def _with(graph: dict[str, dict[str, Edge]], more: Mapping[str, dict[str, Edge]]) -> dict[str, dict[str, Edge]]:
     """A graph with more edges of some modules."""
     return {**graph, **{name: {**edges, **graph[name]} for name, edges in more.items() if name in graph}}
+
+
+def _taken(module: str, name: str) -> object:
+    """What an import takes: a module, or what that has under a name."""
+    return space_of(module).get(name, MISSING) if name else sys.modules.get(module, MISSING)
 
 
 def _at_import(edges: Mapping[str, Edge]) -> tuple[str, ...]:
