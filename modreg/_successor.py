@@ -102,7 +102,7 @@ def level(old: type, new: type, journal: Journal) -> None:
     Give a class the base that another has in its place, where neither decides what instances have.
 
     CPython exchanges classes of one layout if those that laid it out have the same base, be it empty as `abc.ABC` and
-    `typing.Generic` are.
+    `typing.Generic` are.  From 3.15 on it does not exchange these two either, and nothing is changed.
 
     Source:
         CPython's ``compatible_for_assignment``.

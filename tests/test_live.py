@@ -1744,8 +1744,9 @@ class C(typing.Generic[typing.TypeVar("T")]):
 def test_instances_and_subclasses_move_where_only_an_empty_base_differs(project, dropping, is_root_kept):
     """
     CPython exchanges no classes whose hierarchies begin with different empty bases; the base of a class that is no
-    more is exchanged first, that of one which lives on is not.  A rollback takes all of it back.
+    more is exchanged first, up to 3.14, that of one which lives on is not.  A rollback takes all of it back.
     """
+    is_moving = not is_root_kept and sys.version_info < (3, 15)
     a = project.load("a", ROOTED)
     root, first, one = a.Root, a.C, a.C()
     below = type(first)("Below", (first,), {})
@@ -1754,17 +1755,17 @@ def test_instances_and_subclasses_move_where_only_an_empty_base_differs(project,
     project.write("a.py", UNROOTED + ("class Root(abc.ABC): pass" if is_root_kept else ""))
     dropping.reload("a")
 
-    assert type(one) is (first if is_root_kept else a.C)
-    assert below.__bases__ == ((first,) if is_root_kept else (a.C,))
-    assert root.__bases__ == (bases if is_root_kept else (typing.Generic,))
+    assert type(one) is (a.C if is_moving else first)
+    assert below.__bases__ == ((a.C,) if is_moving else (first,))
+    assert root.__bases__ == ((typing.Generic,) if is_moving else bases)
     codes = [finding.code for finding in dropping.transactions()[-1].findings]
-    assert ("layout" in codes) is is_root_kept
+    assert ("layout" in codes) is not is_moving
     later = a.C()
 
     dropping.rollback("a")
 
     assert (type(one), one.f(), below.__bases__, root.__bases__) == (first, "old", (first,), bases)
-    assert type(later) is (type(later) if is_root_kept else first)
+    assert type(later) is (first if is_moving else type(later))
 
 
 def test_instances_that_cannot_move_are_told_of(project, registry):
