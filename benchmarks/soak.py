@@ -268,6 +268,7 @@ closure = make()
 @functools.cache
 def cached(x): return x
 class Base:
+    def __init__(self): self.number = {n}
     def own(self): return {n}
 class Derived(Base):
     def own(self): return super().own()
