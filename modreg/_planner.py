@@ -530,11 +530,11 @@ class Planner:
                 gone.append(name)
             elif change:
                 seeds[name] = change
-        arrived, ahead = self._arrived()
+        arrived = self._arrived()
         seeds = {**{name: arrived[name] for name in wanted if name in arrived}, **seeds}
         if not seeds and not gone:
             return Draft(Cause.REFRESH)
-        return self._draft(Cause.REFRESH, seeds, tuple(gone), ahead=ahead, is_limited=only is not None)
+        return self._draft(Cause.REFRESH, seeds, tuple(gone), is_limited=only is not None)
 
     def unload(self, roots: tuple[str, ...]) -> Draft:
         """Draft that modules and all below them leave; nobody is executed for it."""
@@ -658,7 +658,6 @@ class Planner:
         gone: tuple[str, ...] = (),
         sources: Mapping[str, Source] | None = None,
         *,
-        ahead: Mapping[str, dict[str, Edge]] | None = None,
         is_limited: bool = False,
     ) -> Draft:
         for name in seeds:
@@ -681,7 +680,7 @@ class Planner:
         changing = [name for name, part in parts.items() if not part.is_layout]
         names = self._users.reached(*changing, *gone, *dict.fromkeys(name for name, _ in written))
         running = [n for n in names if n not in {*parts, *gone} and _is_initializing(n)] if _module_locks else []
-        new = _with(self._graph_with(parts, old), ahead or {})
+        new = self._graph_with(parts, old)
         left = {*gone, *running}
         others = [name for name in dict.fromkeys((*parts, *names)) if name not in left]
         needs.users, needs.reached, needs.decided = users, self._users.reached, {*changing, *gone}
@@ -703,7 +702,7 @@ class Planner:
             needs=needs,
             group=lambda graph, names: self._users.grouped(graph, self._by_start(names)),
             make=self._dependent,
-            is_fragile=functools.partial(self._is_fragile, parts, ahead or {}),
+            is_fragile=functools.partial(self._is_fragile, parts),
         )
         if is_limited:
             draft.unedited.update(others)
@@ -711,20 +710,8 @@ class Planner:
             self._prepare(draft)
         return draft
 
-    def _is_fragile(
-        self,
-        parts: Mapping[str, Part],
-        ahead: Mapping[str, dict[str, Edge]],
-        name: str,
-        members: tuple[str, ...],
-    ) -> bool:
-        """
-        Whether a module may fail to import one of the members, and go on.
-
-        It is taken to fail again where it failed before, and may also where what it imports is new.
-        """
-        if not ahead.get(name, {}).keys().isdisjoint(members):
-            return True
+    def _is_fragile(self, parts: Mapping[str, Part], name: str, members: tuple[str, ...]) -> bool:
+        """Whether a module failed to import one of the members, and went on; it is taken to fail again."""
         part, record, namespace = parts.get(name), self.history.current(name), space_of(name)
         imports = record.read() if part is None else _imports(part)
         caught = [(record.resolved(each), each.names) for each in imports if each.is_toplevel and each.is_guarded]
@@ -929,9 +916,9 @@ class Planner:
             return None
         return spec if spec is not None and spec.origin is not None else None
 
-    def _arrived(self) -> tuple[dict[str, str], dict[str, dict[str, Edge]]]:
+    def _arrived(self) -> dict[str, str]:
         """
-        Modules that count as changed though their sources did not, with why; and what that leads on to.
+        Modules that count as changed though their sources did not, with why.
 
         They import by name what an import once asked for in vain, and what is there now; or what could not be
         imported then, and may be now.
@@ -943,24 +930,10 @@ class Planner:
         why = dict.fromkeys(self._mended(failed, names), "which failed before")
         why |= dict.fromkeys(names, "which is there now")
         found: dict[str, str] = {}
-        ahead: dict[str, dict[str, Edge]] = {}
         for name in self.tracked() if why else ():
             for each in asked_by(self.history.current(name)) & why.keys():
                 found[name] = f"it imports {each}, {why[each]}"
-                ahead.setdefault(name, {}).update(self._ahead(name, each))
-        return found, ahead
-
-    def _ahead(self, name: str, arrived: str) -> dict[str, Edge]:
-        """What a module comes to by importing what is there now; nothing where that import fails."""
-        spec = self._find_quietly(arrived)
-        source = _read_quietly(spec, spec.origin) if spec is not None else None
-        if spec is None or source is None:
-            return {}
-        try:
-            imports = _scan.imports(_source.compile_source(source))
-        except (SyntaxError, ValueError):
-            return {}
-        return _strongest(self.edges(name, imports, spec.parent or ""))
+        return found
 
     def _mended(self, failed: Iterable[str], arrived: Iterable[str]) -> set[str]:
         """The modules whose import failed that have other sources now, or import what was missing or had failed."""
@@ -1271,11 +1244,6 @@ def _with_more(name: str, edges: dict[str, Edge], called: Iterable[str]) -> dict
     more = [each for each in (*declared(name, "__depends__"), *called) if each in sys.modules and each != name]
     kind = EdgeKind.REFERENCE
     return {**{each: Edge(dependent=name, dependency=each, kind=kind) for each in more}, **edges} if more else edges
-
-
-def _with(graph: dict[str, dict[str, Edge]], more: Mapping[str, dict[str, Edge]]) -> dict[str, dict[str, Edge]]:
-    """A graph with more edges of some modules."""
-    return {**graph, **{name: {**edges, **graph[name]} for name, edges in more.items() if name in graph}}
 
 
 def _taken(module: str, name: str) -> object:
