@@ -8,324 +8,26 @@ executed as well; a module that is executed tells afterwards what came out diffe
 
 from __future__ import annotations
 
-import builtins
-import enum
 import functools
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
-from types import CodeType, FunctionType, ModuleType
+from types import FunctionType
 from typing import Any, Final
 
 import attrs
 
-from modreg import _graph, _scan, _source, _uses
-from modreg._importer import namespace_of, space_of
-from modreg._journal import MISSING, PLAIN
+from modreg import _graph, _source, _uses
+from modreg._holding import Held, is_holding, is_value
+from modreg._importer import space_of
+from modreg._journal import MISSING
+from modreg._matters import Changes, Level, matters
 from modreg._model import Edge
-from modreg._pairs import ATOMS, CACHED, is_atom, is_class, is_own, label_of, mro_of, parts, table
+from modreg._pairs import CACHED, is_class, parts, table
 from modreg._patch import is_alike
-from modreg._uses import ANY, Ref, Statement, Taken, Use
-
-
-class Level(enum.IntEnum):
-    """
-    How much of a definition changed.
-
-    Attributes:
-        BODY: What it does when it is called.
-        SHAPE: What it shows to whoever looks at it, as a class's attributes.
-        OBJECT: It is another object.
-        PRESENCE: It came, or it is gone.
-    """
-
-    BODY = 1
-    SHAPE = 2
-    OBJECT = 3
-    PRESENCE = 4
-
-
-Changes = dict[str, Level]
-"""By definition: ``rate``, ``Invoice``, ``Invoice.total``."""
-
-
-@attrs.frozen(eq=False)
-class _Place:
-    """
-    A use of another definition.
-
-    Attributes:
-        owner: The definition that uses it; ``""`` for the execution of the module.
-        use: What for.
-        is_deeper: Whether it is one of its attributes that is used.
-    """
-
-    owner: str
-    use: Use
-    is_deeper: bool = False
-
-
-Written = tuple[str, str, tuple[str, ...]]
-"""A module, a name there, and if it is an attribute of that, the way to it."""
-
-
-@attrs.define(eq=False)
-class View:
-    """
-    What is known of one module's source.
-
-    A statement is read closely only when something changed that it mentions.
-
-    Attributes:
-        package: The package that relative imports start from.
-        statements: The top-level statements; `None` where they cannot be read.
-        made: The names that statements other than imports bind.
-        taken: The names that imports bind, each with all that they may be bound to.
-        stars: What it takes all names from.
-        places: For each definition elsewhere (module and name) where it is used.
-        found: What it went by of what other modules have, each name with where that led.
-    """
-
-    name: str
-    package: str
-    statements: tuple[Statement, ...] | None
-    made: frozenset[str] = attrs.field(init=False)
-    taken: dict[str, list[Taken]] = attrs.field(factory=dict)
-    stars: list[Taken] = attrs.field(factory=list)
-    places: dict[tuple[str, str], list[_Place]] = attrs.field(factory=dict)
-    found: dict[tuple[str, str], _Lead] = attrs.field(factory=dict)
-    _unread: list[Statement] = attrs.field(init=False)
-    # What was looked for in all others.
-    _words: set[str] = attrs.field(init=False, factory=set)
-    # Those that may change what an import gave.
-    _rebinding: list[Statement] = attrs.field(init=False)
-    # By what is taken from modules the names that it gets, and those that modules get.
-    _by_taken: dict[str, list[str]] = attrs.field(init=False, factory=dict)
-    _whole: list[tuple[str, str]] = attrs.field(init=False, factory=list)
-    # Answers that are still good: whenever another statement is read, there may be more.
-    _found: dict[tuple[str, str], list[_Place]] = attrs.field(init=False, factory=dict)
-
-    def __attrs_post_init__(self) -> None:
-        statements = self.statements or ()
-        self._unread = list(statements)
-        made: set[str] = set()
-        for each in statements:
-            imported = {name for name, _ in each.taken}
-            if each.is_definition or not imported or len(each.names) > len(imported) or each.is_compound:
-                made |= each.names
-            for name, taken in each.taken:
-                if taken.name == ANY:
-                    self.stars.append(taken)
-                    continue
-                self.taken.setdefault(name, []).append(taken)
-                if taken.name:
-                    self._by_taken.setdefault(taken.name, []).append(name)
-                else:
-                    self._whole.append((name, taken.module))
-        self.made = frozenset(made)
-        self._rebinding = [each for each in statements if not self.taken.keys().isdisjoint(each.names)]
-        for each in statements:
-            for name, taken in each.taken:
-                self._note_import(name, taken)
-            for called in _scan.imports_by_call(each.text):
-                self._note_call(called, each)
-
-    def _note_call(self, imported: _scan.Import, statement: Statement) -> None:
-        """What ``import_module`` gives may be used in any way: at once, or by whatever the statement defines."""
-        module = self.absolute(imported)
-        if imported.is_toplevel and not statement.is_definition:
-            self._add((module, ""), _Place("", Use.USED))
-        for name in statement.names:
-            self._add((module, ""), _Place(name, Use.LATER))
-
-    def again(self) -> View:
-        """The same source, where what its names lead to may have changed: itself if that is not so."""
-        if all(lead == _lead(*each) and not lead[1] for each, lead in self.found.items()):
-            return self
-        return View(self.name, self.package, self.statements)
-
-    def _lead(self, module: str, name: str) -> _Lead:
-        found = self.found[module, name] = _lead(module, name)
-        return found
-
-    def _note_import(self, name: str, taken: Taken) -> None:
-        base = self.absolute(taken)
-        if taken.name:
-            self._add((base, taken.name), _Place(name, Use.TAKEN))
-        if taken.name and self._lead(base, taken.name)[1]:
-            self._add((base, "__getattr__"), _Place("", Use.USED))
-            self._add((base, "__getattr__"), _Place(name, Use.USED))
-            self._add(behind(self.name, base, taken.name), _Place(name, Use.TAKEN))
-
-    def _add(self, target: tuple[str, str], place: _Place) -> None:
-        self._found.clear()
-        self.places.setdefault(target, []).append(place)
-
-    def absolute(self, taken: Taken | _scan.Import) -> str:
-        try:
-            return _scan.resolve(taken, self.package)
-        except ImportError:
-            return ""
-
-    def written(self) -> dict[Written, tuple[str, ...]]:
-        """What an execution sets in other modules, each with the texts of the statements that do."""
-        found: dict[Written, tuple[str, ...]] = {}
-        for each in self._writing():
-            for target in self._elsewhere(each.writes):
-                found[target] = (*found.get(target, ()), each.text)
-        return found
-
-    def added_to(self) -> set[Written]:
-        """Those of them that it makes of what they were."""
-        return {target for each in self._writing() for target in self._elsewhere(each.adds)}
-
-    def _writing(self) -> Iterator[Statement]:
-        return (each for each in self._rebinding if each.writes)
-
-    def _elsewhere(self, paths: Iterable[tuple[str, ...]]) -> Iterator[Written]:
-        """What dotted names stand for, of what other modules have."""
-        targets = (target for path in paths for target in self._targets(Ref(path, Use.STORED)))
-        return (target for target in targets if target[0] != self.name and target[1])
-
-    def is_binding(self, name: str) -> bool:
-        """Whether its own statements bind a name."""
-        return name in self.made or name in self.taken
-
-    def is_importing(self, among: Collection[str]) -> bool:
-        """Whether its own statements import one of the modules of *among*."""
-        taken = (each for every in (*self.taken.values(), self.stars) for each in every)
-        return any(name in among for each in taken for name in self._modules(each))
-
-    def preceding(self, among: Collection[str]) -> dict[str, frozenset[str]]:
-        """For each name the modules of *among* that are imported before it is bound."""
-        found: dict[str, frozenset[str]] = {}
-        before: frozenset[str] = frozenset()
-        for each in self.statements or ():
-            imported = {name for _, taken in each.taken for name in self._modules(taken) if name in among}
-            for name in (*each.names, *(name for name, _ in each.taken)):
-                found.setdefault(name, before)
-            before = before | imported if imported else before
-        return found
-
-    def _modules(self, taken: Taken) -> tuple[str, str]:
-        base = self.absolute(taken)
-        return base, f"{base}.{taken.name}"
-
-    def is_made_by(self, name: str, kind: object, namespace: Mapping[str, object]) -> bool:
-        """Whether all that binds a name is assignments of what calls of *kind* give: no other module made it."""
-        statements = [each for each in self.statements or () if name in each.names]
-        called = [path for each in statements for path in each.called(name)]
-        return bool(called) and name not in self.taken and all(_reached(each, namespace) is kind for each in called)
-
-    def is_covered(self, name: str, module: str) -> bool:
-        """Whether a star import of *module* may come after another statement that binds *name*."""
-        is_bound = False
-        for each in self.statements or ():
-            is_bound = is_bound or name in each.names or any(taken == name for taken, _ in each.taken)
-            if is_bound and any(t.name == ANY and self.absolute(t) == module for _, t in each.taken):
-                return True
-        return False
-
-    def given_by_stars(self, name: str) -> dict[str, object]:
-        """What star imports bring under a name, by the module that they are of."""
-        bases = {base: space_of(base) for base in map(self.absolute, self.stars)}
-        return {base: each[name] for base, each in bases.items() if name in each and _is_given(name, each)}
-
-    def uses(self, module: str, name: str) -> list[_Place]:
-        """Where a definition of *module* is used, or the module as a whole."""
-        found = self._found.get((module, name))
-        if found is None:
-            if self.statements is None:
-                return [_Place("", Use.USED), _Place(ANY, Use.USED)]
-            self.read(module, (name,))
-            kinds = ((module, name), (module, ""), (module, ANY), ("", ANY))
-            found = self._found[module, name] = [place for kind in kinds for place in self.places.get(kind, ())]
-        return found
-
-    def read(self, module: str, names: Iterable[str]) -> None:
-        """Find all places where definitions of a module are used, by the names that may reach one of them, or it."""
-        aliases = (alias for name in (*names, module.rpartition(".")[2]) for alias in self._by_taken.get(name, ()))
-        whole = (alias for alias, start in self._whole if module.startswith(start))
-        self._read({*names, *aliases, *whole})
-
-    def _read(self, words: set[str]) -> None:
-        """Read the statements that mention one of the words, or that may use names which they do not spell."""
-        words -= self._words
-        if not words:
-            return
-        self._words |= words
-        left = []
-        for each in self._unread:
-            if each.is_reaching_any or any(word in each.text for word in words):
-                self._read_one(each)
-            else:
-                left.append(each)
-        self._unread = left
-
-    def _read_one(self, statement: Statement) -> None:
-        for owner, refs in statement.refs.items():
-            for ref in refs:
-                for module, name, rest in self._targets(ref):
-                    self._add((module, name), _Place(owner, ref.use, bool(rest)))
-
-    def _targets(self, ref: Ref) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        """The definitions that a name can stand for: module, name, and what is asked of it."""
-        head, *rest = ref.path
-        if ref.path == (ANY,):
-            yield "", ANY, ()
-        elif ref.taken is not None:
-            yield from self._through(ref.taken, tuple(rest))
-        else:
-            for taken in self.taken.get(head, ()):
-                yield from self._through(taken, tuple(rest))
-            if head not in self.made and head not in self.taken:
-                for star in self.stars:
-                    yield from self._inside(self.absolute(star), ref.path)
-            yield self.name, head, tuple(rest)  # by whatever means it came here
-
-    def _through(self, taken: Taken, rest: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        yield from self._inside(self.absolute(taken), (taken.name, *rest) if taken.name else rest)
-
-    def _inside(self, module: str, rest: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        """What is asked of a module, or of another module that it has under a name."""
-        while rest and self._lead(module, rest[0])[0]:
-            module, rest = f"{module}.{rest[0]}", rest[1:]
-        if rest[:1] == ("__dict__",):
-            rest = ()
-        yield module, rest[0] if rest else "", rest[1:]
-        _, is_asked_for, other = self._lead(module, rest[0]) if rest else _NOWHERE
-        if is_asked_for:
-            yield module, "__getattr__", rest
-            yield *behind(self.name, module, rest[0]), rest[1:]
-        elif other:
-            yield from self._inside(other, rest[1:])
-
-
-def _reached(path: tuple[str, ...], namespace: Mapping[str, object]) -> object:
-    """What a dotted name leads to through nothing but namespaces."""
-    found: object = None
-    names = {**vars(builtins), **namespace}
-    for name in path:
-        found = names.get(name)
-        names = namespace_of(found) or {}
-    return found
-
-
-def behind(user: str, module: str, asked: str) -> tuple[str, str]:
-    """
-    Where a definition is from that *user* has from another module's ``__getattr__``: its module and its name there.
-
-    Empty if that is not known.
-    """
-    theirs = space_of(module)
-    if asked in theirs or "__getattr__" not in theirs:
-        return "", ""
-    for value in list(space_of(user).values()):
-        label = label_of(value)
-        if label is not None and label[2] == asked and asked in space_of(label[1]):
-            return label[1], asked
-    return "", ""
+from modreg._uses import ANY, Statement, Use
+from modreg._view import Place, View, declared, is_given
 
 
 def _names_of(wanted: object, module: str) -> set[str]:
@@ -342,27 +44,6 @@ def _caches(module: str, name: str) -> Iterator[Any]:  # functions with a cache_
         yield from (each for each in ([found.get(member)] if member else list(found.values())) if type(each) is CACHED)
     elif type(value) is CACHED:
         yield value
-
-
-def is_submodule(package: str, name: str) -> bool:
-    """Whether ``from package import name`` takes a loaded submodule."""
-    module = sys.modules.get(f"{package}.{name}")
-    return module is not None and space_of(package).get(name, module) is module
-
-
-_Lead = tuple[bool, bool, str]
-"""Of a name of a module whether it is a submodule, whether ``__getattr__`` gives it, and the module it is bound to."""
-
-_NOWHERE: Final[_Lead] = (False, False, "")
-
-
-def _lead(module: str, name: str) -> _Lead:
-    """Where a name of a module leads."""
-    namespace = space_of(module)
-    value = namespace.get(name)
-    other = value.__name__ if type(value) is ModuleType else ""
-    is_asked_for = "__getattr__" in namespace and name not in namespace
-    return is_submodule(module, name), is_asked_for, other if other in sys.modules else ""
 
 
 Prediction = tuple[dict[str, str], dict[str, list[str]]]
@@ -479,7 +160,7 @@ def _followed(needs: Needs, module: str, name: str, level: Level, way: set[str])
     return rebinds
 
 
-def _is_put_away(place: _Place, level: Level) -> bool:
+def _is_put_away(place: Place, level: Level) -> bool:
     """Whether a module that is executed does no more with a definition than to put it somewhere."""
     return place.use is Use.STORED and not place.is_deeper and level < Level.OBJECT
 
@@ -678,7 +359,7 @@ class Needs:
             if place.use is Use.TAKEN:
                 yield from self._take(user, module, name, level, place)
             elif not place.owner:
-                if self._is_undecided(user) and _matters(module, top, member, level, place):
+                if self._is_undecided(user) and matters(module, top, member, level, place):
                     self._affect(user, f"it uses {module}.{name}, which changed")
             elif place.owner == ANY:
                 yield from ((each, Level.BODY) for each in _definitions(user))
@@ -689,7 +370,7 @@ class Needs:
                 if self.levels.get((user, owner), 0) < much and not _is_value_of(user, place.owner):
                     yield owner, much
 
-    def _take(self, user: str, module: str, name: str, level: Level, place: _Place) -> Iterator[tuple[str, Level]]:
+    def _take(self, user: str, module: str, name: str, level: Level, place: Place) -> Iterator[tuple[str, Level]]:
         """What a change means for who imports the name, by itself or with a star."""
         top, _, member = name.partition(".")
         if place.owner == ANY:
@@ -905,13 +586,13 @@ class Needs:
                 self.former[name, each] = before
             elif before is after:
                 found.update(said[each] if each in said and not is_value(after) else {})
-                if each in held and not _is_holding(after, held[each]):
+                if each in held and not is_holding(after, held[each]):
                     found.setdefault(each, Level.SHAPE)
             elif not (is_value(after) and is_alike(before, after)):
                 found[each] = Level.OBJECT
                 self.former[name, each] = before
         both = former.keys() & namespace.keys() if former.get("__all__") is not namespace.get("__all__") else ()
-        self.stars[name] = {each for each in both if _is_given(each, former) != _is_given(each, namespace)}
+        self.stars[name] = {each for each in both if is_given(each, former) != is_given(each, namespace)}
         if self.stars[name]:
             found[ANY] = Level.PRESENCE
         if old is not None:
@@ -926,69 +607,6 @@ class Needs:
 
 # Names that every execution writes, and that no definition depends on.
 _OF_IMPORT_SYSTEM: Final = frozenset({"__builtins__", "__loader__", "__spec__", "__cached__", "__annotations__"})
-
-
-Held = dict[str, dict[str, object]]
-"""By name of a definition what it holds besides functions and classes, by path."""
-
-
-def holding(owner: str, namespace: Mapping[str, object]) -> Held:
-    """What the definitions of a module hold: a registry in a class, or in a closure, is made anew with them."""
-    values = ((name, value) for name, value in namespace.items() if not _is_bare(value) and is_own(value, owner))
-    return {name: inside for name, value in values if (inside := _contents(value))}
-
-
-def _contents(value: object) -> dict[str, object]:
-    found: dict[str, object] = {}
-    queue: list[tuple[str, object]] = [("", value)]
-    seen: set[int] = set()
-    for path, each in queue:  # it grows while it is walked
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        if id(type(each)) in PLAIN or _is_instance(each):
-            found[path] = each
-        else:
-            inside = ((name, part) for name, part in parts(each) if not (_is_bare(part) or name.startswith("__")))
-            queue.extend((f"{path}.{name}", part) for name, part in inside)
-    return found
-
-
-def _is_bare(value: object) -> bool:
-    """Whether there is nothing in a value, as in nearly all functions."""
-    kind = type(value)
-    if kind is FunctionType:
-        return not (value.__closure__ or value.__dict__)  # type: ignore[attr-defined]  # by the line above
-    return id(kind) in ATOMS
-
-
-_HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
-
-
-def _is_instance(value: object) -> bool:
-    """Whether a value is an instance of a plain class written in Python: it keeps its attributes in a dict."""
-    kind = type(value)
-    is_heap_type = bool(kind.__flags__ & _HEAP_TYPE)
-    return is_heap_type and not is_class(value) and not _is_standard(kind) and type(_attributes(value)) is dict
-
-
-def _attributes(value: object) -> object:
-    try:
-        return object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return None
-
-
-def _is_holding(value: object, former: Mapping[str, object]) -> bool:
-    """Whether a definition still holds what it did, or its like."""
-    present = _contents(value)
-    return all(path not in present or _is_like(each, present[path]) for path, each in former.items())
-
-
-def _is_like(old: Any, new: Any) -> bool:  # any objects
-    if is_alike(old, new):
-        return True
-    return type(old) is type(new) and id(type(old)) not in PLAIN and is_alike(_attributes(old), _attributes(new))
 
 
 def _by_top(definitions: Iterable[str]) -> dict[str, Changes]:
@@ -1009,26 +627,6 @@ def _expected_level(name: str, sides: tuple[bool, bool], namespace: Mapping[str,
     return Level.SHAPE if type(value) is FunctionType or is_class(value) else Level.OBJECT
 
 
-def declared(module: str, name: str) -> tuple[str, ...]:
-    """The names that a module lists under one of modreg's own, as ``__accepts__``."""
-    found: Any = space_of(module).get(name)  # whatever the module put there
-    return tuple(each for each in found if isinstance(each, str)) if type(found) in (tuple, list, set) else ()
-
-
-def is_value(value: object, depth: int = 6) -> bool:
-    """Whether a value has nothing in it that can be called, so that it changes only with the name it has."""
-    kind = type(value)
-    if depth and id(kind) in _COLLECTIONS:
-        inside: list[object] = list(value)  # type: ignore[call-overload]  # a collection by the line above
-        if kind is dict:
-            inside.extend(value.values())  # type: ignore[attr-defined]  # as above
-        return set(map(id, map(type, inside))) <= ATOMS or all(is_value(each, depth - 1) for each in inside)
-    return is_atom(kind)
-
-
-_COLLECTIONS: Final = frozenset(map(id, (list, tuple, set, frozenset, dict)))
-
-
 def _is_value_of(module: str, name: str) -> bool:
     namespace = space_of(module)
     return name in namespace and is_value(namespace[name])
@@ -1040,93 +638,4 @@ def _definitions(module: str) -> list[str]:
 
 def _is_public(module: str, name: str) -> bool:
     namespace = space_of(module)
-    return name not in namespace or _is_given(name, namespace)
-
-
-def _is_given(name: str, namespace: Mapping[str, object]) -> bool:
-    """Whether a star import takes a name."""
-    public = namespace.get("__all__")
-    return name in public if isinstance(public, (list, tuple)) else not name.startswith("_")
-
-
-# What a change means for one use
-
-
-def _matters(module: str, name: str, member: str, level: Level, place: _Place) -> bool:
-    """Whether a use while a module is executed can give something else after a change."""
-    if level >= Level.OBJECT and not member:
-        return True
-    value = space_of(module).get(name)
-    if place.is_deeper or not is_class(value):
-        return place.is_deeper or place.use is not Use.STORED
-    if place.use is Use.MADE:
-        return not member or _may_reach(value, _MAKING, member)  # type: ignore[arg-type]  # a class by the lines above
-    if place.use in (Use.BASE, Use.SHAPED):
-        return _matters_to_derived(value, member, level, place.use)  # type: ignore[arg-type]  # as above
-    return place.use is Use.USED
-
-
-# An instance that is made in the body of a class is told its name there.
-_MAKING: Final = frozenset({"__init__", "__new__", "__post_init__", "__set_name__"})
-_DERIVING: Final = frozenset({"__init_subclass__", "__set_name__", "__new__", "__init__", "_generate_next_value_"})
-
-
-def _matters_to_derived(base: type, member: str, level: Level, use: Use) -> bool:
-    """
-    Whether a class statement can give something else when a base changed in place.
-
-    What is inherited is looked up when it is asked for.  But metaclasses, ``__init_subclass__`` and some decorators
-    look at the base when the class is made.
-    """
-    if not _is_standard(type(base)):
-        return True
-    has_hook = any("__init_subclass__" in table(each) for each in mro_of(base) if not _is_standard(each))
-    if member:
-        return (has_hook or type(base).__module__ == "enum") and _may_reach(base, _DERIVING, member)
-    return has_hook or (level >= Level.SHAPE and (use is Use.SHAPED or type(base) is not type))
-
-
-def _is_standard(cls: type) -> bool:
-    module = type.__dict__["__module__"].__get__(cls)  # static types have no entry of that name
-    return isinstance(module, str) and module.partition(".")[0] in sys.stdlib_module_names
-
-
-def _may_reach(cls: type, names: Iterable[str], wanted: str) -> bool:
-    """
-    Whether running some methods of a class may run *wanted*, by the names that their code spells.
-
-    Where they use a definition of their module, that may call back whatever it likes.
-    """
-    if not _is_standard(type(cls)):
-        return True
-    tables = [table(each) for each in mro_of(cls) if not _is_standard(each)]
-    queue = list(names)
-    for name in queue:
-        for function in (f for each in tables for f in _functions_in(each.get(name))):
-            spelled = set(_names_in(function.__code__))
-            if _is_calling_back(spelled, function.__globals__):
-                return True
-            queue.extend(n for n in spelled if n not in queue and any(n in each for each in tables))
-    return wanted in queue
-
-
-def _is_calling_back(spelled: set[str], namespace: Mapping[str, object]) -> bool:
-    if not spelled.isdisjoint(("getattr", "vars", "dir", "__dict__", "globals", "eval", "exec")):
-        return True
-    return any(n in namespace and not is_value(namespace[n]) for n in spelled)
-
-
-def _functions_in(value: object, depth: int = 4) -> Iterator[FunctionType]:
-    """A function, or those in what wraps it."""
-    if type(value) is FunctionType:
-        yield value
-    if depth and not is_class(value):
-        for _, part in parts(value):
-            yield from _functions_in(part, depth - 1)
-
-
-def _names_in(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for each in code.co_consts:
-        if isinstance(each, CodeType):
-            yield from _names_in(each)
+    return name not in namespace or is_given(name, namespace)

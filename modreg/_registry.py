@@ -15,19 +15,23 @@ import attrs
 
 from modreg import _diff, _graph, _holders, _importer, _loop, _pending, _uses
 from modreg._diff import Diff, Side
+from modreg._draft import Draft
 from modreg._events import Subscriber, Subscribers, TransactionAborted, TransactionCommitted, VersionCommitted
+from modreg._execution import Execution
 from modreg._guard import Gate, Gates
 from modreg._history import Commit, History, Record
 from modreg._holders import Holder
 from modreg._importer import Finder, namespace_of
 from modreg._model import Cause, Edge, ModuleVersion, Participant, Plan, Transaction
-from modreg._planner import Draft, Planner
+from modreg._plain import Plain
+from modreg._planner import Planner
 from modreg._recorder import Recorder
 from modreg._requests import Request
+from modreg._rollback import Rollback
 from modreg._scope import Scope, is_under
 from modreg._snapshot import Manifest, Snapshot
 from modreg._source import Source
-from modreg._transaction import Execution, Plain, Rollback, Work
+from modreg._transaction import Work
 from modreg.errors import (
     BusyError,
     InsideGuardError,

@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from modreg import Cause, EdgeKind, _graph
+from modreg._draft import Draft
 from modreg._model import Edge
-from modreg._planner import Draft
 
 NAMES = ("a", "b", "c")
 EDGES = tuple(itertools.product(NAMES, NAMES))

@@ -9,8 +9,10 @@ import types
 import pytest
 
 from modreg import Decision, ReloadError, _graph
-from modreg._needs import Calm, Level, Needs, View
+from modreg._matters import Level
+from modreg._needs import Calm, Needs
 from modreg._planner import Planner
+from modreg._view import View
 
 HEAD = "ran = globals().get('ran', 0) + 1\n"
 LEAF = """

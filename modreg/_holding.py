@@ -1,0 +1,93 @@
+"""What definitions hold besides functions and classes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from types import FunctionType
+from typing import Any, Final
+
+from modreg._journal import PLAIN
+from modreg._pairs import ATOMS, is_atom, is_class, is_own, parts
+from modreg._patch import is_alike
+
+Held = dict[str, dict[str, object]]
+"""By name of a definition what it holds besides functions and classes, by path."""
+
+
+def holding(owner: str, namespace: Mapping[str, object]) -> Held:
+    """What the definitions of a module hold: a registry in a class, or in a closure, is made anew with them."""
+    values = ((name, value) for name, value in namespace.items() if not _is_bare(value) and is_own(value, owner))
+    return {name: inside for name, value in values if (inside := _contents(value))}
+
+
+def _contents(value: object) -> dict[str, object]:
+    found: dict[str, object] = {}
+    queue: list[tuple[str, object]] = [("", value)]
+    seen: set[int] = set()
+    for path, each in queue:  # it grows while it is walked
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        if id(type(each)) in PLAIN or _is_instance(each):
+            found[path] = each
+        else:
+            inside = ((name, part) for name, part in parts(each) if not (_is_bare(part) or name.startswith("__")))
+            queue.extend((f"{path}.{name}", part) for name, part in inside)
+    return found
+
+
+def _is_bare(value: object) -> bool:
+    """Whether there is nothing in a value, as in nearly all functions."""
+    kind = type(value)
+    if kind is FunctionType:
+        return not (value.__closure__ or value.__dict__)  # type: ignore[attr-defined]  # by the line above
+    return id(kind) in ATOMS
+
+
+_HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+
+
+def _is_instance(value: object) -> bool:
+    """Whether a value is an instance of a plain class written in Python: it keeps its attributes in a dict."""
+    kind = type(value)
+    is_heap_type = bool(kind.__flags__ & _HEAP_TYPE)
+    return is_heap_type and not is_class(value) and not is_standard(kind) and type(_attributes(value)) is dict
+
+
+def _attributes(value: object) -> object:
+    try:
+        return object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return None
+
+
+def is_holding(value: object, former: Mapping[str, object]) -> bool:
+    """Whether a definition still holds what it did, or its like."""
+    present = _contents(value)
+    return all(path not in present or _is_like(each, present[path]) for path, each in former.items())
+
+
+def _is_like(old: Any, new: Any) -> bool:  # any objects
+    if is_alike(old, new):
+        return True
+    return type(old) is type(new) and id(type(old)) not in PLAIN and is_alike(_attributes(old), _attributes(new))
+
+
+def is_value(value: object, depth: int = 6) -> bool:
+    """Whether a value has nothing in it that can be called, so that it changes only with the name it has."""
+    kind = type(value)
+    if depth and id(kind) in _COLLECTIONS:
+        inside: list[object] = list(value)  # type: ignore[call-overload]  # a collection by the line above
+        if kind is dict:
+            inside.extend(value.values())  # type: ignore[attr-defined]  # as above
+        return set(map(id, map(type, inside))) <= ATOMS or all(is_value(each, depth - 1) for each in inside)
+    return is_atom(kind)
+
+
+_COLLECTIONS: Final = frozenset(map(id, (list, tuple, set, frozenset, dict)))
+
+
+def is_standard(cls: type) -> bool:
+    module = type.__dict__["__module__"].__get__(cls)  # static types have no entry of that name
+    return isinstance(module, str) and module.partition(".")[0] in sys.stdlib_module_names

@@ -1,0 +1,163 @@
+"""What a spec leads to: bytes, and what they compile to; or why a module cannot be executed again."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    BuiltinImporter,
+    FrozenImporter,
+    ModuleSpec,
+    SourceFileLoader,
+)
+from types import CodeType
+from typing import Any, Final, NoReturn, cast
+
+import attrs
+
+from modreg import _lines, _source
+from modreg._history import Record
+from modreg._importer import namespace_of, spec_of
+from modreg._model import Finding, Phase
+from modreg._scope import OWN, is_under
+from modreg._source import Source
+from modreg._statements import Body
+from modreg.errors import SourceError
+
+ALREADY_RUNNING: Final = "it is being executed at this very moment"
+
+
+def is_initializing(name: str) -> bool:
+    spec = spec_of(name)
+    return spec is not None and bool(spec.__dict__.get("_initializing", False))
+
+
+def left_running(name: str) -> Finding:
+    return Finding(code="being-executed", module=name, message=f"left as it is, for {ALREADY_RUNNING}")
+
+
+def refusal(name: str, spec: ModuleSpec | None, is_recorded: bool) -> str:
+    """Why a module cannot be executed again; ``""`` if it can."""
+    if any(is_under(name, own) for own in OWN):
+        return "it is modreg itself, or what modreg runs on"
+    if name == "__main__":
+        return "it is the program that was started; keep what shall be reloaded in modules that it imports"
+    if spec is None:
+        return "" if is_recorded else "it has no spec, so its source cannot be found again"
+    if is_initializing(name):
+        return ALREADY_RUNNING
+    return _refusal_of_kind(spec)
+
+
+def _refusal_of_kind(spec: ModuleSpec) -> str:
+    origin = spec.origin or ""
+    loader: Any = spec.loader  # these two loaders are classes, which the stubs do not know
+    if loader is BuiltinImporter or spec.origin == "built-in":
+        return "it is built into the interpreter"
+    if loader is FrozenImporter or spec.origin == "frozen":
+        return "it is frozen into the interpreter"
+    if origin.endswith(tuple(EXTENSION_SUFFIXES)):
+        return "it is an extension module, which can be loaded only once in a process"
+    if spec.loader is None or spec.origin is None:
+        return "it has no source (a namespace package)"
+    if not origin.endswith(tuple(SOURCE_SUFFIXES)):
+        return f"it has no source that could be executed again ({origin})"
+    return ""
+
+
+def path_of_parent(name: str) -> Any:  # an iterable of folders, of whatever type the package has
+    parent = name.rpartition(".")[0]
+    namespace = namespace_of(sys.modules.get(parent)) if parent else None
+    return namespace.get("__path__") if namespace is not None else None
+
+
+def read(spec: ModuleSpec) -> Source:
+    """The bytes that a spec leads to: a file, or what its loader has (an archive)."""
+    origin = spec.origin or ""
+    if not os.path.lexists(origin) and hasattr(spec.loader, "get_data"):
+        return _source.of_bytes(origin, spec.loader.get_data(origin))  # type: ignore[union-attr]  # asked a line above
+    return _source.read(origin)
+
+
+def read_quietly(spec: ModuleSpec | None, origin: str | None) -> Source | None:
+    """The source of a module that is adopted; it runs, whether or not its source can be read."""
+    try:
+        return read(spec) if spec is not None and origin else None
+    except OSError:
+        return None
+
+
+def is_plain(spec: ModuleSpec) -> bool:
+    """Whether a loader compiles just what it reads; zipimport's have archives."""
+    return type(spec.loader) is SourceFileLoader or hasattr(spec.loader, "archive")
+
+
+def compile_of(spec: ModuleSpec, source: Source, before: Body | None, *, is_divided: bool) -> Body | None:
+    """
+    Compile exactly these bytes; a ``.pyc`` is never asked, for it may be of an edit in the same second.
+
+    A loader that transforms sources does so; one that only executes gives no body.
+
+    Args:
+        spec: Whose loader compiles.
+        source: The bytes.
+        before: The body of the source before.
+        is_divided: Whether the statements are compiled one by one, with those of *before*.
+    """
+    loader: Any = spec.loader  # any loader
+    if is_plain(spec):
+        return Body.of(source, before) if is_divided else Body.of_code(_source.compile_source(source))
+    if hasattr(loader, "source_to_code"):
+        return Body.of_code(_transformed(loader, spec.name, source))
+    _source.compile_source(source)  # a mistake in syntax is found before anything is touched
+    return None
+
+
+def _transformed(loader: Any, name: str, source: Source) -> CodeType:  # a loader that compiles
+    """
+    What a loader makes of exactly these bytes.
+
+    One that has a ``get_code()`` of its own may make itself ready there (beartype does), so that is asked; it reads
+    what it is given, and no byte-code, for it hears of no time.
+    """
+    get_code = getattr(type(loader), "get_code", SourceFileLoader.get_code)
+    attributes = getattr(loader, "__dict__", None)
+    if get_code is SourceFileLoader.get_code or attributes is None:
+        return cast("CodeType", loader.source_to_code(source.data, source.path))
+    attributes |= {"get_data": lambda _: source.data, "path_stats": _no_stats}
+    try:
+        return cast("CodeType", loader.get_code(name))
+    finally:
+        del attributes["get_data"], attributes["path_stats"]
+
+
+def _no_stats(path: str) -> NoReturn:
+    raise OSError(f"no byte-code of {path} is wanted")
+
+
+@attrs.frozen(eq=False)
+class told:  # noqa: N801  # a context manager, used as a function is
+    """Says of what cannot be read or compiled which module it is, and what is running."""
+
+    record: Record
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (OSError, SyntaxError, ValueError, ImportError, RecursionError, MemoryError)):
+            record = self.record
+            if record.source is not None:
+                _lines.show(record.source)  # what runs; a mistake in syntax has the lines of its file with it
+            path = getattr(error, "filename", None) or record.origin or ""
+            line = getattr(error, "lineno", None)
+            running = f"version {record.number} of {record.name!r}"
+            raise SourceError(Phase.PLAN.value, record.name, str(path), line, running, _problem(error)) from error
+
+
+def _problem(error: BaseException) -> str:
+    """What an exception says, in a few words."""
+    said = getattr(error, "msg", None) or getattr(error, "strerror", None) or str(error)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -1,0 +1,326 @@
+"""What one module's source defines and uses, and where in other modules the names that it uses lead."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import ModuleType
+from typing import Any, Final
+
+import attrs
+
+from modreg import _scan
+from modreg._importer import namespace_of, space_of
+from modreg._pairs import label_of
+from modreg._uses import ANY, Ref, Statement, Taken, Use
+
+
+@attrs.frozen(eq=False)
+class Place:
+    """
+    A use of another definition.
+
+    Attributes:
+        owner: The definition that uses it; ``""`` for the execution of the module.
+        use: What for.
+        is_deeper: Whether it is one of its attributes that is used.
+    """
+
+    owner: str
+    use: Use
+    is_deeper: bool = False
+
+
+Written = tuple[str, str, tuple[str, ...]]
+"""A module, a name there, and if it is an attribute of that, the way to it."""
+
+
+@attrs.define(eq=False)
+class View:
+    """
+    What is known of one module's source.
+
+    A statement is read closely only when something changed that it mentions.
+
+    Attributes:
+        package: The package that relative imports start from.
+        statements: The top-level statements; `None` where they cannot be read.
+        made: The names that statements other than imports bind.
+        taken: The names that imports bind, each with all that they may be bound to.
+        stars: What it takes all names from.
+        places: For each definition elsewhere (module and name) where it is used.
+        found: What it went by of what other modules have, each name with where that led.
+    """
+
+    name: str
+    package: str
+    statements: tuple[Statement, ...] | None
+    made: frozenset[str] = attrs.field(init=False)
+    taken: dict[str, list[Taken]] = attrs.field(factory=dict)
+    stars: list[Taken] = attrs.field(factory=list)
+    places: dict[tuple[str, str], list[Place]] = attrs.field(factory=dict)
+    found: dict[tuple[str, str], _Lead] = attrs.field(factory=dict)
+    _unread: list[Statement] = attrs.field(init=False)
+    # What was looked for in all others.
+    _words: set[str] = attrs.field(init=False, factory=set)
+    # Those that may change what an import gave.
+    _rebinding: list[Statement] = attrs.field(init=False)
+    # By what is taken from modules the names that it gets, and those that modules get.
+    _by_taken: dict[str, list[str]] = attrs.field(init=False, factory=dict)
+    _whole: list[tuple[str, str]] = attrs.field(init=False, factory=list)
+    # Answers that are still good: whenever another statement is read, there may be more.
+    _found: dict[tuple[str, str], list[Place]] = attrs.field(init=False, factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        statements = self.statements or ()
+        self._unread = list(statements)
+        made: set[str] = set()
+        for each in statements:
+            imported = {name for name, _ in each.taken}
+            if each.is_definition or not imported or len(each.names) > len(imported) or each.is_compound:
+                made |= each.names
+            for name, taken in each.taken:
+                if taken.name == ANY:
+                    self.stars.append(taken)
+                    continue
+                self.taken.setdefault(name, []).append(taken)
+                if taken.name:
+                    self._by_taken.setdefault(taken.name, []).append(name)
+                else:
+                    self._whole.append((name, taken.module))
+        self.made = frozenset(made)
+        self._rebinding = [each for each in statements if not self.taken.keys().isdisjoint(each.names)]
+        for each in statements:
+            for name, taken in each.taken:
+                self._note_import(name, taken)
+            for called in _scan.imports_by_call(each.text):
+                self._note_call(called, each)
+
+    def _note_call(self, imported: _scan.Import, statement: Statement) -> None:
+        """What ``import_module`` gives may be used in any way: at once, or by whatever the statement defines."""
+        module = self.absolute(imported)
+        if imported.is_toplevel and not statement.is_definition:
+            self._add((module, ""), Place("", Use.USED))
+        for name in statement.names:
+            self._add((module, ""), Place(name, Use.LATER))
+
+    def again(self) -> View:
+        """The same source, where what its names lead to may have changed: itself if that is not so."""
+        if all(lead == _lead(*each) and not lead[1] for each, lead in self.found.items()):
+            return self
+        return View(self.name, self.package, self.statements)
+
+    def _lead(self, module: str, name: str) -> _Lead:
+        found = self.found[module, name] = _lead(module, name)
+        return found
+
+    def _note_import(self, name: str, taken: Taken) -> None:
+        base = self.absolute(taken)
+        if taken.name:
+            self._add((base, taken.name), Place(name, Use.TAKEN))
+        if taken.name and self._lead(base, taken.name)[1]:
+            self._add((base, "__getattr__"), Place("", Use.USED))
+            self._add((base, "__getattr__"), Place(name, Use.USED))
+            self._add(behind(self.name, base, taken.name), Place(name, Use.TAKEN))
+
+    def _add(self, target: tuple[str, str], place: Place) -> None:
+        self._found.clear()
+        self.places.setdefault(target, []).append(place)
+
+    def absolute(self, taken: Taken | _scan.Import) -> str:
+        try:
+            return _scan.resolve(taken, self.package)
+        except ImportError:
+            return ""
+
+    def written(self) -> dict[Written, tuple[str, ...]]:
+        """What an execution sets in other modules, each with the texts of the statements that do."""
+        found: dict[Written, tuple[str, ...]] = {}
+        for each in self._writing():
+            for target in self._elsewhere(each.writes):
+                found[target] = (*found.get(target, ()), each.text)
+        return found
+
+    def added_to(self) -> set[Written]:
+        """Those of them that it makes of what they were."""
+        return {target for each in self._writing() for target in self._elsewhere(each.adds)}
+
+    def _writing(self) -> Iterator[Statement]:
+        return (each for each in self._rebinding if each.writes)
+
+    def _elsewhere(self, paths: Iterable[tuple[str, ...]]) -> Iterator[Written]:
+        """What dotted names stand for, of what other modules have."""
+        targets = (target for path in paths for target in self._targets(Ref(path, Use.STORED)))
+        return (target for target in targets if target[0] != self.name and target[1])
+
+    def is_binding(self, name: str) -> bool:
+        """Whether its own statements bind a name."""
+        return name in self.made or name in self.taken
+
+    def is_importing(self, among: Collection[str]) -> bool:
+        """Whether its own statements import one of the modules of *among*."""
+        taken = (each for every in (*self.taken.values(), self.stars) for each in every)
+        return any(name in among for each in taken for name in self._modules(each))
+
+    def preceding(self, among: Collection[str]) -> dict[str, frozenset[str]]:
+        """For each name the modules of *among* that are imported before it is bound."""
+        found: dict[str, frozenset[str]] = {}
+        before: frozenset[str] = frozenset()
+        for each in self.statements or ():
+            imported = {name for _, taken in each.taken for name in self._modules(taken) if name in among}
+            for name in (*each.names, *(name for name, _ in each.taken)):
+                found.setdefault(name, before)
+            before = before | imported if imported else before
+        return found
+
+    def _modules(self, taken: Taken) -> tuple[str, str]:
+        base = self.absolute(taken)
+        return base, f"{base}.{taken.name}"
+
+    def is_made_by(self, name: str, kind: object, namespace: Mapping[str, object]) -> bool:
+        """Whether all that binds a name is assignments of what calls of *kind* give: no other module made it."""
+        statements = [each for each in self.statements or () if name in each.names]
+        called = [path for each in statements for path in each.called(name)]
+        return bool(called) and name not in self.taken and all(_reached(each, namespace) is kind for each in called)
+
+    def is_covered(self, name: str, module: str) -> bool:
+        """Whether a star import of *module* may come after another statement that binds *name*."""
+        is_bound = False
+        for each in self.statements or ():
+            is_bound = is_bound or name in each.names or any(taken == name for taken, _ in each.taken)
+            if is_bound and any(t.name == ANY and self.absolute(t) == module for _, t in each.taken):
+                return True
+        return False
+
+    def given_by_stars(self, name: str) -> dict[str, object]:
+        """What star imports bring under a name, by the module that they are of."""
+        bases = {base: space_of(base) for base in map(self.absolute, self.stars)}
+        return {base: each[name] for base, each in bases.items() if name in each and is_given(name, each)}
+
+    def uses(self, module: str, name: str) -> list[Place]:
+        """Where a definition of *module* is used, or the module as a whole."""
+        found = self._found.get((module, name))
+        if found is None:
+            if self.statements is None:
+                return [Place("", Use.USED), Place(ANY, Use.USED)]
+            self.read(module, (name,))
+            kinds = ((module, name), (module, ""), (module, ANY), ("", ANY))
+            found = self._found[module, name] = [place for kind in kinds for place in self.places.get(kind, ())]
+        return found
+
+    def read(self, module: str, names: Iterable[str]) -> None:
+        """Find all places where definitions of a module are used, by the names that may reach one of them, or it."""
+        aliases = (alias for name in (*names, module.rpartition(".")[2]) for alias in self._by_taken.get(name, ()))
+        whole = (alias for alias, start in self._whole if module.startswith(start))
+        self._read({*names, *aliases, *whole})
+
+    def _read(self, words: set[str]) -> None:
+        """Read the statements that mention one of the words, or that may use names which they do not spell."""
+        words -= self._words
+        if not words:
+            return
+        self._words |= words
+        left = []
+        for each in self._unread:
+            if each.is_reaching_any or any(word in each.text for word in words):
+                self._read_one(each)
+            else:
+                left.append(each)
+        self._unread = left
+
+    def _read_one(self, statement: Statement) -> None:
+        for owner, refs in statement.refs.items():
+            for ref in refs:
+                for module, name, rest in self._targets(ref):
+                    self._add((module, name), Place(owner, ref.use, bool(rest)))
+
+    def _targets(self, ref: Ref) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """The definitions that a name can stand for: module, name, and what is asked of it."""
+        head, *rest = ref.path
+        if ref.path == (ANY,):
+            yield "", ANY, ()
+        elif ref.taken is not None:
+            yield from self._through(ref.taken, tuple(rest))
+        else:
+            for taken in self.taken.get(head, ()):
+                yield from self._through(taken, tuple(rest))
+            if head not in self.made and head not in self.taken:
+                for star in self.stars:
+                    yield from self._inside(self.absolute(star), ref.path)
+            yield self.name, head, tuple(rest)  # by whatever means it came here
+
+    def _through(self, taken: Taken, rest: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        yield from self._inside(self.absolute(taken), (taken.name, *rest) if taken.name else rest)
+
+    def _inside(self, module: str, rest: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """What is asked of a module, or of another module that it has under a name."""
+        while rest and self._lead(module, rest[0])[0]:
+            module, rest = f"{module}.{rest[0]}", rest[1:]
+        if rest[:1] == ("__dict__",):
+            rest = ()
+        yield module, rest[0] if rest else "", rest[1:]
+        _, is_asked_for, other = self._lead(module, rest[0]) if rest else _NOWHERE
+        if is_asked_for:
+            yield module, "__getattr__", rest
+            yield *behind(self.name, module, rest[0]), rest[1:]
+        elif other:
+            yield from self._inside(other, rest[1:])
+
+
+def _reached(path: tuple[str, ...], namespace: Mapping[str, object]) -> object:
+    """What a dotted name leads to through nothing but namespaces."""
+    found: object = None
+    names = {**vars(builtins), **namespace}
+    for name in path:
+        found = names.get(name)
+        names = namespace_of(found) or {}
+    return found
+
+
+def behind(user: str, module: str, asked: str) -> tuple[str, str]:
+    """
+    Where a definition is from that *user* has from another module's ``__getattr__``: its module and its name there.
+
+    Empty if that is not known.
+    """
+    theirs = space_of(module)
+    if asked in theirs or "__getattr__" not in theirs:
+        return "", ""
+    for value in list(space_of(user).values()):
+        label = label_of(value)
+        if label is not None and label[2] == asked and asked in space_of(label[1]):
+            return label[1], asked
+    return "", ""
+
+
+def is_submodule(package: str, name: str) -> bool:
+    """Whether ``from package import name`` takes a loaded submodule."""
+    module = sys.modules.get(f"{package}.{name}")
+    return module is not None and space_of(package).get(name, module) is module
+
+
+_Lead = tuple[bool, bool, str]
+"""Of a name of a module whether it is a submodule, whether ``__getattr__`` gives it, and the module it is bound to."""
+_NOWHERE: Final[_Lead] = (False, False, "")
+
+
+def _lead(module: str, name: str) -> _Lead:
+    """Where a name of a module leads."""
+    namespace = space_of(module)
+    value = namespace.get(name)
+    other = value.__name__ if type(value) is ModuleType else ""
+    is_asked_for = "__getattr__" in namespace and name not in namespace
+    return is_submodule(module, name), is_asked_for, other if other in sys.modules else ""
+
+
+def declared(module: str, name: str) -> tuple[str, ...]:
+    """The names that a module lists under one of modreg's own, as ``__accepts__``."""
+    found: Any = space_of(module).get(name)  # whatever the module put there
+    return tuple(each for each in found if isinstance(each, str)) if type(found) in (tuple, list, set) else ()
+
+
+def is_given(name: str, namespace: Mapping[str, object]) -> bool:
+    """Whether a star import takes a name."""
+    public = namespace.get("__all__")
+    return name in public if isinstance(public, (list, tuple)) else not name.startswith("_")
