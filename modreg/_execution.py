@@ -666,14 +666,19 @@ class Execution(Work):
         return {*called, *self.draft.needs.called.get(part.name, ())}
 
     def _forget_gone(self, name: str, former: dict[str, object], namespace: dict[str, object]) -> None:
-        """Take definitions that left the source out of the containers that they were put in."""
+        """
+        Take definitions that left the source out of the containers that they were put in.
+
+        One that goes by its name in a wrapper now has not left it.
+        """
         present = {id(value) for value in namespace.values()}
         gone = {
             id(value): value
-            for value in former.values()
+            for key, value in former.items()
             if id(value) not in present
             and (type(value) is FunctionType or is_class(value))
             and getattr(value, "__module__", None) == name
+            and not is_own(namespace.get(key), name)
         }
         if gone:
             for entry in self._noted():

@@ -1087,6 +1087,26 @@ def test_a_partial_of_what_another_module_defines(project, registry):
     assert [each() for each in (*held, m.a, m.b, m.c, other.theirs)] == [(1,), (1,), (1,), (1,), (0,), (0,)]
 
 
+@pytest.mark.parametrize("held", ["base.f", "functools.partial(base.f)", "mid.part"])
+def test_what_a_decorator_wraps_now_stays_in_the_containers_of_others(project, dropping, held):
+    """
+    A definition that goes by its name in a wrapper has not left the source.
+    """
+    project.write("deco.py", "import functools\ndef twice(f): return functools.wraps(f)(lambda: 2 * f())\n")
+    project.write("base.py", "from deco import twice\ndef f(): return 1\n")
+    project.write("mid.py", "import base, functools\npart = functools.partial(base.f)\n")
+    user = project.load("user", f"import base, functools, mid\nTABLE = {{'key': {held}}}\nLISTED = [{held}]\n")
+    project.load("top", "import user\n")  # what its execution may change is looked after
+    project.write("base.py", "from deco import twice\n@twice\ndef f(): return 1\n")
+    project.write("top.py", "import user as imported\n")
+
+    dropping.refresh()
+
+    assert (user.TABLE["key"](), user.LISTED[0]()) == (2, 2)
+    dropping.rollback("base")
+    assert (user.TABLE["key"](), user.LISTED[0]()) == (1, 1)
+
+
 def test_what_is_kept_stands_as_a_default_value_too(project, registry):
     """
     With `state="keep"` and `__keep__` the former object stands wherever the execution put the new one.
