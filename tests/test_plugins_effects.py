@@ -23,7 +23,7 @@ def exits_now():
 
 
 @pytest.fixture(autouse=True)
-def _nothing_stays():
+def _nothing_stays(tmp_path):  # with the first of these pytest registers a function of its own
     before, sigusr, exits = list(LOG.handlers), signal.getsignal(signal.SIGUSR1), exits_now()
     yield
     assert list(LOG.handlers) == before

@@ -67,10 +67,9 @@ class Desk(Roster):
         """Take the turn, do it, and keep an account; whatever is raised becomes an outcome, save what ends programs."""
         action = Action(name, by, reason, Caller.asked(self.is_inside))
         busy = self._busy(action)
-        if busy:
-            return Outcome(kind=Kind.REFUSED, action=name, plugin=plugin, phase="rule", problem=busy)
-        if not self._lock.acquire(blocking=not action.caller.is_inside):  # the one under way may wait for the guard
+        if not busy and not self._lock.acquire(blocking=not action.caller.is_inside):  # the other may wait for it
             busy = "it was asked for inside a guarded call while another action is under way; ask again later"
+        if busy:
             return Outcome(kind=Kind.REFUSED, action=name, plugin=plugin, phase="rule", problem=busy)
         try:
             self._action = action
@@ -162,38 +161,34 @@ class Desk(Roster):
 
     def outcome(self, kind: Kind, unit: Unit, action: Action, **more: Any) -> Outcome:  # further fields of it
         """An outcome with what is in force now."""
-        return self._outcome(kind, unit.name, unit, action, **more)
+        return self._outcome(kind, unit.name, action, **more)
 
-    def _outcome(self, kind: Kind, plugin: str, unit: Unit | None, action: Action, **more: Any) -> Outcome:  # as above
+    def _outcome(self, kind: Kind, plugin: str, action: Action, **more: Any) -> Outcome:  # as above
         """The same also for a plugin that nobody knows."""
-        running, version = (unit.running, unit.current) if unit is not None else ("", None)
-        return Outcome(kind=kind, action=action.name, plugin=plugin, running=running, version=version, **more)
+        return self.restated(Outcome(kind=kind, action=action.name, plugin=plugin, **more), plugin)
 
     def refused(self, refusal: RefusalError, plugin: str, action: Action) -> Outcome:
         """The outcome of an action that a rule is against."""
-        unit, said = self.units.get(plugin), refusal.problem
-        return self._outcome(refusal.kind, plugin, unit, action, phase=refusal.phase, problem=said)
+        return self._outcome(refusal.kind, plugin, action, phase=refusal.phase, problem=refusal.problem)
 
     def restated(self, outcome: Outcome, name: str) -> Outcome:
-        """The outcome of an action on several plugins, for one of them of which nothing else is to be said."""
+        """The outcome as that of another plugin, with what of it is in force now."""
         unit = self.units.get(name)
         running, version = (unit.running, unit.current) if unit is not None else ("", None)
         return attrs.evolve(outcome, plugin=name, running=running, version=version)
 
     def _unreadable(self, error: Exception, plugin: str, action: Action) -> Outcome:
         """The outcome of an action on files that cannot be had or understood: nothing was touched."""
-        unit = self.units.get(plugin)
         path = str(getattr(error, "path", "") or getattr(error, "filename", "") or "")
         line = getattr(error, "lineno", None)
         said = _said(error, error) if isinstance(error, SyntaxError) else str(error)
-        return self._outcome(
-            failure(unit), plugin, unit, action, phase="plan", problem=said, path=path, line=line, error=error
-        )
+        kind = failure(self.units.get(plugin))
+        return self._outcome(kind, plugin, action, phase="plan", problem=said, path=path, line=line, error=error)
 
     def _unforeseen(self, error: Exception, plugin: str, action: Action) -> Outcome:
         """The outcome of an action in which something went wrong that no rule knows."""
-        unit, said = self.units.get(plugin), f"{type(error).__name__}: {error}"
-        return self._outcome(failure(unit), plugin, unit, action, problem=said, error=error)
+        said = f"{type(error).__name__}: {error}"
+        return self._outcome(failure(self.units.get(plugin)), plugin, action, problem=said, error=error)
 
     def failed(self, kind: Kind, unit: Unit, action: Action, error: BaseException, **more: Any) -> Outcome:  # as above
         """The outcome of an action in which something was raised."""

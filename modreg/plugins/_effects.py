@@ -29,7 +29,6 @@ class Effect:
         module: The module that it is of, or ``""`` where that cannot be told.
         undo: Ends it.
         is_alive: Whether it has not ended.
-        key: Tells it from others of its kind.
         context: The context variables that it runs with, where it has any.
     """
 
@@ -38,7 +37,6 @@ class Effect:
     module: str
     undo: Callable[[], object]
     is_alive: Callable[[], bool]
-    key: object
     context: Any = None  # a contextvars.Context
 
 
@@ -57,25 +55,24 @@ class Effects:
 
     def own(self, thing: object, close: Callable[[], object]) -> None:
         """Add something that the version is to answer for."""
-        self.found.append(Effect("owned", f"{thing!r}", "", close, _never, id(thing)))
+        self.found.append(Effect("owned", f"{thing!r}", "", close, _never))
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
         """Note what begins meanwhile, also if it fails; what the plugin's code owns meanwhile is ours."""
         before, handlers = _present().keys(), _signals()
-        token = _OPEN.set(_Open(self))
-        opened = _OPEN.get()
+        opened = _Open(self)
+        token = _OPEN.set(opened)
         try:
             yield
         finally:
             _OPEN.reset(token)
-            if opened is not None:
-                opened.effects = None
+            opened.effects = None
             new = [make() for key, make in _present().items() if key not in before]
             self.found.extend(each for each in new if self._is_ours(each, opened))
             self.found.extend(_changed_signals(handlers, _signals()))
 
-    def _is_ours(self, effect: Effect, opened: _Open | None) -> bool:
+    def _is_ours(self, effect: Effect, opened: _Open) -> bool:
         """Whether the version began it, and not a library that it uses, or somebody else at the same time."""
         if self.is_of_roots(effect) or effect.kind == "handler":
             return True
@@ -185,9 +182,9 @@ def _threads() -> _Found:
 def _of_thread(thread: Any, *, is_timer: bool) -> Effect:  # a threading.Thread
     if is_timer:
         name, module = f"timer {thread.name!r}", module_of(thread.function)
-        return Effect("thread", name, module, partial(_end, thread), partial(_is_set, thread), thread)
+        return Effect("thread", name, module, partial(_end, thread), partial(_is_set, thread))
     module = module_of(getattr(thread, "_target", None) or thread)
-    return Effect("thread", f"thread {thread.name!r}", module, _nothing, thread.is_alive, thread)
+    return Effect("thread", f"thread {thread.name!r}", module, _nothing, thread.is_alive)
 
 
 def _is_set(timer: Any) -> bool:  # a threading.Timer
@@ -226,12 +223,12 @@ def _tasks() -> _Found:
 
 def _of_task(task: Any) -> Effect:  # an asyncio.Task
     name, module, alive = f"task {task.get_name()!r}", module_of(task.get_coro()), partial(_is_going_on, task)
-    return Effect("task", name, module, task.cancel, alive, task, _context(task))
+    return Effect("task", name, module, task.cancel, alive, _context(task))
 
 
 def _of_timer(timer: Any) -> Effect:  # an asyncio.TimerHandle
     name, module, alive = f"timer of {timer._callback!r}", module_of(timer._callback), partial(_is_waiting, timer)
-    return Effect("task", name, module, timer.cancel, alive, id(timer), timer._context)
+    return Effect("task", name, module, timer.cancel, alive, timer._context)
 
 
 def _context(task: Any) -> Any:  # an asyncio.Task, and its contextvars.Context
@@ -276,7 +273,7 @@ def _at_exit() -> _Found:
 
 
 def _of_exit(function: Any, undo: Callable[[], object]) -> Effect:  # a function of any kind
-    return Effect("exit", f"function at exit {_named(function)}", module_of(function), undo, _never, id(function))
+    return Effect("exit", f"function at exit {_named(function)}", module_of(function), undo, _never)
 
 
 def _never() -> bool:
@@ -295,8 +292,7 @@ def _handlers() -> _Found:
 
 def _of_handler(logger: Any, handler: Any) -> Effect:  # logging's classes
     undo, alive = partial(_remove_handler, logger, handler), partial(_has_handler, logger, handler)
-    name, key = f"logging handler {handler!r}", (logger.name, id(handler))
-    return Effect("handler", name, module_of(handler), undo, alive, key)
+    return Effect("handler", f"logging handler {handler!r}", module_of(handler), undo, alive)
 
 
 def _remove_handler(logger: Any, handler: Any) -> None:  # logging's classes
@@ -340,7 +336,7 @@ def _changed_signals(before: list[Any], after: list[Any]) -> Iterator[SignalEffe
     for number, former, handler in zip(_SIGNALS, before or [_signal.SIG_DFL] * len(after), after, strict=False):
         if handler is not former:
             name = f"handler of signal {int(number)}"
-            made = SignalEffect("signal", name, module_of(handler), _nothing, _never, number, None, handler, former)
+            made = SignalEffect("signal", name, module_of(handler), _nothing, _never, None, handler, former)
             made.is_alive = partial(_is_handled, number, made)
             made.undo = partial(_give_signal_back, number, made)
             yield made

@@ -66,13 +66,10 @@ def of_source(data: bytes, path: str) -> dict[str, Any]:  # the literals that st
 
 
 def _assigned(statement: ast.stmt) -> Iterable[tuple[str, ast.expr]]:
-    targets = statement.targets if isinstance(statement, ast.Assign) else []
-    if isinstance(statement, ast.AnnAssign) and statement.value is not None:
-        targets = [statement.target]
-    value = getattr(statement, "value", None)
-    for target in targets:
-        if isinstance(target, ast.Name) and target.id in _NAMES and value is not None:
-            yield target.id, value
+    if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
+        for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
+            if isinstance(target, ast.Name) and target.id in _NAMES:
+                yield target.id, statement.value
 
 
 def of_toml(data: bytes, path: str) -> dict[str, Any]:  # what TOML can say

@@ -54,22 +54,11 @@ class Kind(enum.Enum):
     @property
     def is_good(self) -> bool:
         """Whether what was wanted is so."""
-        return self in _GOOD
+        return self not in _REFUSALS and self not in _FAILURES
 
 
-_GOOD = frozenset(
-    {
-        Kind.LOADED,
-        Kind.RELOADED,
-        Kind.ROLLED_BACK,
-        Kind.ENABLED,
-        Kind.DISABLED,
-        Kind.UNLOADED,
-        Kind.CONFIRMED,
-        Kind.READY,
-        Kind.UNCHANGED,
-    }
-)
+_REFUSALS = frozenset({Kind.REFUSED, Kind.QUARANTINED, Kind.NEEDS_RESTART})
+_FAILURES = frozenset({Kind.KEPT_OLD, Kind.FAILED, Kind.BROKEN})
 
 
 @attrs.frozen(kw_only=True)
@@ -223,9 +212,6 @@ class Outcome:
         if self:
             return self
         raise PluginError(self) from self.error
-
-
-_REFUSALS = frozenset({Kind.REFUSED, Kind.QUARANTINED, Kind.NEEDS_RESTART})
 
 
 def _sentence(text: str) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import attrs
 
 from modreg.plugins import _metadata
-from modreg.plugins._metadata import Metadata, MetadataError
+from modreg.plugins._metadata import Metadata
 from modreg.plugins._watch import Stamp
 
 _READ = (*SOURCE_SUFFIXES, *EXTENSION_SUFFIXES, _metadata.TOML)
@@ -376,16 +376,3 @@ def _contents(files: Iterable[str]) -> Iterator[tuple[str, bytes, os.stat_result
         except OSError as error:
             raise PlaceError(f"{path} cannot be read: {error.strerror or error}", path) from error
         yield path, data, status
-
-
-__all__ = [
-    "FilePlace",
-    "FolderPlace",
-    "Look",
-    "MetadataError",
-    "ModulePlace",
-    "Place",
-    "PlaceError",
-    "ZipPlace",
-    "is_plugin",
-]

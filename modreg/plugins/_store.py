@@ -164,10 +164,6 @@ class Ledger:
             self._plugins[name] = Memory()
         return self._plugins[name]
 
-    def names(self) -> tuple[str, ...]:
-        """All plugins that something is known of."""
-        return tuple(self._plugins)
-
     def save(self, *names: str) -> None:
         """Keep what changed about some plugins."""
         for name in names:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -14,6 +14,9 @@ from modreg.plugins._effects import Effects
 from modreg.plugins._outcome import Kind
 from modreg.plugins._places import Look
 from modreg.plugins._unit import Binding, State, Unit, end
+
+if TYPE_CHECKING:
+    from modreg.plugins._works import Works
 
 
 class RefusalError(Exception):
@@ -36,40 +39,13 @@ class RefusalError(Exception):
         return self.problem
 
 
-class Rules(Protocol):
-    """What a turnover asks its host."""
-
-    def concerned(self, modules: Iterable[str]) -> tuple[Unit, ...]:
-        """The loaded plugins that have one of the modules, each after those that it requires."""
-
-    def admit(self, unit: Unit, look: Look, others: tuple[tuple[Unit, Look], ...]) -> None:
-        """
-        Let a plugin pass, together with others that change in the same transaction.
-
-        Raises:
-            RefusalError: A rule is against it.
-        """
-
-    def is_protected(self, module: str) -> bool:
-        """Whether a module is the host's own."""
-
-    def bound(self, unit: Unit) -> Binding:
-        """How the plugin is taken up and let go of."""
-
-    def starting(self, *units: tuple[Unit, Look]) -> None:
-        """Leave a mark that these are being started."""
-
-    def moment(self, unit: Unit, what: str) -> None:
-        """Tell those who listen."""
-
-
 @attrs.define(eq=False)
 class Turnover:
     """
     Takes part in one transaction of the registry.
 
     Args:
-        rules: The host.
+        works: The host.
         caller: Makes the calls.
         look: Says what a plugin is about to become.
         prove: Called with each plugin after its set-up; what it raises fails it.
@@ -84,7 +60,7 @@ class Turnover:
         blamed: The plugin whose set-up failed.
     """
 
-    rules: Rules
+    works: Works
     caller: Caller
     look: Callable[[Unit], Look]
     prove: Callable[[Unit], object]
@@ -109,8 +85,8 @@ class Turnover:
         self.looks = {unit.name: self.look(unit) for unit in self.units}
         pairs = tuple((unit, self.looks[unit.name]) for unit in self.units)
         for unit, look in pairs if self.is_asking else ():
-            self.rules.admit(unit, look, pairs)
-        self.rules.starting(*pairs)
+            self.works.admit(unit, look, pairs)
+        self.works.starting(*pairs)
         for unit in reversed(self.units):
             self._tear_down(unit)
         self._executing = Effects(tuple(unit.root for unit in self.units))
@@ -119,14 +95,14 @@ class Turnover:
 
     def _foreseen(self, steps: Foreseen) -> tuple[Unit, ...]:
         """The plugins concerned; step by step that is worked out only where there may be more than there surely are."""
-        sure, possible = self.rules.concerned(steps.sure), self.rules.concerned(steps.possible)
-        if len(sure) == len(possible) and not any(map(self.rules.is_protected, steps.possible)):
+        sure, possible = self.works.concerned(steps.sure), self.works.concerned(steps.possible)
+        if len(sure) == len(possible) and not any(map(self.works.is_protected, steps.possible)):
             return sure
         for step in steps:
-            if step.decision is Decision.EXECUTE and self.rules.is_protected(step.module):
+            if step.decision is Decision.EXECUTE and self.works.is_protected(step.module):
                 said = f"it would execute {step.module} again, which the host protects"
                 raise RefusalError(Kind.REFUSED, "rule", said)
-        return self.rules.concerned(changed(steps))
+        return self.works.concerned(changed(steps))
 
     def finish(self, steps: tuple[Step, ...]) -> None:
         """Set up what was running or broken, dependencies first; if one fails, all of them are let go of again."""
@@ -138,9 +114,7 @@ class Turnover:
                 continue
             done.append(unit)
             try:
-                self.rules.moment(unit, "set-up")
-                unit.set_up(self.rules.bound(unit), self.caller)
-                unit.hand_over(self.rules.bound(unit), self.caller)
+                self.works.set_up(unit, self.caller)
                 self.prove(unit)
             except BaseException:
                 self.blamed = unit
@@ -152,7 +126,7 @@ class Turnover:
         """Take in the plugins of which nobody could foresee that they would be executed, too."""
         self.steps = steps
         foreseen = set(self.units)
-        self.units = self.rules.concerned([*(unit.root for unit in self.units), *changed(steps)])
+        self.units = self.works.concerned([*(unit.root for unit in self.units), *changed(steps)])
         for unit in reversed(self.units):
             if unit not in foreseen:
                 self.looks[unit.name] = self.look(unit)
@@ -160,9 +134,9 @@ class Turnover:
 
     def _tear_down(self, unit: Unit) -> None:
         if unit.state is State.RUNNING:
-            self.rules.moment(unit, "tear-down")
+            self.works.moment(unit, "tear-down")
             self._down.append(unit)
-            self.notes += unit.save(self.rules.bound(unit), self.caller)
+            self.notes += unit.save(self.works.bound(unit), self.caller)
             self._let_go(unit, is_reported=True)
 
     def abort(self, error: BaseException) -> None:
@@ -171,7 +145,7 @@ class Turnover:
         if self._executing is not None:
             end(self._executing, self.caller)
         for unit in reversed(self._down):
-            self.rules.moment(unit, "restore")
+            self.works.moment(unit, "restore")
             if self._is_done(unit, unit.set_up, "be set up again"):
                 self._is_done(unit, unit.hand_over, "take its state back")  # without that it runs all the same
             else:
@@ -183,7 +157,7 @@ class Turnover:
     def _is_done(self, unit: Unit, step: Callable[[Binding, Caller], None], what: str) -> bool:
         """Take a step on the way back; one that fails is a note, for the others have to be set up all the same."""
         try:
-            step(self.rules.bound(unit), self.caller)
+            step(self.works.bound(unit), self.caller)
         except BaseException as trouble:
             if not isinstance(trouble, Exception):  # it ends the program, and does so when all is as it can be
                 self._ending = trouble
@@ -226,7 +200,7 @@ class Turnover:
             watch.__exit__(None, None, None)
 
     def _let_go(self, unit: Unit, *, is_reported: bool) -> None:
-        notes, leaks = unit.let_go(self.rules.bound(unit), self.caller)
+        notes, leaks = unit.let_go(self.works.bound(unit), self.caller)
         if is_reported:
             self.notes += notes
             self.leaks += leaks

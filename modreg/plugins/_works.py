@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from modreg import Decision, ModregError, ReloadError, Transaction
+from modreg.plugins._calls import Caller
 from modreg.plugins._desk import Action, failure
 from modreg.plugins._effects import Effects
 from modreg.plugins._gate import Gate
@@ -29,17 +30,19 @@ Check = Callable[[Any], object]
 
 @attrs.define(eq=False)
 class Works(Gate):
-    """
-    Every action on a plugin.
-
-    It is the :class:`~modreg.plugins._turnover.Rules` of its turnovers.
-    """
+    """Every action on a plugin."""
 
     binding: Binding = attrs.field(factory=Binding)
 
     def bound(self, unit: Unit) -> Binding:
         """How a plugin is taken up and let go of."""
         return unit.binding if unit.binding is not None else self.binding
+
+    def set_up(self, unit: Unit, caller: Caller) -> None:
+        """Set a plugin up, and give it what was saved."""
+        self.moment(unit, "set-up")
+        unit.set_up(self.bound(unit), caller)
+        unit.hand_over(self.bound(unit), caller)
 
     def starting(self, *units: tuple[Unit, Look]) -> None:
         """
@@ -54,7 +57,7 @@ class Works(Gate):
 
     # Versions
 
-    def _record(self, unit: Unit, look: Look, action: Action, restores: int | None = None) -> PluginVersion:
+    def _record(self, unit: Unit, look: Look, action: Action, restores: int | None = None) -> None:
         version = PluginVersion(
             number=len(unit.versions) + 1,
             source_hash=look.hash,
@@ -72,7 +75,6 @@ class Works(Gate):
         unit.looks[version.number] = look
         for name in look.metadata.names:
             self.askers.setdefault(name, {})[unit.name] = None
-        return version
 
     def _settle(self, unit: Unit, confirm_within: float | None, check: Check | None) -> None:
         """After a version came: it is good, or on probation."""
@@ -168,9 +170,7 @@ class Works(Gate):
             with unit.executed.watched():
                 importlib.import_module(unit.root)
             phase = "set-up"
-            self.moment(unit, phase)
-            unit.set_up(self.bound(unit), action.caller)
-            unit.hand_over(self.bound(unit), action.caller)
+            self.set_up(unit, action.caller)
             _prove(unit, action, check if confirm_within is None else None)
         except BaseException as error:  # whatever it is, nothing of the plugin may stay
             notes = self._take_out(unit, action, before, is_set_up=phase == "set-up")
@@ -217,9 +217,7 @@ class Works(Gate):
         self, units: tuple[Unit, ...], action: Action, confirm_within: float | None, check: Check | None
     ) -> list[Outcome]:
         """Bring plugins up to date, all of them or none; an outcome for each."""
-        looks: dict[str, Look] = {}
-        for unit in units:
-            looks[unit.name] = self.read(unit)
+        looks = {unit.name: self.read(unit) for unit in units}
         pairs = tuple((unit, looks[unit.name]) for unit in units)
         for unit, look in pairs:
             self.admit(unit, look, pairs)
@@ -408,21 +406,19 @@ class Works(Gate):
         self.ask(unit, action, look)
         self.starting((unit, look))
         try:
-            self.moment(unit, "set-up")
-            unit.set_up(self.bound(unit), action.caller)
-            unit.hand_over(self.bound(unit), action.caller)
+            self.set_up(unit, action.caller)
         except BaseException as error:
             notes, _ = unit.let_go(self.bound(unit), action.caller)
             if not isinstance(error, Exception):
                 raise
             return self.failed(failure(unit), unit, action, error, phase="set-up", notes=tuple(notes))
+        else:
+            unit.state, unit.saved = State.RUNNING, NOTHING
+            self.ledger.of(unit.name).is_enabled = True
+            self._praise(unit)
+            return self.outcome(Kind.ENABLED, unit, action)
         finally:
             self._unmark(unit)
-        unit.state, unit.saved = State.RUNNING, NOTHING
-        self.ledger.of(unit.name).is_enabled = True
-        self._praise(unit)
-        self._unmark(unit)
-        return self.outcome(Kind.ENABLED, unit, action)
 
     def unload(self, unit: Unit, action: Action, *, is_verified: bool, are_all: bool = False) -> Outcome:
         """Tear a plugin down, end what it began, and have its modules leave; where all leave, whoever uses them."""
