@@ -12,7 +12,20 @@ from types import CellType, CodeType, FunctionType, GetSetDescriptorType, Member
 from typing import Any, Final
 
 from modreg._journal import MISSING, is_layout
-from modreg._pairs import Pair, bases_of, content, is_class, is_made_by_statement, layout, mro, mro_of, state, table
+from modreg._pairs import (
+    ATOMS,
+    OF_IMPORT,
+    Pair,
+    bases_of,
+    content,
+    is_class,
+    is_made_by_statement,
+    layout,
+    mro,
+    mro_of,
+    state,
+    table,
+)
 from modreg._patch import is_alike, is_same, is_same_code
 
 
@@ -56,7 +69,7 @@ def settle_instances(former: Mapping[str, object], namespace: dict[str, object])
     made = {
         name: new
         for name, new in namespace.copy().items()
-        if (old := former.get(name)) is not new and _is_remade(old, new)
+        if (old := former.get(name)) is not new and name not in OF_IMPORT and _is_remade(old, new)
     }
     names, news = [*made], [*made.values()]
     del made
@@ -70,7 +83,7 @@ def settle_instances(former: Mapping[str, object], namespace: dict[str, object])
 
 def _is_remade(old: object, new: object) -> bool:
     """Whether a collection, or a plain instance, stands where another one of its class stood."""
-    if type(old) is not type(new) or is_class(new):
+    if type(old) is not type(new) or id(type(new)) in ATOMS or is_class(new):
         return False
     if type(new) in _COLLECTIONS:
         return True
@@ -111,7 +124,8 @@ def _is_as_good(old: object, new: object, count: int, depth: int = 20) -> bool:
 
 
 def _is_own(value: Any, owner: str) -> bool:  # a function or a class
-    return is_same(value.__module__ if type(value) is FunctionType else table(value).get("__module__"), owner)
+    home = value.__module__ if type(value) is FunctionType else table(value).get("__module__")
+    return type(home) is str and home == owner
 
 
 def _is_redefined(pair: Pair) -> bool:
@@ -223,8 +237,9 @@ def _is_alike_reference(old: Any, new: Any, pair: Pair) -> bool:  # what a funct
         old, new = (*old, *old.values()), (*new, *new.values())
         if len(old) == len(new) and all(map(operator.is_, old, new)):
             return True  # as keyword defaults mostly are
-    if type(new) is tuple:  # a closure among others
-        return len(old) == len(new) and all(_is_same(one, other, pair) for one, other in zip(old, new, strict=True))
+    if type(new) is tuple and len(old) == len(new):  # a closure among others
+        both = zip(old, new, strict=True)
+        return is_same(old, new) or all(_is_same(one, other, pair) for one, other in both)
     return _is_same(old, new, pair)
 
 
@@ -255,7 +270,7 @@ def _is_alike_class(pair: Pair) -> bool:
             olds.append(former)
             news.append(value)
         elif type(value) is property and is_same(former.__doc__, value.__doc__):
-            queue.extend(("", *each) for each in zip(_inside(former), _inside(value), strict=True))
+            queue.extend(zip(("", "", ""), _inside(former), _inside(value), strict=True))
         elif not (is_layout(name, value) or _is_alike_attribute(former, value, pair)):
             return False
     if _are_alike(gc.get_referents(*olds), gc.get_referents(*news), pair):

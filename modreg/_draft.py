@@ -50,7 +50,7 @@ class Part:
         """The names that the current source can bind."""
         return self.former.bound if self.former is not None else frozenset()
 
-    @property
+    @functools.cached_property
     def may_write(self) -> bool:
         """Whether one of the two sources may set attributes of something when it is executed."""
         return any(each is None or each.is_setting_attributes for each in {self.former, self.body})

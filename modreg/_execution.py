@@ -710,7 +710,6 @@ class Execution(Work):
         if patched.values:  # what the new source takes from another module is the very object that is there
             self._publish(patched.values, namespace, but=part.view.taken)
         if patched.twins:
-            self._publish(patched.twins, namespace)
             self._stand_in(patched.twins, namespace, since, nested)
         return False
 
@@ -900,14 +899,14 @@ class Execution(Work):
 
     def _publish(self, twins: Twins, namespace: dict[str, object], but: Collection[str] = ()) -> None:
         """The kept objects under their names, but for some, in one step for other threads."""
-        copy = namespace.copy()
-        found = {name: kept for name, value in copy.items() if (kept := twins.kept(value)) is not value}
-        namespace.update({name: kept for name, kept in found.items() if name not in but})
+        namespace.update({name: kept for name, kept in twins.among(namespace.copy()).items() if name not in but})
 
     def _stand_in(self, twins: Twins, namespace: dict[str, object], since: int, nested: list[str]) -> None:
         """Have the kept objects stand wherever the execution put those that it made for them."""
+        self._publish(twins, namespace)
         instead = self._replace(twins)
-        self._publish(instead, namespace)
+        if instead is not twins:
+            self._publish(instead, namespace)
         self._revise(instead, since, nested)
 
     def _revise(self, twins: Twins, since: int, nested: Iterable[str]) -> None:
@@ -982,8 +981,9 @@ def _is_as_defined(former: dict[str, object], namespace: dict[str, object]) -> b
 
 def _made_classes(namespace: dict[str, object], before: Any) -> list[object]:  # what Namespace.get() gave
     """The module's own classes in a namespace that were not there before."""
-    known, owner = set(map(id, before[1])), namespace.get("__name__")
-    return [x for x in namespace.copy().values() if id(x) not in known and is_class(x) and is_own(x, str(owner))]
+    classes = [each for each in namespace.copy().values() if issubclass(type(each), type)]
+    known, owner = set(map(id, before[1])), str(namespace.get("__name__"))
+    return [each for each in classes if id(each) not in known and is_own(each, owner)]
 
 
 def _tree(source: Source | None) -> ast.Module | None:

@@ -100,7 +100,8 @@ class Record:
 
     def take_over(self, earlier: Record) -> None:
         """Take what was read of the same text before."""
-        if self.imports is None and self.text and earlier.text and self.text.hash == earlier.text.hash:
+        mine, theirs = self.text, earlier.text
+        if self.imports is None and mine is not None and theirs is not None and mine.hash == theirs.hash:
             self.imports, self.declared = earlier.imports, earlier.declared
 
     def share(self, earlier: Record) -> None:
@@ -370,7 +371,9 @@ class History:
             for each in reversed(undoes) if is_standing else undoes:
                 say(each, is_standing=not is_standing)
 
-        for commit in reversed([each for each in self.commits if name in each.before]):
+        for commit in reversed(self.commits):
+            if name not in commit.before:
+                continue
             if self.is_anew(name, commit):
                 return None
             if not commit.undoes and last.get(commit.revision, True):
@@ -487,7 +490,9 @@ class History:
                     self._forget(commit)
 
     def of(self, name: str) -> tuple[Record, ...]:
-        found = self.records.get(name)
+        if self._noted:
+            self._record()
+        found = self._records.get(name)
         if not found:
             raise NotTrackedError(name)
         return found

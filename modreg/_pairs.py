@@ -171,14 +171,14 @@ def pair(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> li
     """
     found: dict[int, Pair] = {}
     seen: set[tuple[int, int]] = set()
-    queue = deque((old[name], new[name], 0) for name in new if name in old and name not in _OF_IMPORT)
+    queue = deque((old[name], new[name], 0) for name in new if name in old and name not in OF_IMPORT)
     _follow(queue, owner, found, seen)
     queue.extend((*both, 0) for both in _moved(old, new, owner, found))
     _follow(queue, owner, found, seen)
     return list(found.values())
 
 
-_OF_IMPORT: Final = frozenset({"__spec__", "__loader__"})
+OF_IMPORT: Final = frozenset({"__spec__", "__loader__"})
 """Instances that the import system puts into every namespace, new ones each time."""
 
 
@@ -290,18 +290,17 @@ def rebound(
     A function counts only under the name that it was defined with: a mere alias that now leads
     elsewhere says nothing of the function.  With an `lru_cache` that went comes the function that it calls.
     """
+    other = {name: Pair(x, new[name]) for name, x in old.items() if name in new and x is not new[name]}
+    other = {n: p for n, p in other.items() if {id(type(p.old)), id(type(p.new))} in _EXCHANGED}
     paired = {id(side) for p in pairs for side in (p.old, p.new)}
-    alive = {id(value) for value in new.values()}
+    alive = {id(value) for value in new.values()} if other else ()
     found = [
-        Pair(value, new[name])
-        for name, value in old.items()
-        if name in new
-        and value is not new[name]
-        and paired.isdisjoint((id(value), id(new[name])))
-        and id(value) not in alive
-        and {id(type(value)), id(type(new[name]))} in _EXCHANGED
-        and all(_is_defined_as(each, name) for each in (value, new[name]))
-        and is_own(value, owner)
+        each
+        for name, each in other.items()
+        if paired.isdisjoint((id(each.old), id(each.new)))
+        and id(each.old) not in alive
+        and all(_is_defined_as(side, name) for side in (each.old, each.new))
+        and is_own(each.old, owner)
     ]
     return [*found, *(Pair(p.old.__wrapped__, p.new) for p in found if type(p.old) is CACHED)]
 

@@ -112,6 +112,12 @@ class Twins:
             return tuple(map(self.kept, value))
         return value
 
+    def among(self, values: Mapping[str, object]) -> dict[str, object]:
+        """The names for whose values others stand, with these."""
+        pairs = self._pairs
+        some = {name: value for name, value in values.items() if id(value) in pairs or type(value) is tuple}
+        return {name: kept for name, value in some.items() if (kept := self.kept(value)) is not value}
+
     @property
     def pairs(self) -> tuple[Pair, ...]:
         return tuple(self._pairs.values())
@@ -236,7 +242,7 @@ def _keep_alike(old: Mapping[str, object], new: Mapping[str, object], twins: Twi
     values = Twins()
     for name, value in new.items():
         former = old.get(name)
-        if id(type(value)) in _COMPARED and former is not value and is_alike(former, value, twins):
+        if former is not value and id(type(value)) in _COMPARED and is_alike(former, value, twins):
             (values if type(value) in (tuple, frozenset, MethodType) else twins).add(former, value)
     return values
 

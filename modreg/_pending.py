@@ -6,7 +6,7 @@ import _thread
 import copyreg
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from typing import Any, Final, NoReturn
 
@@ -98,9 +98,11 @@ class Pending:
             return
         if base not in _watched_classes:
             _watched_classes[base] = _watched_class(base)
-        with suppress(TypeError):
-            self._watched.append((spec, base))
+        self._watched.append((spec, base))
+        try:
             spec.__class__ = _watched_classes[base]
+        except TypeError:
+            self._watched.pop()
 
     def is_concerned(self, spec: ModuleSpec) -> bool:
         """Whether an import of a spec may ask for a module that waits or is executed, or for one in it that waits."""

@@ -902,17 +902,16 @@ class Registry:
         for name in names:
             self._history.at(name, revision)  # it is not forgotten
         later = _without_undone(self._history.since(revision))
-        concerned, found, grown = set(names), set[int](), True
-        while grown:
-            more = {c.revision for c in later if c.revision not in found and not concerned.isdisjoint(_modules(c))}
-            found |= more
-            concerned.update(*(_modules(c) for c in later if c.revision in more))
-            grown = bool(more)
-        return tuple(c for c in reversed(later) if c.revision in found)
+        concerned, found, left = set(names), set[int](), later
+        while left and (more := [each for each in left if not concerned.isdisjoint(each.before)]):
+            found.update([each.revision for each in more])
+            concerned.update(*[each.before for each in more])
+            left = [each for each in left if each.revision not in found]
+        return tuple([each for each in reversed(later) if each.revision in found])
 
     def _targets(self, chain: tuple[Commit, ...], revision: int) -> dict[str, int]:
         """For each module that the chain changed, the version whose state it gets."""
-        return {name: self._history.at(name, revision) for commit in reversed(chain) for name in _modules(commit)}
+        return {name: self._history.at(name, revision) for commit in reversed(chain) for name in commit.before}
 
     def _back(self, root: str, revision: int, within: Participant | None) -> Work | None:
         """
@@ -1018,11 +1017,6 @@ def _without_undone(commits: Iterable[Commit]) -> list[Commit]:
             for revision in (commit.revision, *commit.undoes):
                 del left[revision]
     return [*left.values()]
-
-
-def _modules(commit: Commit) -> tuple[str, ...]:
-    """The modules that a commit made a version of or unloaded, in its order."""
-    return tuple(commit.before)
 
 
 def _brought(commit: Commit) -> set[str]:

@@ -152,6 +152,7 @@ class Body:
     tried: tuple[Statement, ...] = ()
     _bound: frozenset[str] | None = None
     _imports: tuple[Import, ...] | None = None
+    _is_setting: bool | None = None
 
     @classmethod
     def of_code(cls, code: CodeType) -> Body:
@@ -216,13 +217,14 @@ class Body:
     @property
     def is_setting_attributes(self) -> bool:
         """As :func:`modreg._scan.is_setting_attributes`."""
-        return any(each.is_setting_attributes for each in self.statements)
+        if self._is_setting is None:
+            self._is_setting = any(each.is_setting_attributes for each in self.statements)
+        return self._is_setting
 
     @property
     def codes(self) -> list[CodeType]:
         """The code of the functions and classes that stand directly in the module."""
-        constants = (constant for each in self.statements for constant in each.code.co_consts)
-        return [constant for constant in constants if type(constant) is CodeType]
+        return [each for one in self.statements for each in one.code.co_consts if type(each) is CodeType]
 
     @property
     def imports(self) -> tuple[Import, ...]:
@@ -233,8 +235,8 @@ class Body:
 
     def string_constant(self, name: str) -> str | None:
         """As :func:`modreg._scan.string_constant`."""
-        found = (_scan.string_constant(each.code, name) for each in reversed(self.statements))
-        return next((value for value in found if value is not None), None)
+        codes = [each.code for each in reversed(self.statements) if name in each.code.co_names]
+        return next((found for each in codes if (found := _scan.string_constant(each, name)) is not None), None)
 
 
 def is_near(one: Source, other: Source) -> bool:
