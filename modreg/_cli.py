@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import builtins
+import functools
 import io
 import marshal
 import os
@@ -91,14 +92,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument(
         "--keep-snapshots",
-        type=_number,
+        type=functools.partial(_number, "snapshots", 0),
         default=10,
         metavar="N",
         help="earlier versions of each module that can be restored without executing them (default: %(default)s)",
     )
     run.add_argument(
         "--keep-versions",
-        type=_positive,
+        type=functools.partial(_number, "versions", 1),
         metavar="N",
         help="versions of each module that are remembered; older ones are forgotten (default: all)",
     )
@@ -131,15 +132,9 @@ def _root(text: str) -> str:
     return text
 
 
-def _number(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of snapshots")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of versions")
+def _number(what: str, least: int, text: str) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of {what}")
     return int(text)
 
 

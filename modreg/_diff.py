@@ -115,7 +115,6 @@ class Diff:
         table = _table([change.columns for change in self.changes]) if self.changes else ""
         return "\n\n".join(filter(None, [f"{head}:", table, "\n".join(self.notes), self.text]))
 
-
     def _repr_html_(self) -> str:
         """The same for a notebook: a table, and the lines with what went and what came in colour."""
         import html  # noqa: PLC0415  # only a notebook needs it, and loading modreg must stay cheap

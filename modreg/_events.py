@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import attrs
@@ -58,20 +59,16 @@ Subscriber = Callable[[Event], object]
 class Subscribers:
     """Who hears of events, in the order in which they asked."""
 
-    _callbacks: tuple[Subscriber, ...] = ()
+    _callbacks: tuple[partial[object], ...] = ()
     # Guards the replacement of the tuple; nobody is called under it.
     _lock: Any = attrs.field(factory=_thread.allocate_lock)
 
     def add(self, callback: Subscriber) -> Callable[[], None]:
         """Begin to tell *callback*; the answer ends that, however often it is called."""
-        token = _Token(callback)
+        token = partial(callback)  # one subscription: the same function may subscribe twice
         with self._lock:
             self._callbacks = (*self._callbacks, token)
-
-        def end() -> None:
-            self._drop(token)
-
-        return end
+        return partial(self._drop, token)
 
     def publish(self, *events: Event) -> None:
         """Tell everyone; a subscriber that raises is logged and dropped: watching must not break a reload."""
@@ -82,22 +79,13 @@ class Subscribers:
                 except Exception:
                     import logging  # noqa: PLC0415  # It takes a while to load, and few need it.
 
-                    logging.getLogger("modreg").exception("a subscriber raised and is told nothing more: %r", callback)
+                    said = "a subscriber raised and is told nothing more: %r"
+                    logging.getLogger("modreg").exception(said, callback.func)
                     self._drop(callback)
 
-    def _drop(self, callback: Subscriber) -> None:
+    def _drop(self, callback: partial[object]) -> None:
         with self._lock:
             self._callbacks = tuple(c for c in self._callbacks if c is not callback)
 
     def __bool__(self) -> bool:
         return bool(self._callbacks)
-
-
-@attrs.frozen(eq=False)
-class _Token:
-    """One subscription: the same function may subscribe twice."""
-
-    callback: Subscriber
-
-    def __call__(self, event: Event) -> object:
-        return self.callback(event)

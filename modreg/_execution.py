@@ -563,7 +563,7 @@ class Execution(Work):
         if self.is_dropping:
             self._drop_stars(part, namespace)
         self.phase = Phase.PATCH
-        _uses.let_go()  # what is searched next are all objects that were made meanwhile, and trees are very many
+        _uses.trees.clear()  # what is searched next are all objects that were made meanwhile, and trees are very many
         is_same = self.is_live and self._patch(part, former, namespace, since, self.finished[finished:])
         if self.is_live:
             settle_instances(former, namespace)

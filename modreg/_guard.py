@@ -428,11 +428,16 @@ def _is_of_this_thread(task: Any) -> bool:  # a task of either kind
     return _trio_task() is not None
 
 
+def thread_name(key: int | None) -> object:
+    """What the thread of an identity is called; the identity where that is not known."""
+    threading = sys.modules.get("threading")  # not imported for a message: it would upset gevent
+    thread = threading._active.get(key) if threading is not None else None
+    return thread.name if thread is not None else key
+
+
 def _who(key: Any) -> str:  # as of _task()
     if type(key) is int:
-        threading = sys.modules.get("threading")  # not imported for a message: it would upset gevent
-        thread = threading._active.get(key) if threading is not None else None
-        return f"thread {thread.name if thread is not None else key!r}"
+        return f"thread {thread_name(key)!r}"
     name = key.get_name() if hasattr(key, "get_name") else getattr(key, "name", key)
     return f"task {name}"
 

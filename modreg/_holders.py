@@ -22,7 +22,7 @@ from typing import Any, Final
 import attrs
 
 from modreg._journal import Entry
-from modreg._pairs import bases_of, is_class, mro, table
+from modreg._pairs import attributes, bases_of, is_class, mro, table
 from modreg._snapshot import Snapshot
 
 
@@ -296,10 +296,7 @@ def _attributes(holder: object) -> dict[str, object]:
     """The attributes of an instance, without running its code."""
     if is_class(holder) or ModuleType in mro(holder) or type(holder) is FunctionType:
         return {}
-    try:
-        found = object.__getattribute__(holder, "__dict__")
-    except AttributeError:
-        return {}
+    found = attributes(holder)
     return found if type(found) is dict else {}
 
 

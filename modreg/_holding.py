@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import Any, Final
 
 from modreg._journal import PLAIN
-from modreg._pairs import ATOMS, is_atom, is_class, is_own, parts
+from modreg._pairs import ATOMS, attributes, is_atom, is_class, is_own, parts
 from modreg._patch import is_alike
 
 Held = dict[str, dict[str, object]]
@@ -52,14 +52,7 @@ def _is_instance(value: object) -> bool:
     """Whether a value is an instance of a plain class written in Python: it keeps its attributes in a dict."""
     kind = type(value)
     is_heap_type = bool(kind.__flags__ & _HEAP_TYPE)
-    return is_heap_type and not is_class(value) and not is_standard(kind) and type(_attributes(value)) is dict
-
-
-def _attributes(value: object) -> object:
-    try:
-        return object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return None
+    return is_heap_type and not is_class(value) and not is_standard(kind) and type(attributes(value)) is dict
 
 
 def is_holding(value: object, former: Mapping[str, object]) -> bool:
@@ -71,7 +64,7 @@ def is_holding(value: object, former: Mapping[str, object]) -> bool:
 def _is_like(old: Any, new: Any) -> bool:  # any objects
     if is_alike(old, new):
         return True
-    return type(old) is type(new) and id(type(old)) not in PLAIN and is_alike(_attributes(old), _attributes(new))
+    return type(old) is type(new) and id(type(old)) not in PLAIN and is_alike(attributes(old), attributes(new))
 
 
 def is_value(value: object, depth: int = 6) -> bool:

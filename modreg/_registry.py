@@ -18,7 +18,7 @@ from modreg._diff import Diff, Side
 from modreg._draft import Draft
 from modreg._events import Subscriber, Subscribers, TransactionAborted, TransactionCommitted, VersionCommitted
 from modreg._execution import Execution
-from modreg._guard import Gate, Gates
+from modreg._guard import Gate, Gates, thread_name
 from modreg._history import Commit, History, Record
 from modreg._holders import Holder
 from modreg._importer import Finder, namespace_of
@@ -79,7 +79,7 @@ class _Turn:
         self._give_back()
         try:
             if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
-                raise BusyError(timeout or 0.0, _thread_name(self.owner))
+                raise BusyError(timeout or 0.0, str(thread_name(self.owner)))
             self.owner, self.wanted, self.timeout = _thread.get_ident(), wanted, timeout
             yield
         finally:
@@ -108,12 +108,6 @@ class _Turn:
         """The transaction that this thread has open."""
         work = self.work
         return work if work is not None and not work.is_over and self.owner == _thread.get_ident() else None
-
-
-def _thread_name(ident: int | None) -> str:
-    threading = sys.modules.get("threading")  # not imported for a message: it would upset gevent
-    found = threading._active.get(ident) if threading is not None else None
-    return found.name if found is not None else str(ident)
 
 
 class Registry:
@@ -190,9 +184,7 @@ class Registry:
         .. versionadded:: 0.1.0
         """
         checked = _checked_roots(roots)
-        _check_words(state, dependents)
-        if removed not in ("keep", "drop"):
-            raise ValueError(f"removed must be 'keep' or 'drop', not {removed!r}")
+        _check_words(removed=removed, state=state, dependents=dependents)
         _check_number("keep_snapshots", keep_snapshots, 0)
         if keep_versions is not None:
             _check_number("keep_versions", keep_versions, 1)
@@ -445,7 +437,7 @@ class Registry:
         name = _name(module)
         if to is not None and revision is not None:
             raise TypeError("give `to` or `revision`, not both")
-        with self._turn.taken(f"rollback({name!r})", timeout), _uses.reading():
+        with self._turn.taken(f"rollback({name!r})", timeout), _uses.trees:
             if revision is None:
                 wanted = self._revision_before(name, to)
                 work = self._rollback(self._chain((name,), wanted), wanted, within)
@@ -479,7 +471,7 @@ class Registry:
         def apply() -> Transaction:
             return self._transaction(f"reload({name!r})" if name else "refresh()", None, draft)
 
-        with _uses.reading():
+        with _uses.trees:
             found = draft()
             found.limit(self._dependents)
             return Plan(cause=found.cause, steps=found.steps, findings=found.findings, apply=apply)
@@ -807,8 +799,9 @@ class Registry:
         **how: Any,  # further options of the transaction
     ) -> Commit | Transaction:
         """Draft under the lock, and carry it out; a draft without steps is an empty transaction."""
-        _check_words(how.get("state") or "reset", dependents or "needed")
-        with self._turn.taken(wanted, timeout), _uses.reading():
+        given = {"removed": how.get("removed"), "state": how.get("state"), "dependents": dependents}
+        _check_words(**{option: word for option, word in given.items() if word is not None})
+        with self._turn.taken(wanted, timeout), _uses.trees:
             found = self._told(draft)
             if found.is_empty:
                 return Transaction(revision=self._history.revision, cause=found.cause, findings=found.findings)
@@ -995,11 +988,14 @@ class Registry:
         return Manifest.of(attrs.evolve(snapshot, images=full.images))
 
 
-def _check_words(state: str, dependents: str) -> None:
-    if state not in ("reset", "keep"):
-        raise ValueError(f"state must be 'reset' or 'keep', not {state!r}")
-    if dependents not in ("needed", "all", "none"):
-        raise ValueError(f"dependents must be 'needed', 'all' or 'none', not {dependents!r}")
+def _check_words(**given: str) -> None:
+    for option, word in given.items():
+        *most, last = _WORDS[option]
+        if word not in (*most, last):
+            raise ValueError(f"{option} must be {', '.join(map(repr, most))} or {last!r}, not {word!r}")
+
+
+_WORDS: Final = {"removed": ("keep", "drop"), "state": ("reset", "keep"), "dependents": ("needed", "all", "none")}
 
 
 def _check_number(name: str, number: int, least: int) -> None:

@@ -258,7 +258,6 @@ class Snapshot:
         """Names and objects as a new dict."""
         return dict(zip(self.names, self.objects, strict=True))
 
-
     def put_back(self) -> None:
         """
         Make the definitions what they were, object by object.
@@ -367,6 +366,7 @@ class Manifest(Mapping[str, Item]):
 
     def __len__(self) -> int:
         return len(self._items)
+
 
 _SET_BY_IMPORT: Final = frozenset(
     {

@@ -308,13 +308,9 @@ def decode(data: bytes) -> str:
         raise SyntaxError(str(exc)) from exc
 
 
-def compile_source(source: Source, *, flags: int = 0) -> CodeType:
+def compile_source(source: Source) -> CodeType:
     """
-    Compile the bytes of *source* to the code of a module.
-
-    Args:
-        source: What to compile.
-        flags: As for `compile`; nothing is taken over from the module that calls.
+    Compile the bytes of *source* to the code of a module; nothing is taken over from the module that calls.
 
     Raises:
         SyntaxError: It is no Python: wrong grammar, a null byte, bytes that cannot be decoded.
@@ -322,7 +318,7 @@ def compile_source(source: Source, *, flags: int = 0) -> CodeType:
         RecursionError: It is nested too deeply for the compiler.
         MemoryError: It is nested too deeply for the parser.
     """
-    code: CodeType = compile(source.data, source.path, "exec", flags=flags, dont_inherit=True)
+    code: CodeType = compile(source.data, source.path, "exec", dont_inherit=True)
     return code
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from modreg import _scan
@@ -12,22 +12,21 @@ from modreg._scan import Import
 
 def all_star_names(name: str, package: str, imports: Iterable[Import]) -> frozenset[str]:
     """The names that the module *name* has now by its star imports."""
-    found: set[str] = set()
-    for each in imports:
-        if each.names == ("*",):
-            with suppress(ImportError):  # beyond the top-level package: that import failed
-                found.update(_star_names(name, _scan.resolve(each, package)))
-    return frozenset(found)
+    mine = space_of(name)
+    spaces = [(each, space_of(each)) for each in _starred(package, imports)]
+    return frozenset(n for each, theirs in spaces for n in _given_names(each) if n in mine and mine[n] is theirs.get(n))
 
 
 def all_given_names(package: str, imports: Iterable[Import]) -> frozenset[str]:
     """The names that the star imports of a module in *package* bring."""
-    found: set[str] = set()
+    return frozenset(name for each in _starred(package, imports) for name in _given_names(each))
+
+
+def _starred(package: str, imports: Iterable[Import]) -> Iterator[str]:
     for each in imports:
         if each.names == ("*",):
-            with suppress(ImportError):  # as above
-                found.update(_given_names(_scan.resolve(each, package)))
-    return frozenset(found)
+            with suppress(ImportError):  # beyond the top-level package: that import failed
+                yield _scan.resolve(each, package)
 
 
 def _given_names(module: str) -> list[str]:
@@ -36,8 +35,3 @@ def _given_names(module: str) -> list[str]:
     if isinstance(public, (list, tuple)):
         return [name for name in public if name in theirs]
     return [name for name in theirs.copy() if not name.startswith("_")]
-
-
-def _star_names(module: str, dependency: str) -> tuple[str, ...]:
-    mine, theirs = space_of(module), space_of(dependency)
-    return tuple(n for n in _given_names(dependency) if n in mine and mine[n] is theirs.get(n))

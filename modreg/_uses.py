@@ -127,12 +127,12 @@ class Statement:
     @property
     def node(self) -> ast.stmt:
         """Its tree."""
-        return _trees.of(self.text)[1][self.place]
+        return trees.of(self.text)[1][self.place]
 
     @property
     def said(self) -> dict[str, list[_Said]]:
         """By definition what it says."""
-        first, nodes = _trees.of(self.text)
+        first, nodes = trees.of(self.text)
         node = nodes[self.place]
         if isinstance(node, ast.ClassDef):
             return _said_by_class(node, self.text.split("\n"), first)
@@ -300,7 +300,7 @@ def statements(text: str, *, is_future: bool | None = None) -> tuple[Statement, 
         part = "\n".join(lines[first - 1 : last])
         is_late = is_future or _ANNOTATIONS_WAIT
         found.extend(Statement.of(node, part, place, is_future=is_late) for place, node in enumerate(nodes))
-        _trees.keep(part, first, nodes)
+        trees.keep(part, first, nodes)
     return tuple(found)
 
 
@@ -371,17 +371,8 @@ class _Trees:
         self.clear()
 
 
-_trees: Final = _Trees()
-
-
-def let_go() -> None:
-    """Let go of the trees that are kept."""
-    _trees.clear()
-
-
-def reading() -> _Trees:
-    """Until the end of this context the trees of statements are kept."""
-    return _trees
+trees: Final = _Trees()
+"""As a context: until its end the trees of statements are kept."""
 
 
 def _on_lines(nodes: Iterable[ast.stmt]) -> list[tuple[int, int, list[ast.stmt]]]:
@@ -548,7 +539,7 @@ class _Reader:
                     self._expression(child, Use.USED, owner)
 
     def _assignment(self, node: Any, owner: str) -> None:  # an Assign or AnnAssign
-        for target in getattr(node, "targets", None) or [node.target]:
+        for target in _targets(node):
             self._expression(target, Use.USED, owner)
         if node.value is not None:
             self._expression(node.value, Use.STORED, owner)

@@ -823,6 +823,21 @@ def test_option_that_means_nothing_changes_no_other_one(project, registry):
     assert hasattr(sys.modules["tax"], "gone")
 
 
+@pytest.mark.parametrize("option", [{"removed": "x"}, {"state": "x"}, {"dependents": "x"}], ids=repr)
+def test_option_of_one_transaction_that_means_nothing_is_told(registry, project, tax, option):
+    """
+    The words of a single transaction are the same as those of the installation; a wrong one costs nothing.
+    """
+    project.write("tax.py", BETTER)
+
+    for call in (registry.refresh, lambda **how: registry.reload("tax", **how)):
+        with pytest.raises(ValueError, match=r"must be '.*' or '.*', not 'x'"):
+            call(**option)
+
+    assert tax.is_untouched()
+    assert registry.refresh()
+
+
 @pytest.mark.parametrize("timeout", ["1", b"1", [1]], ids=repr)
 def test_timeout_that_is_no_number_is_told(registry, project, tax, timeout):
     """
