@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABCMeta
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
@@ -17,14 +18,14 @@ BOUND: Final = 10_000
 """Entries beyond which the contents of a container are not kept for an abort."""
 
 
-def places(names: Iterable[str], findings: list[Finding]) -> Iterator[Cache | Contents | Registered]:
+def places(names: Iterable[str], findings: list[Finding], seen: set[int]) -> Iterator[Cache | Contents | Registered]:
     """
     Where definitions are registered; plain containers that are too large are findings instead.
 
     These stand at module level, in class bodies, in the attributes of instances, and in the closures of functions.
     What is none is the cache of a function made by `functools.singledispatch`, and an abstract base class.
+    Those that were *seen* by their identities are passed over: what they hold by now is no more what they held.
     """
-    seen: set[int] = set()
     for name in names:
         for path, value in _held(name):
             if id(type(value)) not in PLAIN:
@@ -38,11 +39,17 @@ def places(names: Iterable[str], findings: list[Finding]) -> Iterator[Cache | Co
                 findings.append(Finding(code="container-over-bound", module=name, message=said))
 
 
+def owners(names: Iterable[str], containers: Collection[int]) -> Iterator[tuple[str, str]]:
+    """The modules and names there through which containers, by their identities, are found."""
+    for name in names:
+        yield from ((name, path.partition(".")[0]) for path, value in _held(name) if id(value) in containers)
+
+
 def _held(owner: str) -> Iterator[tuple[str, Any]]:  # any object
     """What a module has, and plain containers in it, each with its path; not what nothing is ever registered with."""
-    for name, value in space_of(owner).copy().items():
+    for name, value in _named(owner):
         kind = type(value)
-        if id(kind) in _WITHOUT_CONTAINERS or name in _OF_IMPORT or (kind is FunctionType and not value.__closure__):  # type: ignore[attr-defined]  # a function
+        if id(kind) in _WITHOUT_CONTAINERS or name in _OF_IMPORT or (kind is FunctionType and not value.__closure__):
             continue
         yield name, value
         if id(kind) in PLAIN:
@@ -52,6 +59,17 @@ def _held(owner: str) -> Iterator[tuple[str, Any]]:  # any object
             if id(type(held)) in PLAIN:
                 yield f"{name}.{n}", held
                 yield from ((f"{name}.{n}", inner) for inner in _inner(held))
+
+
+def _named(owner: str) -> Iterator[tuple[str, Any]]:  # any object
+    """What a module has, with the functions that dispatch for methods of its own classes."""
+    value: Any  # as above
+    for name, value in space_of(owner).copy().items():
+        yield name, value
+        held: Any = table(value) if is_class(value) else {}  # some mapping
+        if held.get("__module__") == owner:
+            found = [(n, x) for n, x in held.copy().items() if type(x) is functools.singledispatchmethod]
+            yield from ((f"{name}.{n}", each.dispatcher) for n, each in found)
 
 
 def _inner(container: Any) -> Iterator[Any]:  # plain containers of anything

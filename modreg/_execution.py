@@ -16,7 +16,7 @@ import attrs
 from modreg import _graph, _lines, _positions, _registered, _scan, _uses, _weak
 from modreg._alike import settle, settle_instances
 from modreg._closures import renew
-from modreg._containers import places
+from modreg._containers import owners, places
 from modreg._draft import WHOLE, Draft, Part
 from modreg._history import NONE, Record
 from modreg._holding import Held, holding, is_value
@@ -102,6 +102,8 @@ class Execution(Work):
     disposed: set[str] = attrs.field(factory=set)
     kept: set[str] = attrs.field(factory=set)
     starred: dict[str, frozenset[str]] = attrs.field(factory=dict)
+    noted: set[int] = attrs.field(factory=set)
+    told: int = 0
 
     def __attrs_post_init__(self) -> None:
         self.parts = dict(self.draft.parts)
@@ -141,7 +143,7 @@ class Execution(Work):
         if self.held:
             replace(self.held, self.window)
         for entry in self._noted():
-            _registered.settle(entry.place, entry.before, self.again)
+            self._settle_registered(entry)
         self._follow_moved()
         since = len(self.journal.entries)
         instances = living([each.old for _, each in self.replaced])
@@ -155,6 +157,7 @@ class Execution(Work):
         """Execute the parts, and who has to be for their sake."""
         if self.draft.is_calm:
             self._execute_in_order(tuple(self.parts))
+            self._tell_filled()
             if self.draft.needs.affected.keys() <= self.draft.needs.executed:
                 return
         self._execute_in_order([name for name in self.draft.order if name not in self.finished])
@@ -198,7 +201,7 @@ class Execution(Work):
                 self.journal.keep(Namespace(namespace))
             more = _graph.reachable(self.draft.graph, [name], self.kept)
             self.kept |= more
-            for place in places(more & self.draft.graph.keys(), self.findings):
+            for place in places(more & self.draft.graph.keys(), self.findings, self.noted):
                 self.journal.keep(place)
 
     def _dispose_first(self) -> None:
@@ -236,6 +239,7 @@ class Execution(Work):
         if part is not None and not part.is_layout:
             self._execute(part)
             return
+        self._tell_filled()
         is_led_on = name in self.passed
         self.passed.add(name)  # who comes back to it finds it under way
         self._foresee(name)
@@ -632,6 +636,41 @@ class Execution(Work):
             if name in self.left:
                 self._rebind(name)
 
+    def _tell_filled(self) -> None:
+        """
+        Note in which containers there is something else by now, for those who read them while they are executed.
+
+        Whose turn was before has never seen it.
+        """
+        if self.told == len(self.finished):
+            return
+        self.told = len(self.finished)
+        changed = {id(each.place.container) for each in self._noted() if self._is_filled(each)}
+        needs = self.draft.needs
+        known = set(needs.affected)
+        for module, name in owners(self.kept & self.draft.graph.keys(), changed) if changed else ():
+            needs.change(module, {name: Level.FILLED}, is_whole=True)
+        if more := needs.affected.keys() - known:
+            order = self.draft.order
+            first = min(order.index(name) for name in self.finished)
+            for each in more - (set(order[first:]) - self.passed):
+                del needs.affected[each]
+
+    def _is_filled(self, entry: Any) -> bool:  # one of _noted()
+        """Whether there is something else in a container than before, or it has changed."""
+        self._settle_registered(entry)
+        if not entry.place.is_holding(entry.before):
+            return True
+        labels = map(label_of, _registered.all_told(entry.before))
+        changed = self.draft.needs.changed
+        return any(label[2].partition(".")[0] in changed.get(label[1], ()) for label in labels if label is not None)
+
+    def _settle_registered(self, entry: Any) -> None:  # as above
+        """Let what was registered again stand in the place of the former registration."""
+        if not entry.place.is_holding(entry.before):
+            point(entry.place.container, self.held)
+            _registered.settle(entry.place, entry.before, self.again)
+
     def _keep_state(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> list[Pair]:
         """Bind names to their former objects where nothing that made them changed."""
         trees = [_tree(source) for source in (part.record.source, part.source)]
@@ -684,6 +723,8 @@ class Execution(Work):
             for entry in self._noted():
                 point(entry.place.container, self.held)
                 forget(entry.place, gone)
+            for place in [each.place for each in self.journal if isinstance(each.place, Cache)]:
+                place.clear()  # of functions that dispatch
 
     def _noted(self) -> list[Any]:  # entries with Contents as their place
         """The containers whose contents were noted before the execution; what they hold after it is so at the end."""

@@ -19,16 +19,18 @@ class Level(enum.IntEnum):
     How much of a definition changed.
 
     Attributes:
+        FILLED: Others put something else into what it holds.
         BODY: What it does when it is called.
         SHAPE: What it shows to whoever looks at it, as a class's attributes.
         OBJECT: It is another object.
         PRESENCE: It came, or it is gone.
     """
 
-    BODY = 1
-    SHAPE = 2
-    OBJECT = 3
-    PRESENCE = 4
+    FILLED = 1
+    BODY = 2
+    SHAPE = 3
+    OBJECT = 4
+    PRESENCE = 5
 
 
 Changes = dict[str, Level]

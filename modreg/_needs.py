@@ -348,6 +348,8 @@ class Needs:
         """What changes in *user* by a change of a definition; whether *user* must be executed is noted."""
         top, _, member = name.partition(".")
         places = self.view(user).uses(module, top)
+        if level is Level.FILLED:  # who only puts something in as well is not concerned
+            places = [place for place in places if not place.is_filling]
         is_declared, is_called = module in declared(user, "__depends__"), module in self.called.get(user, ())
         if not (places or is_declared or is_called) or module in declared(user, "__accepts__"):
             return
@@ -362,7 +364,7 @@ class Needs:
                 if self._is_undecided(user) and matters(module, top, member, level, place):
                     self._affect(user, f"it uses {module}.{name}, which changed")
             elif place.owner == ANY:
-                yield from ((each, Level.BODY) for each in _definitions(user))
+                yield from ((each, min(level, Level.BODY)) for each in _definitions(user))
             else:
                 inherits = member and place.use in (Use.BASE, Use.SHAPED)
                 owner = f"{place.owner}.{member}" if inherits and "." not in place.owner else place.owner

@@ -9,7 +9,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from modreg._journal import Contents
-from modreg._pairs import attributes, is_class, is_holder
+from modreg._pairs import ATOMS, attributes, is_class, is_holder
 from modreg._weak import target
 
 Element = Any  # what stands in a container: of a dict a pair of key and value
@@ -80,6 +80,11 @@ def _stands_for(element: Element) -> Iterator[object]:
         if type(held) is dict and is_holder(each) and type(each) is not FunctionType:
             yield from (x for x in held.copy().values() if type(x) is FunctionType)
             yield type(each)
+
+
+def all_told(elements: Iterable[Element]) -> Iterator[object]:
+    """What the elements stand for that are more than data."""
+    return (x for e in elements if not ATOMS.issuperset(map(id, map(type, _parts(e)))) for x in _stands_for(e))
 
 
 def subjects(element: Element, depth: int = 3) -> Iterator[object]:

@@ -72,11 +72,13 @@ class Ref:
         path: ``("shop", "tax", "rate")`` for ``shop.tax.rate``; `ANY` alone where it is not spelled.
         use: What for.
         taken: Where the first name comes from, if a function imports it itself.
+        is_filling: Whether something is put there, and no more: by a decorator, say.
     """
 
     path: tuple[str, ...]
     use: Use
     taken: Taken | None = None
+    is_filling: bool = False
 
 
 @attrs.define(eq=False, slots=False)
@@ -504,13 +506,14 @@ class _Reader:
     """
 
     is_future: bool
-    read: list[tuple[str, tuple[str, ...], Use]] = attrs.field(factory=list)
+    read: list[tuple[str, Ref]] = attrs.field(factory=list)
     inner: dict[str, list[Taken]] = attrs.field(factory=dict)
+    is_filling: bool = False
 
     def found(self) -> Iterator[tuple[str, Ref]]:
-        for owner, path, use in self.read:
-            yield owner, Ref(path, use)
-            yield from ((owner, Ref(path, use, taken)) for taken in self.inner.get(path[0], ()))
+        for owner, ref in self.read:
+            yield owner, ref
+            yield from ((owner, attrs.evolve(ref, taken=taken)) for taken in self.inner.get(ref.path[0], ()))
 
     def visit_statement(self, node: ast.AST, owner: str, *, is_top: bool = True) -> None:
         """Read a statement that runs when the module does."""
@@ -524,10 +527,10 @@ class _Reader:
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             self._assignment(node, owner)
         elif isinstance(node, ast.AugAssign):
-            self._expression(_loaded(node.target), Use.USED, owner)
+            self._filling(_loaded(node.target), Use.USED, owner)
             self._expression(node.value, Use.USED, owner)
         elif isinstance(node, ast.Expr):
-            self._expression(node.value, Use.STORED, owner)  # and thrown away
+            self._filling(node.value, Use.STORED, owner)  # and thrown away
         elif isinstance(node, _IMPORTS):
             if owner:
                 self._import(node)
@@ -540,7 +543,7 @@ class _Reader:
 
     def _assignment(self, node: Any, owner: str) -> None:  # an Assign or AnnAssign
         for target in _targets(node):
-            self._expression(target, Use.USED, owner)
+            self._filling(target, Use.USED, owner)
         if node.value is not None:
             self._expression(node.value, Use.STORED, owner)
         if isinstance(node, ast.AnnAssign) and not self.is_future:
@@ -550,9 +553,9 @@ class _Reader:
         use = _use_of_bases(node)
         own = node.name if is_top else owner
         for base in node.bases:
-            self._expression(base, use, own)
+            self._filling(base, use, own)
         for each in (*node.keywords, *node.decorator_list):
-            self._expression(each, Use.USED, own)
+            self._filling(each, Use.USED, own)
         for each in node.body:
             is_method = is_top and isinstance(each, _FUNCTIONS)
             if is_method:
@@ -562,7 +565,7 @@ class _Reader:
 
     def _function(self, node: Any, owner: str, body_owner: str | None = None) -> None:  # one of _FUNCTIONS
         for each in node.decorator_list:
-            self._expression(each, Use.USED, owner)
+            self._filling(each, Use.USED, owner)
         self._arguments(node.args, owner)
         if node.returns is not None and not self.is_future:
             self._expression(node.returns, Use.STORED, owner)
@@ -586,6 +589,11 @@ class _Reader:
         """Read what runs when a function is called."""
         queue = [node]
         for each in queue:  # it grows while it is walked
+            filled = _filled(each)
+            if filled is not None and (path := _path(filled)):
+                self._note(path, Use.LATER, owner, is_filling=True)
+                queue.extend(child for child in _children(each) if child is not filled)
+                continue
             if isinstance(each, (ast.Attribute, ast.Name)):
                 path = _path(each)
                 if path:
@@ -598,6 +606,12 @@ class _Reader:
             elif isinstance(each, _IMPORTS):
                 self._import(each)
             queue.extend(_children(each))
+
+    def _filling(self, node: ast.AST, use: Use, owner: str) -> None:
+        """Read an expression that is there for what it puts somewhere: what it gives is used for nothing else."""
+        self.is_filling = True
+        self._expression(node, use, owner)
+        self.is_filling = False
 
     def _expression(self, node: ast.AST, use: Use, owner: str) -> None:
         name = _spelled(node)
@@ -629,6 +643,7 @@ class _Reader:
         elif isinstance(node, ast.Call):
             is_kept = use is Use.STORED and _path(node.func)
             self._expression(node.func, Use.MADE if is_kept else Use.USED, owner)
+            self.is_filling = False
             is_storing = use is Use.STORED and _last(node.func) in _STORING
             for each in (*node.args, *(keyword.value for keyword in node.keywords)):
                 self._expression(each, Use.STORED if is_storing else Use.USED, owner)
@@ -636,10 +651,10 @@ class _Reader:
             for child in ast.iter_child_nodes(node):
                 self._expression(child, Use.USED, owner)
 
-    def _note(self, path: tuple[str, ...], use: Use, owner: str) -> None:
+    def _note(self, path: tuple[str, ...], use: Use, owner: str, *, is_filling: bool = False) -> None:
         if path[0] in REACHING_ANY:
             path = (ANY,)
-        self.read.append((owner, path, use))
+        self.read.append((owner, Ref(path, use, is_filling=is_filling or self.is_filling)))
 
 
 # Class decorators that look at names and annotations, and at which attributes there are.
@@ -648,6 +663,17 @@ _LOOKING: Final = frozenset({"dataclass", "runtime_checkable", "total_ordering",
 
 # What keeps its arguments and does nothing else with them.
 _STORING: Final = frozenset({"partial", "partialmethod", "staticmethod", "classmethod", "property", "cached_property"})
+
+
+_FILLING: Final = frozenset({"append", "appendleft", "add", "insert", "extend", "setdefault", "update"})
+
+
+def _filled(node: Any) -> Any:  # nodes
+    """What a node puts something into, with the name of the method."""
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+        return node.value
+    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    return node.func if is_call and node.func.attr in _FILLING else None
 
 
 def _use_of_bases(node: ast.ClassDef) -> Use:

@@ -25,11 +25,13 @@ class Place:
         owner: The definition that uses it; ``""`` for the execution of the module.
         use: What for.
         is_deeper: Whether it is one of its attributes that is used.
+        is_filling: Whether something is put there, and no more.
     """
 
     owner: str
     use: Use
     is_deeper: bool = False
+    is_filling: bool = False
 
 
 Written = tuple[str, str, tuple[str, ...]]
@@ -233,7 +235,7 @@ class View:
         for owner, refs in statement.refs.items():
             for ref in refs:
                 for module, name, rest in self._targets(ref):
-                    self._add((module, name), Place(owner, ref.use, bool(rest)))
+                    self._add((module, name), Place(owner, ref.use, bool(rest), ref.is_filling))
 
     def _targets(self, ref: Ref) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """The definitions that a name can stand for: module, name, and what is asked of it."""

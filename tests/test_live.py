@@ -22,7 +22,7 @@ import weakref
 import attrs
 import pytest
 
-from modreg import ReloadError
+from modreg import Decision, ReloadError
 
 PY312 = pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of 3.12")
 PY314 = pytest.mark.skipif(sys.version_info < (3, 14), reason="deferred annotations, from 3.14 on")
@@ -994,7 +994,9 @@ def test_from_imports_outside_the_scope_follow(project, registry):
     m = project.load("m", "def f(): return 1\nclass C: x = 1\ndef g(): return 1\n")
     user = project.load("user", "RUNS = globals().get('RUNS', 0) + 1\nfrom m import f, C, g\n")
     registry.install(roots=["m"])
-    project.write("m.py", "def f(): return 2\nclass C: x = 2\ndef make(x):\n    def g(): return x\n    return g\ng = make(2)\n")
+    project.write(
+        "m.py", "def f(): return 2\nclass C: x = 2\ndef make(x):\n    def g(): return x\n    return g\ng = make(2)\n"
+    )
 
     registry.refresh()
 
@@ -1265,7 +1267,9 @@ def test_what_is_registered_again_is_there_once(project, dropping, kind):
     def answer():
         found = eval(ask, {"base": base, "m": m})
         if kind == "list in a dict":
-            found = {key: [(path, "f" if each is m.f else each) for path, each in value] for key, value in found.items()}
+            found = {
+                key: [(path, "f" if each is m.f else each) for path, each in value] for key, value in found.items()
+            }
         return found
 
     assert answer() == was
@@ -1321,6 +1325,87 @@ def test_a_kept_registry_takes_what_is_registered_again(project, dropping, value
     assert m.f() == 2
 
 
+READ = {
+    "dict": ("ALL = {}\ndef add(f): ALL[f.__name__] = f; return f", "import base\n@base.add\ndef f(): return {n}",
+             "from base import ALL\nFOUND = [x() for x in ALL.values()]"),
+    "list": ("ALL = []", "from base import ALL\ndef f(): return {n}\nALL.append(f)", "import base\nFOUND = [x() for x in base.ALL]"),
+    "by a function": ("ALL = {}\ndef add(**given): ALL.update(given)\ndef ask(): return [ALL['f']()]",
+                      "from base import add\ndef f(): return {n}\nadd(f=f)", "import base\nFOUND = base.ask()"),
+    "of an instance": ("class Bus:\n    def __init__(self): self.all = []\n    def on(self, f): self.all.append(f); return f\nbus = Bus()",
+                       "from base import bus\n@bus.on\ndef f(): return {n}", "from base import bus\nFOUND = [x() for x in bus.all]"),
+    "of a class": ("class Base:\n    all = []\n    def __init_subclass__(cls): Base.all.append(cls)",
+                   "from base import Base\nclass C(Base):\n    def x(self): return {n}", "from base import Base\nFOUND = [c().x() for c in Base.all]"),
+    "of a function": ("import functools\n@functools.singledispatch\ndef f(x): return 0",
+                      "import base\n@base.f.register\ndef g(x: int): return {n}", "import base\nFOUND = [base.f(7)]"),
+    "of a method": ("import functools\nclass C:\n    @functools.singledispatchmethod\n    def f(self, x): return 0",
+                    "import base\n@base.C.f.register\ndef g(self, x: int): return {n}", "import base\nFOUND = [base.C().f(7)]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_who_reads_what_a_third_module_registered_is_executed(project, dropping, kind):
+    """
+    Who calls at import what it finds in another's registry is executed when a third module registers it anew.
+
+    Who registers there as well is not, and all of it goes back.
+    """
+    base_source, source, ask = READ[kind]
+    project.load("base", f"{base_source}\n")
+    m = project.load("m", source.format(n=1) + "\n")
+    other = source.replace("x: int", "x: str").replace("{n}", "7")
+    project.load(
+        "other",
+        "import m\n"
+        + other.replace("def f", "def g").replace("(f)", "(g)").replace("f=f", "g=g").replace("class C", "class D")
+        + "\n",
+    )
+    user = project.load("user", f"import other\n{ask}\n")
+    first = user.FOUND
+    assert first[0] == 1
+    project.write("m.py", source.format(n=2) + "\n")
+
+    found = dropping.refresh()
+
+    assert [each.module for each in found.steps if each.decision is Decision.EXECUTE] == ["m", "user"]
+    assert [2, *first[1:]] == user.FOUND
+    project.write("m.py", source.format(n=3) + "\nraise OSError('disk')\n")
+    with pytest.raises(ReloadError):
+        dropping.refresh()
+    assert [2, *first[1:]] == user.FOUND
+    dropping.rollback(m)
+    assert first == user.FOUND
+
+
+def test_a_new_entry_is_read_by_who_comes_later_alone(project, dropping):
+    """
+    Whose turn was before a registration never sees it.
+    """
+    project.load("base", "ALL = []\n")
+    source = "import base\ndef f(): pass\nbase.ALL.append(f)\n"
+    before = project.load("before", "import base\nFOUND = len(base.ALL)\n")
+    project.load("m", f"import before\n{source}")
+    after = project.load("after", "import m, base\nFOUND = len(base.ALL)\n")
+    project.write("m.py", f"import before\n{source}def g(): pass\nbase.ALL.append(g)\n")
+
+    dropping.refresh()
+
+    assert (before.FOUND, after.FOUND) == (0, 2)
+
+
+def test_what_a_dispatching_function_remembers_leaves_with_the_definition(project, dropping):
+    """
+    A function that dispatches by type forgets what it has found in a registration that left the source.
+    """
+    base = project.load("base", "import functools\n@functools.singledispatch\ndef show(x): return 'any'\n")
+    project.load("m", "import base\n@base.show.register\ndef number(x: int): return 'number'\n")
+    assert base.show(1) == "number"
+    project.write("m.py", "import base\n")
+
+    dropping.refresh()
+
+    assert base.show(1) == "any"
+
+
 def test_registry_by_init_subclass(project, registry):
     """
     What ``__init_subclass__`` registers is there once, also where the registry is an attribute of the base.
@@ -1332,7 +1417,9 @@ def test_registry_by_init_subclass(project, registry):
     registry.reload(m)
 
     assert base.Base.found == [m.C, m.D]
-    project.write("base.py", "class Base:\n    found = []\n    def __init_subclass__(cls): Base.found.append(cls)\n    y = 1\n")
+    project.write(
+        "base.py", "class Base:\n    found = []\n    def __init_subclass__(cls): Base.found.append(cls)\n    y = 1\n"
+    )
     registry.refresh()
     assert base.Base.found == [m.C, m.D]
 
@@ -1343,7 +1430,9 @@ def test_weak_registry_in_the_same_module(project, dropping, code, state):
     """
     A weak container has the present classes, and no other, whether it is made anew or kept.
     """
-    adding = {"WeakSet": "add(cls)", "WeakKeyDictionary": "__setitem__(cls, 1)"}.get(code, "__setitem__(cls.__name__, cls)")
+    adding = {"WeakSet": "add(cls)", "WeakKeyDictionary": "__setitem__(cls, 1)"}.get(
+        code, "__setitem__(cls.__name__, cls)"
+    )
     source = f"import weakref\nALL = weakref.{code}()\nclass Base:\n    def __init_subclass__(cls): ALL.{adding}\n"
     ask = "list(m.ALL.values())" if code == "WeakValueDictionary" else "list(m.ALL)"
     m = project.load("m", source + "class A(Base): x = 1\nclass B(Base): pass\n")
@@ -1957,7 +2046,9 @@ def test_no_finding_where_nothing_is_stale(project, registry):
     assert registry.transactions()[-1].findings == ()
 
 
-NEW_COMES = "class C:\n    def __new__(cls, *args): return super().__new__(cls)\n    def __init__(self, x): self.x = x\n"
+NEW_COMES = (
+    "class C:\n    def __new__(cls, *args): return super().__new__(cls)\n    def __init__(self, x): self.x = x\n"
+)
 NEW_IS_NOT = "class C:\n    def __init__(self, x): self.x = x\nclass D:\n    pass\n"
 
 
@@ -2034,7 +2125,11 @@ MOVES = {
         {"m.py": "from n import A, g\n", "n.py": DEFINITIONS, "o.py": ""},
         [],
     ),
-    "to the module that took them": ({"o.py": DEFINITIONS, "m.py": "from o import A, g\n"}, {"m.py": DEFINITIONS}, ["o.py"]),
+    "to the module that took them": (
+        {"o.py": DEFINITIONS, "m.py": "from o import A, g\n"},
+        {"m.py": DEFINITIONS},
+        ["o.py"],
+    ),
 }
 
 
