@@ -37,7 +37,21 @@ from modreg._journal import (
 from modreg._matters import Level
 from modreg._model import Decision, EdgeKind, Finding, Foreseen, Phase, Step
 from modreg._needs import Calm
-from modreg._pairs import ATOMS, Pair, attributes, is_class, is_own, label_of, moving, mro, mro_of, pair, state, table
+from modreg._pairs import (
+    ATOMS,
+    Pair,
+    attributes,
+    home,
+    is_class,
+    is_own,
+    label_of,
+    moving,
+    mro,
+    mro_of,
+    pair,
+    state,
+    table,
+)
 from modreg._patch import CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch
 from modreg._pending import Pending
 from modreg._removed import retire
@@ -47,7 +61,7 @@ from modreg._source import Source
 from modreg._stars import all_given_names, all_star_names
 from modreg._state import Statements, bind, forget, keep, unchanged
 from modreg._successor import living
-from modreg._transaction import Work, home, sign
+from modreg._transaction import Work, sign
 from modreg._view import Written, declared
 from modreg._window import Window, held, is_held, orphan, point, replace
 
@@ -747,6 +761,8 @@ class Execution(Work):
         self.replaced.extend((name, each) for each in patched.replaced)
         self.moving.extend((name, each) for each in moving(former, namespace, name))
         self.findings.extend(_unmarked(each, name) for each in patched.unmarked)
+        if patched.abstract:
+            self.findings.append(_abstract(patched.abstract, name))
         self._forget_checks(since)
         if patched.values:  # what the new source takes from another module is the very object that is there
             self._publish(patched.values, namespace, but=part.view.taken)
@@ -1046,8 +1062,14 @@ def _starred(part: Part) -> frozenset[str]:
 
 def _unmarked(cls: type, name: str) -> Finding:
     kept, base = (type.__dict__["__qualname__"].__get__(each) for each in mro_of(cls)[:2])
-    said = f"{kept} keeps {base} for its base: CPython does not exchange it, and typing.Generic can be done without"
+    said = f"{kept} keeps {base} for its base: CPython does not exchange it, and a class can do with either"
     return Finding(code="base-kept", module=name, message=said)
+
+
+def _abstract(classes: Iterable[type], name: str) -> Finding:
+    kept = ", ".join(map(type.__dict__["__qualname__"].__get__, classes))
+    said = f"abc.ABCMeta stays the metaclass of {kept}: CPython gives no class back to type, to which that only adds"
+    return Finding(code="metaclass-kept", module=name, message=said)
 
 
 def _stuck(holder: object, name: str) -> Finding:
@@ -1063,8 +1085,8 @@ def _is_module(place: object, name: str) -> bool:
 
 
 def _changes_shape(entry: Entry) -> bool:
-    """Whether a change gave a class an attribute or a base, or took one."""
+    """Whether a change gave a class an attribute or a base, or took one, or has it subscripted otherwise."""
     place = entry.place
     if isinstance(place, ClassAttribute):
-        return entry.before is MISSING or entry.after is MISSING
+        return entry.before is MISSING or entry.after is MISSING or place.name == "__parameters__"
     return isinstance(place, ClassField)

@@ -426,6 +426,20 @@ class Journal:
         """Note what is there now, for a change that other code makes."""
         self.entries.append(Entry(place, place.get(), MISSING))
 
+    def attempt(self, place: Place, value: object) -> bool:
+        """Write where CPython allows it; whether it did."""
+        try:
+            self.write(place, value)
+        except TypeError:
+            self.entries.pop()  # the entry of the change that was refused
+            return False
+        return True
+
+    def take_back(self, begun: int) -> None:
+        """Take back what was written since there were so many entries."""
+        Journal(self.entries[begun:]).undo()
+        del self.entries[begun:]
+
     def settle(self) -> None:
         """Note what the code left in the containers that were kept; those left alone are forgotten."""
         self.entries = [entry for entry in self.entries if _is_still_wanted(entry)]

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MemberDescriptorType, WrapperDescriptorType
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    ModuleType,
+    WrapperDescriptorType,
+)
 from typing import Any, Final
 
 import attrs
@@ -46,6 +54,20 @@ def mro_of(cls: type) -> tuple[type, ...]:
     found: tuple[type, ...] | None = type.__dict__["__mro__"].__get__(cls)
     # A class that is its own class is cleared by the collector, and never freed: it then has none.
     return found or ()
+
+
+def laid_out_by(cls: type) -> type:
+    """The class among a class and its first bases that decides where instances keep their attributes."""
+    base = base_of(cls)
+    while base is not None and sizes(base) == sizes(cls):
+        cls, base = base, base_of(base)
+    return cls
+
+
+def base_of(cls: type) -> type | None:
+    """The base that a class has its layout from, past any metaclass."""
+    found: type | None = type.__dict__["__base__"].__get__(cls)
+    return found
 
 
 def bases_of(value: Any) -> tuple[type, ...]:  # a class of any metaclass
@@ -120,6 +142,17 @@ def label_of(value: object) -> tuple[object, str, str] | None:
         module = table(value).get("__module__")  # type: ignore[arg-type]  # a class by the line above
         return type, module if type(module) is str else "", type.__dict__["__qualname__"].__get__(value)
     return None
+
+
+def home(definition: object) -> object:
+    """What is to be found where a definition says that it is."""
+    _, module, name = label_of(definition) or ("", "", "")
+    found = sys.modules.get(module)
+    namespace: dict[str, object] = _NAMESPACE.__get__(found) if ModuleType in mro(found) else {}
+    return namespace.get(name)
+
+
+_NAMESPACE: Final = vars(ModuleType)["__dict__"]
 
 
 _WRAPPERS: Final = frozenset(map(id, (
@@ -287,11 +320,13 @@ def rebound(
     """
     The module's functions whose name the new source gives to another: a decorator came, went or changed.
 
+    A class or a partial can be called in a function's place, too.
+
     A function counts only under the name that it was defined with: a mere alias that now leads
     elsewhere says nothing of the function.  With an `lru_cache` that went comes the function that it calls.
     """
     other = {name: Pair(x, new[name]) for name, x in old.items() if name in new and x is not new[name]}
-    other = {n: p for n, p in other.items() if {id(type(p.old)), id(type(p.new))} in _EXCHANGED}
+    other = {n: p for n, p in other.items() if _is_leading(p.old, p.new)}
     paired = {id(side) for p in pairs for side in (p.old, p.new)}
     alive = {id(value) for value in new.values()} if other else ()
     found = [
@@ -299,7 +334,8 @@ def rebound(
         for name, each in other.items()
         if paired.isdisjoint((id(each.old), id(each.new)))
         and id(each.old) not in alive
-        and all(_is_defined_as(side, name) for side in (each.old, each.new))
+        and _is_defined_as(each.old, name)
+        and _is_defined_as(each.new, name)
         and is_own(each.old, owner)
     ]
     return [*found, *(Pair(p.old.__wrapped__, p.new) for p in found if type(p.old) is CACHED)]
@@ -327,12 +363,21 @@ def _is_moving(
     return old[2] == new[2] and old[:2] != (FunctionType, owner)
 
 
+def _is_leading(old: object, new: object) -> bool:
+    """Whether calls of a function, or of an `lru_cache` of one, can go to something else."""
+    if type(old) is FunctionType and (type(new) is functools.partial or is_class(new)):
+        return True
+    return {id(type(old)), id(type(new))} in _EXCHANGED
+
+
 _EXCHANGED: Final = ({id(FunctionType)}, {id(FunctionType), id(CACHED)})
 
 
-def _is_defined_as(value: Any, name: str) -> bool:  # a function, or an lru_cache of one
-    """Whether *name* is where a function was defined, or where a lambda or what a function made was put."""
-    qualname = value.__qualname__
+def _is_defined_as(value: Any, name: str) -> bool:  # what a function may lead to
+    """Whether *name* is where it was defined, or where a lambda, a partial or what a function made was put."""
+    if type(value) is functools.partial:
+        return True
+    qualname = type.__dict__["__qualname__"].__get__(value) if is_class(value) else value.__qualname__
     return qualname in (name, "<lambda>") or "<locals>" in qualname
 
 

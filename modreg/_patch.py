@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _abc  # type: ignore[import-not-found]  # CPython's own, which no stub describes
+import abc
 import enum
 import functools
 import typing
@@ -29,13 +30,16 @@ from modreg._pairs import (
     ATOMS,
     CACHED,
     Pair,
+    base_of,
     bases_of,
+    home,
     is_atom,
     is_class,
     is_of_c,
     is_own,
     is_pair,
     is_wrapper,
+    laid_out_by,
     layout,
     mro,
     pair,
@@ -54,8 +58,10 @@ def forget_checks() -> None:
     Empty what abstract base classes have cached of ``isinstance`` and ``issubclass``.
 
     A method that came or went in place can change the answer of any of them (``__subclasshook__``,
-    protocols), and nobody tells which.
+    protocols), and nobody tells which.  What was subscripted with other parameters goes, too.
     """
+    for forget in list(getattr(typing, "_cleanups", ())):  # as CPython's own tests empty them
+        forget()
     for cls in _all_classes():
         if "_abc_impl" in table(cls):
             _abc._reset_caches(cls)
@@ -180,12 +186,14 @@ class Patched:
             one in its place.
         values: The values for which an equal one is kept under the module's own names.
         unmarked: The classes that have another base than their new definition; see :func:`is_unmarked`.
+        abstract: Those that have another metaclass; see :func:`is_abstract_still`.
     """
 
     twins: Twins
     replaced: tuple[Pair, ...]
     values: Twins = attrs.field(factory=Twins)
     unmarked: tuple[type, ...] = ()
+    abstract: tuple[type, ...] = ()
 
 
 def alone(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> dict[str, Pair]:
@@ -229,7 +237,9 @@ def patch(
         forward(each.old, each.new, journal)
     classes: list[tuple[Any, Any]] = [(p.old, p.new) for p in twins.pairs if is_class(p.old)]  # of any metaclass
     unmarked = tuple(old for old, new in classes if is_unmarked(old, new))
-    return Patched(twins, (*replaced, *(each for each in others if is_own(each.new, owner))), values, unmarked)
+    abstract = tuple(old for old, new in classes if is_abstract_still(old, type(new)))
+    own = (each for each in others if is_own(each.new, owner))
+    return Patched(twins, (*replaced, *own), values, unmarked, abstract)
 
 
 def _keep_alike(old: Mapping[str, object], new: Mapping[str, object], twins: Twins) -> Twins:
@@ -466,18 +476,59 @@ def _mapped_state(state: tuple[Any, ...], twins: Twins) -> tuple[Any, ...]:
 
 
 def _is_patchable_class(old: type, new: type, twins: Twins, journal: Journal) -> bool:
-    """CPython must allow the new bases, which is found out by assigning them."""
+    """CPython must allow the new metaclass and bases, which is found out by assigning them."""
     kind = old if type(new) is new else twins.kept(type(new))  # sentinels are made so that they are their own class
-    if kind is not type(old) or layout(old) != layout(new) or (is_of_c(old) and not _is_alike_to_c(old, new, twins)):
+    if layout(old) != layout(new) or (is_of_c(old) and not _is_alike_to_c(old, new, twins)):
         return False
-    bases = twins.kept(bases_of(new))
-    if not is_same(bases_of(old), bases):
-        try:
-            journal.write(ClassField(old, "__bases__"), bases)
-        except TypeError:
-            journal.entries.pop()  # the entry of the change that was refused
-            return _is_marked(bases_of(old)) and _is_marked(bases)
-    return True
+    begun = len(journal.entries)
+    if _is_given_metaclass(old, new, kind, journal) and _is_given_bases(old, new, twins.kept(bases_of(new)), journal):
+        return True
+    journal.take_back(begun)
+    return False
+
+
+def _is_given_metaclass(old: type, new: type, kind: type, journal: Journal) -> bool:
+    """Whether a class has another metaclass now, or can do as well with the one that it has."""
+    if kind is type(old) or is_abstract_still(old, kind):
+        return True
+    is_enum = isinstance(old, enum.EnumMeta), issubclass(kind, enum.EnumMeta)
+    if is_enum[0] is not is_enum[1] or is_of_c(old) or is_of_c(new):
+        return False
+    return journal.attempt(ClassField(old, "__class__"), kind)
+
+
+def is_abstract_still(old: type, kind: type) -> bool:
+    """
+    Whether an abstract base class is to be a plain one.
+
+    CPython does not give a class the metaclass `type` back, but `abc.ABCMeta` adds to it alone: a class can do with.
+    """
+    return type(old) is abc.ABCMeta and kind is type
+
+
+def _is_given_bases(old: type, new: type, bases: tuple[type, ...], journal: Journal) -> bool:
+    place = ClassField(old, "__bases__")
+    if is_same(bases_of(old), bases) or journal.attempt(place, bases):
+        return True
+    level(old, new, journal)
+    return journal.attempt(place, bases) or (_is_marked(bases_of(old)) and _is_marked(bases))
+
+
+def level(old: type, new: type, journal: Journal) -> None:
+    """
+    Let CPython exchange two classes where all that is in the way is the base of one that is no more.
+
+    CPython exchanges classes of one layout if those that laid it out have the same base, be it empty as `abc.ABC` and
+    `typing.Generic` are.  From 3.15 on it does not exchange these two either, and nothing is changed.
+
+    Source:
+        CPython's ``compatible_for_assignment``.
+    """
+    before, after = map(laid_out_by, (old, new))
+    base, wanted = base_of(before), base_of(after)
+    if base is not None and wanted is not base and home(before) is not before:
+        bases = tuple(wanted if each is base else each for each in bases_of(before))
+        journal.attempt(ClassField(before, "__bases__"), bases)
 
 
 def _is_alike_to_c(old: type, new: type, twins: Twins) -> bool:
@@ -499,15 +550,18 @@ def _is_alike_field(old: object, new: object, twins: Twins) -> bool:
 
 def _is_marked(bases: tuple[type, ...]) -> bool:
     """
-    Whether a class has no base but `object`, or `typing.Generic` in its place.
+    Whether a class has no base but `object`, or `typing.Generic` or `abc.ABC` in its place.
 
-    CPython refuses to exchange these two, but the second brings subscription alone: a class can do without.
+    CPython refuses to exchange these, but the others bring subscription alone, or a metaclass: a class can do without.
     """
-    return len(bases) == 1 and (bases[0] is object or bases[0] is typing.Generic)
+    return len(bases) == 1 and id(bases[0]) in _MARKS
+
+
+_MARKS: Final = frozenset(map(id, (object, typing.Generic, abc.ABC)))
 
 
 def is_unmarked(old: type, new: type) -> bool:
-    """Whether a kept class lacks, or still has, the base `typing.Generic` that its new definition has, or lacks."""
+    """Whether a kept class lacks, or still has, an empty base that its new definition has, or lacks."""
     sides = bases_of(old), bases_of(new)
     return sides[0] != sides[1] and _is_marked(sides[0]) and _is_marked(sides[1])
 
@@ -534,7 +588,7 @@ def _become_class(old: type, new: type, twins: Twins, journal: Journal) -> None:
     for name, value in list(before.items()):
         if name not in after and not is_layout(name, value):
             journal.write(ClassAttribute(old, name), MISSING)
-    if "_abc_impl" in before:
+    if "_abc_impl" in after:
         _become_abstract(old, new, twins, journal)
 
 
@@ -586,6 +640,8 @@ def _is_keepable_member(old: enum.Enum, new: enum.Enum) -> bool:
 
 def _become_abstract(old: type, new: type, twins: Twins, journal: Journal) -> None:
     """Classes that registered with the new one are registered with the kept one, and caches are emptied."""
+    if "_abc_impl" not in table(old):  # its metaclass is another one
+        journal.write(ClassAttribute(old, "_abc_impl"), table(new)["_abc_impl"])
     had = Registered(old).get()
     more = [kept for cls in Registered(new).get() if (kept := twins.kept(cls)) not in had]
     journal.write(Registered(old), (*had, *more))

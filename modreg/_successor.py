@@ -10,8 +10,8 @@ from typing import Any, Final
 import attrs
 
 from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Journal, is_layout
-from modreg._pairs import Pair, bases_of, is_class, is_of_c, is_wrapper, layout, mro_of, parts, sizes, table
-from modreg._patch import forward
+from modreg._pairs import Pair, bases_of, is_class, is_of_c, is_wrapper, layout, mro_of, parts, table
+from modreg._patch import forward, level
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +62,7 @@ def succeed(pair: Pair, journal: Journal, instances: Living | None = None) -> Su
     new: Any = pair.new
     if not is_class(old) or not is_class(new):
         return Succession()
+    level(old, new, journal)
     if instances is None:
         instances = living([old])
     if is_of_c(old) or is_of_c(new):  # what the one lays down for its instances may be too small for the other
@@ -71,12 +72,12 @@ def succeed(pair: Pair, journal: Journal, instances: Living | None = None) -> Su
     example = ""
     for subclass in type.__subclasses__(old):
         bases = tuple(new if base is old else base for base in subclass.__bases__)
-        if not _try(journal, ClassField(subclass, "__bases__"), bases):
+        if not journal.attempt(ClassField(subclass, "__bases__"), bases):
             left += 1
             example = f"{subclass.__module__}.{subclass.__qualname__}, a subclass"
     for instance in instances[id(old)]:
         place = ClassField(instance, "__class__") if is_class(instance) else Attribute(instance, "__class__")
-        if _try(journal, place, new):
+        if journal.attempt(place, new):
             moved += 1
             instances.get(id(new), []).append(instance)
         else:
@@ -86,31 +87,6 @@ def succeed(pair: Pair, journal: Journal, instances: Living | None = None) -> Su
     for each in methods if not left and (is_led or layout(old) == layout(new)) else ():
         forward(each.old, each.new, journal)  # for those who hold a bound one
     return Succession(moved=moved, left=left, example=example, is_led=is_led)
-
-
-def laid_out_by(cls: Any) -> type:  # a class of any metaclass
-    """The class among a class and its first bases that decides where instances keep their attributes."""
-    base = cls.__base__
-    while base is not None and sizes(base) == sizes(cls):
-        cls, base = base, base.__base__
-    found: type = cls
-    return found
-
-
-def level(old: type, new: type, journal: Journal) -> None:
-    """
-    Give a class the base that another has in its place, where neither decides what instances have.
-
-    CPython exchanges classes of one layout if those that laid it out have the same base, be it empty as `abc.ABC` and
-    `typing.Generic` are.  From 3.15 on it does not exchange these two either, and nothing is changed.
-
-    Source:
-        CPython's ``compatible_for_assignment``.
-    """
-    base = old.__base__
-    if base is not None and new.__base__ is not base:
-        bases = tuple(new.__base__ if each is base else each for each in bases_of(old))
-        _try(journal, ClassField(old, "__bases__"), bases)
 
 
 def _methods(old: object, new: object) -> Iterator[Pair]:
@@ -124,16 +100,6 @@ def _methods(old: object, new: object) -> Iterator[Pair]:
             yield from _methods(part, present[name])
 
 
-def _try(journal: Journal, place: Any, value: object) -> bool:  # any Place
-    """Write where CPython allows it."""
-    try:
-        journal.write(place, value)
-    except TypeError:
-        journal.entries.pop()  # the entry of the change that was refused
-        return False
-    return True
-
-
 def _lead(old: Any, new: Any, journal: Journal) -> bool:  # classes of any metaclass
     """
     Make the old class an empty subclass of the new one, and answer whether that was possible.
@@ -144,7 +110,7 @@ def _lead(old: Any, new: Any, journal: Journal) -> bool:  # classes of any metac
     there, and that can never be taken back wholly (see :class:`ClassAttribute`).
     """
     bases = bases_of(old)
-    if any(_try(journal, ClassField(old, "__bases__"), each) for each in ((new,), (*bases, new))):
+    if any(journal.attempt(ClassField(old, "__bases__"), each) for each in ((new,), (*bases, new))):
         for name, value in list(table(old).items()):
             if not is_layout(name, value):
                 journal.write(ClassAttribute(old, name), MISSING if name != "__doc__" else table(new).get(name))

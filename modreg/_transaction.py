@@ -13,13 +13,13 @@ import attrs
 from modreg import _lines, _source
 from modreg._history import GONE, NOTHING, Commit, History, Record
 from modreg._hooks import dispose, migrate, migrate_instances
-from modreg._importer import namespace_of, space_of
+from modreg._importer import namespace_of
 from modreg._journal import MISSING, Entry, Item, Journal
 from modreg._model import Cause, Finding, Foreseen, Participant, Phase, Step, rebinding
-from modreg._pairs import Pair, is_class, label_of
+from modreg._pairs import Pair
 from modreg._snapshot import Snapshot
 from modreg._source import Source
-from modreg._successor import Living, laid_out_by, level, succeed
+from modreg._successor import Living, succeed
 from modreg.errors import ReloadError, SourceError
 
 
@@ -167,16 +167,8 @@ class Work:
             if namespace is not None:
                 yield name, namespace
 
-    def _level(self, pair: Pair) -> None:
-        """Let CPython exchange two classes where all that is in the way is the base of one that is no more."""
-        if is_class(pair.old) and is_class(pair.new):
-            old, new = map(laid_out_by, (pair.old, pair.new))
-            if old is not new and home(old) is not old:
-                level(old, new, self.journal)
-
     def succeed(self, name: str, pair: Pair, instances: Living) -> None:
         """Move what is left of a class in whose place another stands, and tell of what could not be moved."""
-        self._level(pair)
         done = succeed(pair, self.journal, instances)
         earlier = getattr(pair.old, "__qualname__", "")
         if done.left:
@@ -321,12 +313,6 @@ def _walk(error: BaseException) -> Iterator[TracebackType]:
     while at is not None:
         yield at
         at = at.tb_next
-
-
-def home(definition: object) -> object:
-    """What is to be found where a definition says that it is."""
-    _, module, name = label_of(definition) or ("", "", "")
-    return space_of(module).get(name)
 
 
 def sign(source: Source | None) -> _source.Signature | None:

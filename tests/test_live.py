@@ -386,6 +386,28 @@ CLASSES = [
     case("metaclass comes", "class M(type): pass\nclass C:\n    def f(self): return 1",
          "class M(type): pass\nclass C(metaclass=M):\n    def f(self): return 2", "m.C()",
          "held.f(), isinstance(held, m.C), type(m.C) is m.M", (1, True, False), (2, True, True), is_kept=False),
+    case("parameters of a generic class", "import typing\nT = typing.TypeVar('T')\nclass C(typing.Generic[T]): pass",
+         "import typing\nT = typing.TypeVar('T')\nU = typing.TypeVar('U')\nclass C(typing.Generic[T, U]): pass", "m.C",
+         "attempt(lambda: len(held[int].__args__)), attempt(lambda: len(held[int, str].__args__))", (1, TypeError), (TypeError, 2)),
+    case("function becomes a class", "def f(x): return ('old', x)", "class f:\n    def __new__(cls, x): return ('new', x)", "m.f", "held(1)",
+         ("old", 1), ("new", 1), is_kept=False),
+    case("function becomes a partial", "def g(*args): return args\ndef f(x): return ('old', x)",
+         "import functools\ndef g(*args): return args\nf = functools.partial(g, 'new')", "m.f", "held(1)",
+         ("old", 1), ("new", 1), is_kept=False),
+    case("metaclass that is another one", "class M(type):\n    def f(cls): return 1\nclass N(type):\n    def f(cls): return 2\n"
+         "class C(metaclass=M): x = 1",
+         "class M(type):\n    def f(cls): return 1\nclass N(type):\n    def f(cls): return 2\n"
+         "class C(metaclass=N): x = 2", "m.C", "held.f(), held.x, type(held) is m.N, isinstance(held(), m.C)", (1, 1, False, True), (2, 2, True, True)),
+    case("metaclass with another one of another layout", "class M(type): pass\nclass B:\n    def __init__(self): self.x = 1\n"
+         "class C(B, metaclass=M):\n    def f(self): return 1",
+         "class N(type): pass\nclass C(metaclass=N):\n    def f(self): return 2", "m.C()", "held.f(), isinstance(held, m.C)",
+         (1, True), (2, True), is_kept=False),
+    case("metaclass that becomes abstract", "import abc\nclass M(type): pass\nclass C(metaclass=M): pass",
+         "import abc\nclass M(type): pass\nclass C(metaclass=abc.ABCMeta):\n    @abc.abstractmethod\n    def f(self): pass", "m.C",
+         "attempt(lambda: held() and 1), attempt(lambda: (held.register(int), isinstance(1, held))[1])", (1, AttributeError), (TypeError, True)),
+    case("abstract class no more", "import abc\nclass C(abc.ABC):\n    @abc.abstractmethod\n    def f(self): return 1\nclass D(C):\n    def f(self): return 1",
+         "class C:\n    def f(self): return 2\nclass D(C): pass", "m.C",
+         "m.D().f(), isinstance(m.D(), held), attempt(lambda: held().f())", (1, True, TypeError), (2, True, 2)),
     case("metaclass of a class in another place", "class M(type):\n    def __init__(cls, *args): super().__init__(*args)\nclass B: pass\n"
          "class C(B, metaclass=M): pass",
          "class M(type):\n    def __init__(cls, *args): super().__init__(*args)\nclass B: pass\nclass C(metaclass=M): pass", "m.M",

@@ -314,11 +314,13 @@ def deco(f):
         ("def f(): pass", "def deco(f):\n    def wrapper(): return f()\n    return wrapper\n@deco\ndef f(): pass"),
         ("def deco(f):\n    def wrapper(): return f()\n    return wrapper\n@deco\ndef f(): pass", "def f(): pass"),
         ("def f(): pass", "import functools\n@functools.lru_cache\ndef f(): pass"),
+        ("def f(): pass", "class f: pass"),
+        ("def f(): pass", "import functools\ndef g(): pass\nf = functools.partial(g)"),
     ],
 )
 def test_a_name_that_another_function_took_is_rebound(before, after):
     """
-    Where a decorator came, went or changed, the old function leads to what has its name now.
+    Where a decorator came, went or changed, or a function became a class, the old one leads to what has its name now.
     """
     old, new = execute(before), execute(after)
     pairs = [each for each in pair(old, new, OWNER) if each.old is old["f"]]
@@ -334,7 +336,8 @@ def test_a_name_that_another_function_took_is_rebound(before, after):
     [
         ("def f(): pass\ndef g(): pass\na = f", "def f(): pass\ndef g(): pass\na = g"),
         ("def f(): pass", "def f(): pass"),
-        ("def f(): pass", "class f: pass"),
+        ("def f(): pass", "class g: pass\nf = g"),
+        ("class f: pass", "def f(): pass"),
         ("def f(): pass", "f = 1"),
         ("def f(): pass", "def g(): pass"),
         ("f = 1", "def f(): pass"),
