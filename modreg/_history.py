@@ -106,12 +106,9 @@ class Record:
 
     def share(self, earlier: Record) -> None:
         """Hold what is the same in an earlier version only once."""
-        if self.imports == earlier.imports:
-            self.imports = earlier.imports
-        if self.origin == earlier.origin:
-            self.origin = earlier.origin
-        if self.package == earlier.package:
-            self.package = earlier.package
+        for name in ("imports", "origin", "package"):
+            if getattr(self, name) == getattr(earlier, name):
+                setattr(self, name, getattr(earlier, name))
 
     @property
     def text(self) -> Source | None:

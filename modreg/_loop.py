@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
 from typing import Any, Final, TypeVar
@@ -36,7 +35,7 @@ def on_the_loop(function: Callable[..., object], *args: object) -> None:
     import asyncio  # noqa: PLC0415  # as above
 
     async def call() -> None:
-        answer = functools.partial(function, *args)()
+        answer = function(*args)
         if asyncio.iscoroutine(answer):
             await answer
 

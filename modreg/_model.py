@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -196,7 +197,7 @@ def _table(rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, slots=False)
 class Foreseen(Collection[Step]):
     """
     What a transaction is going to do, worked out when somebody looks at it; in the order of the plan.
@@ -211,13 +212,10 @@ class Foreseen(Collection[Step]):
     sure: tuple[str, ...]
     possible: tuple[str, ...]
     _find: Callable[[], tuple[Step, ...]] = attrs.field(repr=False)
-    _found: tuple[Step, ...] | None = attrs.field(init=False, default=None)
 
-    @property
+    @functools.cached_property
     def _steps(self) -> tuple[Step, ...]:
-        if self._found is None:
-            self._found = self._find()
-        return self._found
+        return self._find()
 
     def __iter__(self) -> Iterator[Step]:
         return iter(self._steps)

@@ -56,7 +56,6 @@ _ATTR_SHIFT = 1 if sys.version_info >= (3, 12) else 0
 
 # PEP 810 put two flags below the name's index: must be lazy, and must not.
 _IMPORT_SHIFT = 2 if sys.version_info >= (3, 15) else 0
-_LAZY_FLAG = 1 if sys.version_info >= (3, 15) else 0
 
 # Functions that the compiler makes of a part of a statement, and that run where they stand.
 _INLINE = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<generic parameters of ")
@@ -73,7 +72,6 @@ class Import:
         names: What a from-import asks for, ``("*",)`` for all, nothing for ``import a.b``.
         is_toplevel: Whether it runs when the module is executed: in the module's body or that of a class, and not for
             type checkers alone.
-        is_lazy: Whether it is a ``lazy import`` (PEP 810).
         is_guarded: Whether it stands where an error may be caught: in a ``try`` or ``with`` statement.
         line: Line of the statement in its file, counted from 1, where the code object knows it.
     """
@@ -82,7 +80,6 @@ class Import:
     level: int = 0
     names: tuple[str, ...] = ()
     is_toplevel: bool = True
-    is_lazy: bool = False
     is_guarded: bool = attrs.field(default=False, eq=False)
     line: int | None = attrs.field(default=None, eq=False)
 
@@ -358,7 +355,6 @@ def _import_at(
         level=level,
         names=names or (),
         is_toplevel=is_toplevel,
-        is_lazy=bool(argument & _LAZY_FLAG),
         is_guarded=is_guarded,
         line=line,
     )

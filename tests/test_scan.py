@@ -189,15 +189,11 @@ def test_imports_after_many_names_and_constants_are_read():
     "statement",
     ["lazy import tax", "lazy import tax.rates", "lazy from tax import rate, table", "import tax"],
 )
-def test_lazy_imports_are_marked(statement):
+def test_lazy_imports_are_as_others(statement):
     """
-    ``lazy`` before an import is told, and all else as without it.
+    With ``lazy`` before it an import is told as without it.
     """
-    (found,) = scan(statement)
-
-    (eager,) = scan(statement.removeprefix("lazy "))
-    assert found.is_lazy == statement.startswith("lazy")
-    assert (found.module, found.level, found.names) == (eager.module, eager.level, eager.names)
+    assert scan(statement) == scan(statement.removeprefix("lazy "))
 
 
 @SINCE_315
@@ -207,7 +203,7 @@ def test_lazy_imports_after_many_names_are_read():
     """
     (found,) = scan(f"{MANY}\nlazy from tax import rate\n")
 
-    assert found == Import(module="tax", names=("rate",), is_lazy=True)
+    assert found == Import(module="tax", names=("rate",))
 
 
 @every_file

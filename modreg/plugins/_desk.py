@@ -190,14 +190,22 @@ class Desk(Roster):
         said = f"{type(error).__name__}: {error}"
         return self._outcome(failure(self.units.get(plugin)), plugin, action, problem=said, error=error)
 
-    def failed(self, kind: Kind, unit: Unit, action: Action, error: BaseException, **more: Any) -> Outcome:  # as above
+    def note(self, unit: Unit, action: Action, said: str, **known: object) -> Outcome:
+        """Have something known of a plugin in later processes too."""
+        for what, value in known.items():
+            setattr(self.ledger.of(unit.name), what, value)
+        self.ledger.save(unit.name)
+        return self.outcome(Kind.CONFIRMED, unit, action, problem=said)
+
+    def failed(
+        self, kind: Kind, unit: Unit, action: Action, error: BaseException, phase: str = "", **more: Any  # as above
+    ) -> Outcome:
         """The outcome of an action in which something was raised."""
         shown = error.__cause__ if isinstance(error, ReloadError) and error.__cause__ is not None else error
         path, line = _place_in(unit, shown)
-        if isinstance(error, ReloadError) and not path:
-            path, line = error.path, error.line
-        phase = error.phase if isinstance(error, ReloadError) else more.pop("phase", "")
-        more.pop("phase", None)
+        if isinstance(error, ReloadError):
+            phase = error.phase
+            path, line = (path, line) if path else (error.path, error.line)
         problem = _said(shown, error) + _hint(unit, shown, path)
         return self.outcome(kind, unit, action, phase=phase, problem=problem, path=path, line=line, error=error, **more)
 

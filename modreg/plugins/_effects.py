@@ -336,19 +336,19 @@ def _changed_signals(before: list[Any], after: list[Any]) -> Iterator[SignalEffe
     for number, former, handler in zip(_SIGNALS, before or [_signal.SIG_DFL] * len(after), after, strict=False):
         if handler is not former:
             name = f"handler of signal {int(number)}"
-            made = SignalEffect("signal", name, module_of(handler), _nothing, _never, None, handler, former)
-            made.is_alive = partial(_is_handled, number, made)
+            alive = partial(_is_handled, number, handler)
+            made = SignalEffect("signal", name, module_of(handler), _nothing, alive, None, handler, former)
             made.undo = partial(_give_signal_back, number, made)
             yield made
 
 
 def _give_signal_back(number: Any, effect: SignalEffect) -> None:  # as above
-    if _is_handled(number, effect):
+    if effect.is_alive():
         _signal.signal(number, effect.before)
 
 
-def _is_handled(number: Any, effect: SignalEffect) -> bool:  # as above
-    return _signal.getsignal(number) is effect.handler
+def _is_handled(number: Any, handler: Any) -> bool:  # as above
+    return _signal.getsignal(number) is handler
 
 
 def module_of(thing: Any) -> str:  # anything that runs

@@ -595,33 +595,19 @@ class Host:
         def act(action: Action) -> Outcome:
             unit = self._works.loaded(name)
             assert unit.current is not None
-            self._works.ledger.of(name).pinned = unit.current.source_hash
-            self._works.ledger.save(name)
-            return self._works.outcome(Kind.CONFIRMED, unit, action, problem="it is pinned")
+            return self._works.note(unit, action, "it is pinned", pinned=unit.current.source_hash)
 
         return self._works.act("pin", name, act, by)
 
     def unpin(self, name: str, *, by: str = "") -> Outcome:
         """Let a plugin go on to other versions."""
-
-        def act(action: Action) -> Outcome:
-            unit = self._works.known(name)
-            self._works.ledger.of(name).pinned = ""
-            self._works.ledger.save(name)
-            return self._works.outcome(Kind.CONFIRMED, unit, action, problem="it is not pinned")
-
-        return self._works.act("unpin", name, act, by)
+        works, said = self._works, "it is not pinned"
+        return works.act("unpin", name, lambda action: works.note(works.known(name), action, said, pinned=""), by)
 
     def release(self, name: str, *, by: str = "") -> Outcome:
         """Let a plugin's sources out of quarantine."""
-
-        def act(action: Action) -> Outcome:
-            unit = self._works.known(name)
-            self._works.ledger.of(name).quarantine.clear()
-            self._works.ledger.save(name)
-            return self._works.outcome(Kind.CONFIRMED, unit, action, problem="nothing of it is in quarantine")
-
-        return self._works.act("release", name, act, by)
+        works, said = self._works, "nothing of it is in quarantine"
+        return works.act("release", name, lambda action: works.note(works.known(name), action, said, quarantine={}), by)
 
     def _add(self, name: str, source: Source) -> None:
         """As :meth:`add`, inside an action: what is wrong is a refusal."""
