@@ -693,10 +693,9 @@ class Registry:
         wanted = records[:-1] if version is None else (self._wanted(name, version),)
         namespace = namespace_of(sys.modules.get(name))
         live = Snapshot.take(namespace) if namespace is not None else None
-        commits = [commit for commit in self._history.commits if commit.journal is not None]
         own = _holders.own_objects(
             [r.snapshot for each in self._history.records.values() for r in each if r.snapshot is not None],
-            [entry for commit in commits for entry in commit.journal or ()],
+            [entry for commit in self._history.commits for entry in commit.journal or ()],
         )
         snapshots = {record.number: record.snapshot for record in reversed(wanted) if record.snapshot is not None}
         return _holders.find(snapshots, live, own)
