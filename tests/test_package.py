@@ -27,7 +27,6 @@ FLOORS = [
         "_alike",
         "_closures",
         "_diff",
-        "_effects",
         "_guard",
         "_holders",
         "_hooks",
@@ -46,7 +45,7 @@ FLOORS = [
         "_weak",
         "_window",
     },
-    {"_asked", "_events", "_history", "store"},
+    {"_asked", "_events", "_history"},
     {"_folders", "_importer", "_pending", "_quick", "_recorder"},
     {
         "_containers",
@@ -66,8 +65,8 @@ FLOORS = [
         "_view",
     },
     {"__init__", "_names", "_registry"},
-    {"plugins", "report", "watch"},
-    {"__main__", "_cli", "ipython", "pytest_plugin"},
+    {"plugins"},
+    {"__main__", "_cli", "pytest_plugin"},
 ]
 FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in modules}
 # Within a floor a module may import only from those before it in one of these rows.
@@ -92,7 +91,7 @@ ROWS = [
         "_loop",
         "_hooks",
     ],
-    ["_events", "store", "_history", "_asked"],
+    ["_events", "_history", "_asked"],
     ["_folders", "_quick", "_importer", "_pending", "_recorder"],
     [
         "_containers",
@@ -116,13 +115,7 @@ ROWS = [
 ]
 THIRD_PARTY = {"attrs", "packaging"}
 # A front end of something is loaded where that something is installed.
-EXTRAS = {
-    "_cli": {"rich"},
-    "ipython": {"IPython"},
-    "pytest_plugin": {"pytest"},
-    "report": {"rich"},
-    "watch": {"watchfiles"},
-}
+EXTRAS = {"pytest_plugin": {"pytest"}}
 # What a later Python brings; it may be imported behind a test of the version.
 LATER_STANDARD_LIBRARY = {"annotationlib", "compression", "profiling"}
 
@@ -326,7 +319,7 @@ def test_front_ends_use_public_names_alone():
 
 def test_run_time_imports_are_the_standard_library_attrs_and_packaging():
     """
-    At run time modreg imports the standard library, attrs and packaging; an extra only where it belongs.
+    At run time modreg imports the standard library, attrs and packaging; what it is a plugin of only in that plugin.
     """
     known = {"modreg", "__future__", *sys.stdlib_module_names, *LATER_STANDARD_LIBRARY, *THIRD_PARTY}
 
@@ -342,7 +335,7 @@ def test_run_time_imports_are_the_standard_library_attrs_and_packaging():
 
 def test_declared_dependencies_are_attrs_and_packaging():
     """
-    Installing modreg installs attrs and packaging, and nothing else unless an extra is asked for.
+    Installing modreg installs attrs and packaging, and nothing else.
     """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
