@@ -74,14 +74,15 @@ def _named(owner: str) -> Iterator[tuple[str, Any]]:  # any object
 
 def _inner(container: Any) -> Iterator[Any]:  # plain containers of anything
     """The containers in one, such as lists of handlers by event; those that hold nothing but data are data."""
-    inside = _elements(container)
+    inside = elements_of(container)
     if len(inside) <= ROOM and not PLAIN.isdisjoint(map(id, map(type, inside))):
         for each in inside:
-            if id(type(each)) in PLAIN and not (each and _DATA.issuperset(map(id, map(type, _elements(each))))):
+            if id(type(each)) in PLAIN and not (each and _DATA.issuperset(map(id, map(type, elements_of(each))))):
                 yield each
 
 
-def _elements(container: Any) -> list[object]:  # as above
+def elements_of(container: Any) -> list[object]:  # as above
+    """What is in a container: of a dict its keys and its values."""
     copy = container.copy()
     return [*copy, *copy.values()] if isinstance(copy, dict) else [*copy]
 

@@ -16,7 +16,7 @@ import attrs
 from modreg import _graph, _lines, _positions, _registered, _scan, _uses, _weak
 from modreg._alike import settle, settle_instances
 from modreg._closures import renew
-from modreg._containers import owners, places
+from modreg._containers import elements_of, owners, places
 from modreg._draft import WHOLE, Draft, Part
 from modreg._history import NONE, Record
 from modreg._holding import Held, holding, is_value
@@ -24,6 +24,7 @@ from modreg._hooks import has_dispose
 from modreg._importer import namespace_of, space_of
 from modreg._journal import (
     MISSING,
+    PLAIN,
     Attribute,
     Cache,
     ClassAttribute,
@@ -581,6 +582,8 @@ class Execution(Work):
         if self.is_dropping:
             self._drop_stars(part, namespace)
         self.phase = Phase.PATCH
+        if self.is_dropping and not part.is_unchanged:
+            self._withdraw(part, former, namespace)
         _uses.trees.clear()  # what is searched next are all objects that were made meanwhile, and trees are very many
         is_same = self.is_live and self._patch(part, former, namespace, since, self.finished[finished:])
         if self.is_live:
@@ -739,6 +742,32 @@ class Execution(Work):
                 forget(entry.place, gone)
             for place in [each.place for each in self.journal if isinstance(each.place, Cache)]:
                 place.clear()  # of functions that dispatch
+
+    def _withdraw(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
+        """Take out of containers what the former source put there, and the present one does not."""
+        holding = [each for each in self._noted() if self._is_of(part.name, each.before)]
+        old, new = (self.draft.needs.view(part.name).statements, part.view.statements) if holding else (None, None)
+        gone = {} if old is None or new is None else _uses.withdrawn(old, new)
+        for entry in holding if gone else ():
+            leading = {n for by in gone.values() for n in by if self._may_lead(former.get(n), entry, part.name)}
+            names = {name for name, by in gone.items() if not leading.isdisjoint(by)}
+            known = {id(value): name for each in (former, namespace) for name, value in each.items() if name in names}
+            told = functools.partial(_registered.names_in, owner=part.name, names=names, known=known)
+            _registered.withdraw(entry.place, entry.before, told)
+
+    def _is_of(self, name: str, elements: Iterable[object]) -> bool:
+        """Whether some of the elements stand for what a module defines."""
+        labels = map(label_of, _registered.all_told(elements))
+        return any(label[1] == name for label in labels if label is not None)
+
+    def _may_lead(self, value: object, entry: Any, name: str) -> bool:  # as above
+        """Whether code may put something into a container by what a name of a module stands for."""
+        of = value if type(value) is FunctionType or is_class(value) else type(value)
+        module = value.__name__ if type(value) is ModuleType else getattr(of, "__module__", "")
+        container = entry.place.container
+        if id(type(value)) in PLAIN:
+            return any(each is container for each in (value, *elements_of(value)))
+        return module != name and module in self.draft.graph
 
     def _noted(self) -> list[Any]:  # entries with Contents as their place
         """The containers whose contents were noted before the execution; what they hold after it is so at the end."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import FunctionType, MethodType
 from typing import Any
 
 from modreg._journal import Contents
-from modreg._pairs import ATOMS, attributes, is_class, is_holder
+from modreg._pairs import ATOMS, attributes, is_class, is_holder, label_of
 from modreg._weak import target
 
 Element = Any  # what stands in a container: of a dict a pair of key and value
@@ -37,6 +37,42 @@ def settle(place: Contents, before: Any, again: Collection[int]) -> None:  # as 
     instead = matched([x for x in added if any(id(each) in again for each in _stands_for(x))], left)
     if instead:
         place.put(tuple(exchanged(now, instead)))
+
+
+def withdraw(place: Contents, before: Any, told: Callable[[Element], frozenset[str]]) -> None:  # as above
+    """
+    Take out what a former source registered, as far as the execution did not register it again.
+
+    Args:
+        place: The container; what the execution put in is not exchanged for what is kept yet.
+        before: What it held before the execution.
+        told: Of what its source registers no more an element is.
+    """
+    is_dict = isinstance(place.container, dict)
+    known = {_identity(each) if is_dict else id(each) for each in before}
+    keys = {id(each[0]) for each in before} if is_dict else known
+    now: list[Element] = [*place.get()]
+    again = Counter(told(each) for each in now if id(each[0] if is_dict else each) not in keys)
+    kept = []
+    for each in now:
+        names = told(each) if (_identity(each) if is_dict else id(each)) in known else frozenset()
+        again[names] -= 1
+        if not names or again[names] >= 0:
+            kept.append(each)
+    if len(kept) < len(now):
+        place.put(tuple(kept))
+
+
+def _identity(pair: Element) -> object:
+    return id(pair[0]), id(pair[1])
+
+
+def names_in(element: Element, owner: str, names: Collection[str], known: Mapping[int, str]) -> frozenset[str]:
+    """Which of a module's names an element stands for: by what that defines, or by the values that they have."""
+    labels = [label for each in _stands_for(element) if (label := label_of(each)) is not None and label[1] == owner]
+    values = [x for each in _parts(element) for x in (each, each.__self__ if type(each) is MethodType else each)]
+    found = {label[2].partition(".")[0] for label in labels} | {known[id(each)] for each in values if id(each) in known}
+    return frozenset(found.intersection(names))
 
 
 def exchanged(elements: Iterable[Element], instead: Mapping[int, Element]) -> Iterator[Element]:

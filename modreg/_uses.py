@@ -220,6 +220,35 @@ def differing(old: tuple[Statement, ...], new: tuple[Statement, ...]) -> dict[st
     return found
 
 
+def withdrawn(old: tuple[Statement, ...], new: tuple[Statement, ...]) -> dict[str, set[str]]:
+    """
+    What the former of two modules may have given away and the present one does not, by what their statements say.
+
+    Returns:
+        By name the other names in the decorators, the bases and the statements that are gone.
+    """
+    former, present = ([*_giving(each, other)] for each, other in ((old, new), (new, old)))
+    said = {(name, text) for name, text, _ in present}
+    found: dict[str, set[str]] = {}
+    for name, text, by in former:
+        if (name, text) not in said:
+            found.setdefault(name, set()).update(by - {name})
+    return found
+
+
+def _giving(statements: Iterable[Statement], other: Iterable[Statement]) -> Iterator[tuple[str, str, set[str]]]:
+    """Names that statements may give away, of which the other module has none that are written alike."""
+    known = {each.text for each in other}
+    for node in (each.node for each in statements if each.text not in known):
+        if isinstance(node, _DEFINITIONS):
+            parts = [*node.decorator_list, *getattr(node, "bases", ()), *getattr(node, "keywords", ())]
+            by = set().union(*map(_names, parts))
+            yield from ((node.name, ast.dump(each), by) for each in parts)
+        elif not isinstance(node, _IMPORTS):
+            names = _names(node)
+            yield from ((name, ast.dump(node), names) for name in names)
+
+
 def _touched(old: tuple[Statement, ...], new: tuple[Statement, ...]) -> frozenset[str]:
     """The names that a statement binds between the first and the last that are not written alike."""
     start = next((n for n, pair in enumerate(zip(old, new, strict=False)) if not _is_written_alike(*pair)), None)

@@ -1310,6 +1310,63 @@ def test_what_is_registered_again_is_there_once(project, dropping, kind):
     assert answer() == was
 
 
+GONE = {
+    "decorator": ("ALL = {}\ndef add(f): ALL[f.__name__] = f; return f", "@base.add\ndef f(): pass\n@base.add\ndef g(): pass",
+                  "def f(): pass\n@base.add\ndef g(): pass", "[*base.ALL]", ["f", "g"], ["g"]),
+    "entry": ("ALL = {}", "def f(): pass\nbase.ALL['f'] = base.ALL['g'] = f", "def f(): pass\nbase.ALL['g'] = f", "[*base.ALL]", ["f", "g"], ["g"]),
+    "element": ("ALL = []", "from base import ALL\ndef f(): return 1\ndef g(): return 2\nALL.append(f)\nALL.append(g)",
+                "from base import ALL\ndef f(): return 1\ndef g(): return 2\nALL.append(g)", "[x() for x in base.ALL]", [1, 2], [2]),
+    "argument": ("ALL = {}\ndef add(**all): ALL.update(all)", "def f(): pass\ndef g(): pass\nbase.add(f=f, g=g)",
+                 "def f(): pass\ndef g(): pass\nbase.add(g=g)", "[*base.ALL]", ["f", "g"], ["g"]),
+    "keyword of a class": ("class B:\n    all = {}\n    def __init_subclass__(cls, key=''):\n        if key: B.all[key] = cls",
+                           "class C(base.B, key='c'): pass", "class C(base.B): pass", "[*base.B.all]", ["c"], []),
+    "bound method": ("ALL = []", "class C:\n    def x(self): return 1\nc = C()\nbase.ALL.append(c.x)",
+                     "class C:\n    def x(self): return 1\nc = C()", "[x() for x in base.ALL]", [1], []),
+    "list in a dict": ("ALL = {}", "def f(): return 1\nbase.ALL.setdefault('f', []).append(f)", "def f(): return 1",
+                       "[[x() for x in each] for each in base.ALL.values()]", [[1]], [[]]),
+    "instance of another's": ("class Command:\n    all = []\n    def __init__(self, f): self.f = f; self.all.append(self)",
+                              "@base.Command\ndef f(): return 1\n@base.Command\ndef g(): return 2", "def f(): return 1\n@base.Command\ndef g(): return 2",
+                              "[x.f() for x in base.Command.all]", [1, 2], [2]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", GONE)
+def test_what_is_not_registered_any_more_leaves(project, dropping, kind):
+    """
+    A registration whose decorator or statement left the source goes, though what it registered stays, and comes back.
+    """
+    base_source, old, new, ask, was, now = GONE[kind]
+    base = project.load("base", f"{base_source}\n")
+    m = project.load("m", f"import base\n{old}\n")
+    assert eval(ask, {"base": base}) == was
+    project.write("m.py", f"import base\n{new}\nraise OSError('disk')\n")
+    with pytest.raises(ReloadError):
+        dropping.refresh()
+    assert eval(ask, {"base": base}) == was
+    project.write("m.py", f"import base\n{new}\n")
+
+    dropping.refresh()
+    assert eval(ask, {"base": base}) == now
+
+    dropping.rollback(m)
+    assert eval(ask, {"base": base}) == was
+
+
+@pytest.mark.parametrize("old", ["@functools.cache\ndef f(): pass", "def f(): pass\nbase.ALL.append(g)", "def f(): pass\nX = f()"])
+def test_what_others_registered_stays_when_a_registration_leaves(project, dropping, old):
+    """
+    What the former source did not register itself is not taken for its own registration.
+    """
+    base = project.load("base", "ALL = []\n")
+    m = project.load("m", f"import base, functools\ndef g(): pass\n{old}\n")
+    base.ALL.append(m.f)
+    project.write("m.py", "import base, functools\ndef g(): pass\ndef f(): pass\n")
+
+    dropping.refresh()
+
+    assert [each.__name__ for each in base.ALL] == ["f"]
+
+
 def test_what_others_registered_of_a_module_stays(project, registry):
     """
     What another module registered with a definition of this one is not taken for a former registration of its own.
