@@ -53,7 +53,7 @@ from modreg._pairs import (
     state,
     table,
 )
-from modreg._patch import CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch
+from modreg._patch import CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch, renew_abstract
 from modreg._pending import Pending
 from modreg._removed import retire
 from modreg._scan import Import
@@ -166,6 +166,7 @@ class Execution(Work):
             self.succeed(name, each, instances)
         self._forget_checks(since)
         renew(self.journal)
+        renew_abstract(self.journal)
         self.migrate(self.finished)
 
     def _execute_all(self) -> None:
@@ -784,7 +785,7 @@ class Execution(Work):
             self._forget_checks(since)
             return True
         again = Twins.of(self._made_again(part, former, namespace))
-        patched = patch(former, namespace, name, self.journal, again)
+        patched = patch(former, namespace, name, self.journal, again, self.history.gave_way(name))
         if len(self.journal.entries) > begun:
             self.patched.add(name)
         self.replaced.extend((name, each) for each in patched.replaced)

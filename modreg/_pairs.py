@@ -320,7 +320,7 @@ def rebound(
     """
     The module's functions whose name the new source gives to another: a decorator came, went or changed.
 
-    A class or a partial can be called in a function's place, too.
+    Anything else that can be called takes a function's place, too.
 
     A function counts only under the name that it was defined with: a mere alias that now leads
     elsewhere says nothing of the function.  With an `lru_cache` that went comes the function that it calls.
@@ -365,8 +365,8 @@ def _is_moving(
 
 def _is_leading(old: object, new: object) -> bool:
     """Whether calls of a function, or of an `lru_cache` of one, can go to something else."""
-    if type(old) is FunctionType and (type(new) is functools.partial or is_class(new)):
-        return True
+    if type(old) is FunctionType and type(new) not in (FunctionType, CACHED):
+        return callable(new)
     return {id(type(old)), id(type(new))} in _EXCHANGED
 
 
@@ -374,8 +374,8 @@ _EXCHANGED: Final = ({id(FunctionType)}, {id(FunctionType), id(CACHED)})
 
 
 def _is_defined_as(value: Any, name: str) -> bool:  # what a function may lead to
-    """Whether *name* is where it was defined, or where a lambda, a partial or what a function made was put."""
-    if type(value) is functools.partial:
+    """Whether *name* is where it was defined, or where a lambda, an instance or what a function made was put."""
+    if type(value) not in (FunctionType, CACHED) and not is_class(value):
         return True
     qualname = type.__dict__["__qualname__"].__get__(value) if is_class(value) else value.__qualname__
     return qualname in (name, "<lambda>") or "<locals>" in qualname

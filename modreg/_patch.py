@@ -39,9 +39,11 @@ from modreg._pairs import (
     is_own,
     is_pair,
     is_wrapper,
+    label_of,
     laid_out_by,
     layout,
     mro,
+    mro_of,
     pair,
     rebound,
     table,
@@ -65,6 +67,28 @@ def forget_checks() -> None:
     for cls in _all_classes():
         if "_abc_impl" in table(cls):
             _abc._reset_caches(cls)
+
+
+def renew_abstract(journal: Journal) -> None:
+    """Have the subclasses of classes whose abstract methods changed know theirs, as if they were made now."""
+    places = (entry.place for entry in list(journal))
+    queue = [each.owner for each in places if isinstance(each, ClassAttribute) and each.name == _ABSTRACT]
+    for cls in queue:
+        subclasses: list[type] = type.__subclasses__(cls)
+        for subclass in subclasses:
+            inherited: Any = [table(base).get(_ABSTRACT, ()) for base in bases_of(subclass)]  # sets of names
+            names = frozenset(n for n in {*table(subclass)}.union(*inherited) if _is_abstract(subclass, n))
+            if names != table(subclass).get(_ABSTRACT, names):
+                journal.write(ClassAttribute(subclass, _ABSTRACT), names)
+                queue.append(subclass)
+
+
+_ABSTRACT: Final = "__abstractmethods__"
+
+
+def _is_abstract(cls: type, name: str) -> bool:
+    found = next((table(each)[name] for each in mro_of(cls) if name in table(each)), None)
+    return bool(getattr(found, "__isabstractmethod__", False))  # as `abc` asks
 
 
 def _all_classes() -> list[type]:
@@ -210,7 +234,12 @@ _ALONE: Final = frozenset({id(object), id(functools.partial)})
 
 
 def patch(
-    old: Mapping[str, object], new: Mapping[str, object], owner: str, journal: Journal, twins: Twins | None = None
+    old: Mapping[str, object],
+    new: Mapping[str, object],
+    owner: str,
+    journal: Journal,
+    twins: Twins | None = None,
+    former: Mapping[int, Pair] | None = None,
 ) -> Patched:
     """
     Make the old definitions of the module *owner* into the new ones.
@@ -224,21 +253,28 @@ def patch(
         owner: Absolute name of the module.
         journal: Where every change is noted.
         twins: The values for which the old one stands, too.
+        former: What gave way earlier, by the identity of what took its place: perhaps it can come back.
     """
     pairs = pair(old, new, owner)
     twins = twins or Twins()
-    replaced = [p for p in pairs if not _decide(p, twins, journal)]
+    former = former or {}
+    replaced = [
+        _come_back(each, owner, twins, journal, former) or each for each in pairs if not _decide(each, twins, journal)
+    ]
+    paired = {id(each.new) for each in pairs}
+    others = (Pair(old[name], x) for name, x in new.items() if former and name in old and id(x) not in paired)
+    replaced.extend(back for each in others if (back := _come_back(each, owner, twins, journal, former)))
     values = _keep_alike(old, new, twins)
     # Caches last: what another thread calls meanwhile would put results of the old code into them.
     for each in sorted(twins.pairs, key=lambda each: type(each.old) is CACHED):
         _become(each.old, each.new, twins, journal)
-    others = rebound(old, new, owner, pairs)
-    for each in (*replaced, *others):
+    more = rebound(old, new, owner, pairs)
+    for each in (*replaced, *more):
         forward(each.old, each.new, journal)
     classes: list[tuple[Any, Any]] = [(p.old, p.new) for p in twins.pairs if is_class(p.old)]  # of any metaclass
     unmarked = tuple(old for old, new in classes if is_unmarked(old, new))
     abstract = tuple(old for old, new in classes if is_abstract_still(old, type(new)))
-    own = (each for each in others if is_own(each.new, owner))
+    own = (each for each in more if is_own(each.new, owner) or label_of(each.new) is None)
     return Patched(twins, (*replaced, *own), values, unmarked, abstract)
 
 
@@ -273,6 +309,14 @@ def _decide(each: Pair, twins: Twins, journal: Journal) -> bool:
         if isinstance(old, enum.EnumMeta):
             _pair_members(old, new, twins)  # type: ignore[arg-type]  # an enum too, or it were no pair
     return possible
+
+
+def _come_back(each: Pair, owner: str, twins: Twins, journal: Journal, former: Mapping[int, Pair]) -> Pair | None:
+    """Have what gave way to the old one earlier become the new one; the old one, which cannot, gives way to that."""
+    earlier = former.get(id(each.old))
+    if earlier is None or not is_pair(earlier.old, each.new, owner):
+        return None
+    return Pair(each.old, earlier.old) if _decide(Pair(earlier.old, each.new), twins, journal) else None
 
 
 def _become(old: Any, new: Any, twins: Twins, journal: Journal) -> None:  # any definition

@@ -391,6 +391,9 @@ CLASSES = [
          "attempt(lambda: len(held[int].__args__)), attempt(lambda: len(held[int, str].__args__))", (1, TypeError), (TypeError, 2)),
     case("function becomes a class", "def f(x): return ('old', x)", "class f:\n    def __new__(cls, x): return ('new', x)", "m.f", "held(1)",
          ("old", 1), ("new", 1), is_kept=False),
+    case("function becomes an instance", "def f(x): return ('old', x)",
+         "class D:\n    def __init__(self, f): self.f = f\n    def __call__(self, x): return ('new', self.f(x))\n@D\ndef f(x): return x", "m.f", "held(1)",
+         ("old", 1), ("new", 1), is_kept=False),
     case("function becomes a partial", "def g(*args): return args\ndef f(x): return ('old', x)",
          "import functools\ndef g(*args): return args\nf = functools.partial(g, 'new')", "m.f", "held(1)",
          ("old", 1), ("new", 1), is_kept=False),
@@ -402,6 +405,13 @@ CLASSES = [
          "class C(B, metaclass=M):\n    def f(self): return 1",
          "class N(type): pass\nclass C(metaclass=N):\n    def f(self): return 2", "m.C()", "held.f(), isinstance(held, m.C)",
          (1, True), (2, True), is_kept=False),
+    case("abstract method that goes, of a subclass made elsewhere", "import abc\nclass C(abc.ABC):\n    @abc.abstractmethod\n    def f(self): return 1",
+         "import abc\nclass C(abc.ABC):\n    def f(self): return 2", "type('D', (type('D', (m.C,), {}),), {})", "attempt(lambda: held().f()), sorted(held.__abstractmethods__)",
+         (TypeError, ["f"]), (2, []), is_kept=False),
+    case("abstract method that comes, of a subclass made elsewhere", "import abc\nclass C(abc.ABC):\n    def f(self): return 1",
+         "import abc\nclass C(abc.ABC):\n    def f(self): return 2\n    @abc.abstractmethod\n    def g(self): pass",
+         "type('D', (m.C,), {}), type('D', (m.C,), {'g': 1})", "attempt(lambda: held[0]().f()), attempt(lambda: held[1]().f())",
+         (1, 1), (TypeError, 2), is_kept=False),
     case("metaclass that becomes abstract", "import abc\nclass M(type): pass\nclass C(metaclass=M): pass",
          "import abc\nclass M(type): pass\nclass C(metaclass=abc.ABCMeta):\n    @abc.abstractmethod\n    def f(self): pass", "m.C",
          "attempt(lambda: held() and 1), attempt(lambda: (held.register(int), isinstance(1, held))[1])", (1, AttributeError), (TypeError, True)),
@@ -1954,6 +1964,41 @@ def test_instances_and_subclasses_move_where_only_an_empty_base_differs(project,
 
     assert (type(one), one.f(), below.__bases__, root.__bases__) == (first, "old", (first,), bases)
     assert type(later) is (first if is_moving else type(later))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("class C:\n    __slots__ = ('x',)\n    def f(self): return {}", "class C:\n    __slots__ = ('y',)\n    def f(self): return {}"),
+        ("class C:\n    def f(self): return {}", "class B: pass\nclass C(B):\n    def f(self): return {}"),
+        ("class C:\n    def f(self): return {}", "class M(type): pass\nclass C(metaclass=M):\n    def f(self): return {}"),
+        ("def C():\n    return C\nC.f = lambda: {}", "class C:\n    def f(self): return {}"),
+        ("def C():\n    return C\nC.f = lambda: {}", "class D:\n    def __call__(self): return self\n    def f(self): return {}\nC = D()"),
+    ],
+)
+def test_what_gave_way_comes_back_with_its_source(project, registry, old, new):
+    """
+    A definition that gave way to one that it could not become is itself again when an edit goes back, and after
+    rollbacks from there.
+    """
+    m = project.load("m", old.format(1) + "\n")
+    held, made = m.C, m.C()
+    project.write("m.py", new.format(2) + "\n")
+    registry.refresh()
+    other = m.C
+    project.write("m.py", old.format(3) + "\n")
+
+    registry.refresh()
+
+    assert other is not m.C
+    assert m.C is held
+    assert (held().f(), made.f(), type(made)) == (3, 3, type(held()))
+    registry.rollback(m)
+    assert m.C is other
+    assert m.C().f() == 2
+    registry.rollback(m)
+    assert m.C is held
+    assert (held().f(), made.f(), type(made)) == (1, 1, type(held()))
 
 
 def test_instances_that_cannot_move_are_told_of(project, registry):

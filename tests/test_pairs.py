@@ -316,6 +316,7 @@ def deco(f):
         ("def f(): pass", "import functools\n@functools.lru_cache\ndef f(): pass"),
         ("def f(): pass", "class f: pass"),
         ("def f(): pass", "import functools\ndef g(): pass\nf = functools.partial(g)"),
+        ("def f(): pass", "class D:\n    def __call__(self): pass\nf = D()"),
     ],
 )
 def test_a_name_that_another_function_took_is_rebound(before, after):
