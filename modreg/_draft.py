@@ -213,8 +213,10 @@ class Draft:
         """
         found: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         is_fragile = self.is_fragile
-        for members in dict.fromkeys(self.components.values()):
-            fragile = tuple(n for n in members if is_fragile(n, members)) if is_fragile and len(members) > 1 else ()
+        if is_fragile is None:
+            return found
+        for members in dict.fromkeys(each for each in self.components.values() if len(each) > 1):
+            fragile = tuple(n for n in members if is_fragile(n, members))
             found.update(dict.fromkeys(members if fragile else (), (fragile, members)))
         return found
 

@@ -570,8 +570,8 @@ class Execution(Work):
         try:
             self._run(part, module, namespace)
         except BaseException:  # what was defined until then may be anywhere, and the old definitions go on
-            settle(former, namespace, part.name)  # of most nobody else has anything
-            self.twins.update(Twins.of(held(pair(former, namespace, part.name), namespace)))
+            if self.window.is_leaking(namespace):
+                self.twins.update(Twins.of(held(pair(former, namespace, part.name), namespace)))
             raise
         for target, entry in written.items():
             self._wrote(part.name, target, entry)

@@ -176,7 +176,16 @@ def is_own(value: object, owner: str, depth: int = 4) -> bool:
 
 def is_wrapper(value: object) -> bool:
     """Whether *value* is of one of the types that wrap definitions."""
-    return id(type(value)) in _WRAPPERS or id(property) in map(id, mro(value))
+    return _is_of_wrappers(type(value))
+
+
+def _is_of_wrappers(kind: type) -> bool:
+    return id(kind) in _WRAPPERS or id(property) in map(id, mro_of(kind))
+
+
+def is_of_definitions(kind: type) -> bool:
+    """Whether what is of a type is a function or a class, or wraps some."""
+    return kind is FunctionType or issubclass(kind, type) or _is_of_wrappers(kind)
 
 
 def is_pair(old: Any, new: Any, owner: str) -> bool:  # any objects

@@ -422,7 +422,7 @@ class Planner:
         there is nothing better than that order turned round: what was entered first ended last.
         """
         firsts = {name: self.history.first(name) for name in names}
-        is_adopted = any(first.cause is Cause.ADOPTED for first in firsts.values())
+        is_adopted = Cause.ADOPTED in [first.cause for first in firsts.values()]
         ended = {name: place for place, name in enumerate(list(sys.modules))} if is_adopted else {}
 
         def key(name: str) -> tuple[int, float]:

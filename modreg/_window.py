@@ -9,6 +9,7 @@ import sys
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from itertools import compress
 from types import (
     CellType,
     FrameType,
@@ -25,7 +26,7 @@ from typing import Any, Final, cast
 import attrs
 
 from modreg._journal import PLAIN, Attribute, Cell, ClassAttribute, ClassField, Contents, Gone, Item
-from modreg._pairs import Pair, bases_of, is_class, mro, mro_of, slots, table
+from modreg._pairs import Pair, bases_of, is_class, is_of_definitions, mro, mro_of, slots, table
 from modreg._patch import Twins
 from modreg._weak import references, renewed
 
@@ -65,6 +66,17 @@ class Window:
             return []
         others = {id(p.new) for p in held(pairs, namespace)}
         return [p for p in pairs if id(p.new) not in others]
+
+    def is_leaking(self, namespace: Mapping[str, object]) -> bool:
+        """Whether a definition or a wrapper that was made inside may be held outside, but for *namespace*."""
+        if not self.is_narrow:
+            return True
+        shown = gc.get_objects()  # hundreds, so that each step goes over all of them in C
+        kinds = [*map(type, shown)]
+        keys = [*map(id, kinds)]
+        wanted = {key for key, kind in dict(zip(keys, kinds, strict=True)).items() if is_of_definitions(kind)}
+        made = compress(shown, map(wanted.__contains__, keys))
+        return bool(held([Pair(None, each) for each in made], namespace))
 
     def holders(self, targets: list[object]) -> list[object]:
         """Everything that the collector shows and that refers to a target, but for modules: see :func:`_objects`."""
@@ -177,9 +189,8 @@ def _seen(wanted: Mapping[int, Pair]) -> dict[int, int]:
     targets = [p.new for p in wanted.values()]
     referents = _referents_for(targets)
     for holder in _holders(targets, is_exact=True):
-        for inside in referents(holder) if holder is not targets else ():
-            if id(inside) in counts:
-                counts[id(inside)] += 1
+        for key in filter(counts.__contains__, map(id, referents(holder) if holder is not targets else ())):
+            counts[key] += 1
     return counts
 
 

@@ -11,7 +11,7 @@ import weakref
 
 import pytest
 
-from modreg._pairs import Pair
+from modreg._pairs import Pair, pair
 from modreg._patch import Twins
 from modreg._window import Window, held, is_held, replace
 
@@ -448,6 +448,90 @@ def test_nothing_is_held_that_only_new_objects_hold(window):
 
     assert found == []
     assert len(inside) == 3
+
+
+DEFINITIONS = """
+import functools
+
+def free():
+    return 1
+
+def outer():
+    def within():
+        return 2
+
+    def inner():
+        return within
+    return inner
+
+made = outer()
+cached = functools.lru_cache(free)
+partial = functools.partial(free, 1)
+
+class Base:
+    class Inner:
+        pass
+
+    def method(self):
+        return super().__init__
+
+    @property
+    def read(self):
+        return self
+
+    @staticmethod
+    def alone():
+        pass
+
+class Derived(Base):
+    pass
+
+one, many = Derived(), [Base(), free]
+"""
+
+LEAKS = {
+    "nothing": "",
+    "a function": "outside.append(free)",
+    "a function in a closure": "outside.append(made.__closure__[0].cell_contents)",
+    "a closure": "outside.append(made)",
+    "a cache": "outside.append(cached)",
+    "a partial": "outside.append(partial)",
+    "a class": "outside.append(Derived)",
+    "a class inside another": "outside.append(Base.Inner)",
+    "a method": "outside.append(Base.method)",
+    "a property": "outside.append(vars(Base)['read'])",
+    "the function of a static method": "outside.append(Base.alone)",
+    "a function as a key": "table[free] = 1",
+    "what left the namespace": "outside.append(Derived); del Derived",
+}
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_definitions_leak_where_any_pair_is_held(leak, window):
+    """
+    Unless definitions leak out of the window, none of those that the two namespaces pair is held: they need not be
+    paired to know it.
+    """
+    outside, table = [], {"tracked": []}
+    former = {"__name__": "tax", "outside": outside, "table": table}
+    exec(DEFINITIONS, former)
+    namespace = former.copy()
+    window.move()
+    exec(f"{DEFINITIONS}\n{LEAKS[leak]}", namespace)
+
+    is_leaking = window.is_leaking(namespace)
+
+    found = held(pair(former, namespace, "tax"), namespace)
+    assert is_leaking == (leak != "nothing")
+    assert is_leaking or not found
+    assert bool(found) == (leak not in ("nothing", "what left the namespace"))
+
+
+def test_of_a_window_that_is_not_open_it_is_not_known_what_leaks():
+    """
+    Where the application froze objects itself, anything may be held.
+    """
+    assert Window().is_leaking({})
 
 
 def made_class():
