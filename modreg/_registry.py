@@ -893,13 +893,24 @@ class Registry:
         """
         for name in names:
             self._history.at(name, revision)  # it is not forgotten
-        later = _without_undone(self._history.since(revision))
+        later = self._without_undone(revision)
         concerned, found, left = set(names), set[int](), later
         while left and (more := [each for each in left if not concerned.isdisjoint(each.before)]):
             found.update([each.revision for each in more])
             concerned.update(*[each.before for each in more])
             left = [each for each in left if each.revision not in found]
         return tuple([each for each in reversed(later) if each.revision in found])
+
+    def _without_undone(self, revision: int) -> list[Commit]:
+        """The commits after a revision without the rollbacks that took back others of them, and without these."""
+        left = {commit.revision: commit for commit in self._history.since(revision)}
+        for commit in reversed([*left.values()]):
+            # Of what is forgotten nobody needs to know more than that it was taken back.
+            undone = {each for each in commit.undoes if self._history.commit_of(each) is not None}
+            if commit.undoes and min(commit.undoes) > revision and left.keys() >= {commit.revision, *undone}:
+                for each in (commit.revision, *undone):
+                    del left[each]
+        return [*left.values()]
 
     def _targets(self, chain: tuple[Commit, ...], revision: int) -> dict[str, int]:
         """For each module that the chain changed, the version whose state it gets."""
@@ -1002,16 +1013,6 @@ def _check_number(name: str, number: int, least: int) -> None:
         raise TypeError(f"{name} must be a whole number, not {number!r}")
     if number < least:
         raise ValueError(f"{name} must be at least {least}, not {number}")
-
-
-def _without_undone(commits: Iterable[Commit]) -> list[Commit]:
-    """The commits without the rollbacks that took back others of them, and without these."""
-    left = {commit.revision: commit for commit in commits}
-    for commit in reversed([*left.values()]):
-        if commit.undoes and left.keys() >= {commit.revision, *commit.undoes}:
-            for revision in (commit.revision, *commit.undoes):
-                del left[revision]
-    return [*left.values()]
 
 
 def _brought(commit: Commit) -> set[str]:

@@ -628,6 +628,25 @@ def test_what_is_forgotten_is_told(project, registry):
     assert tax.RATE == 3
 
 
+def test_what_was_taken_back_stays_so_when_part_of_it_is_forgotten(project, registry):
+    """
+    A rollback that took back a transaction which is forgotten by now is not taken for one that stands.
+    """
+    registry.install(keep_snapshots=1, keep_versions=3)
+    tax = project.load("tax", "RATE = 1\n")
+    bill = project.load("bill", "from tax import RATE\nTOTAL = RATE * 10\n")
+    registry.reload(bill)
+    project.write("tax.py", "RATE = 2\n")
+    registry.refresh()
+    registry.rollback(tax, to=1)
+    assert [done.revision for done in registry.transactions()] == [2, 3]
+
+    registry.rollback(tax, to=1)
+
+    assert (tax.RATE, bill.TOTAL) == (1, 10)
+    assert numbers(registry, tax) == [1, 2, 3]
+
+
 def test_specifier_takes_pre_releases(project, registry):
     """
     A version in history is there because it ran: a pre-release fits a specifier, too.
