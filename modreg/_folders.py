@@ -13,8 +13,8 @@ import attrs
 SETTLED: Final = 2.0
 """Seconds after which a time can be trusted to change with the next change (two on FAT, less elsewhere)."""
 
-_UNREAD: Final = -1.0
 _UNKNOWN: Final = float("inf")
+_NEVER: Final = (object(), 0.0)
 
 
 @attrs.define(eq=False)
@@ -39,7 +39,10 @@ class Folders:
         now = time.time()
         finders: list[tuple[str, Any]] = list(sys.path_importer_cache.items())  # whatever a path hook made, or nothing
         for folder, finder in finders:
-            if self._is_settled(folder, finder):  # as nearly all are, so it is asked first
+            told, when = self._told.get(folder, _NEVER)
+            # Its own note of the folder's time when it was read.  Nearly all were read long after they last changed, or
+            # are going to be read in any case.
+            if told is finder and when - getattr(finder, "_path_mtime", _UNKNOWN) > SETTLED:
                 continue
             if finder is None or not os.path.isabs(folder):
                 sys.path_importer_cache.pop(folder, None)  # it may be there now, or somewhere else
@@ -48,14 +51,6 @@ class Folders:
             else:
                 finder.invalidate_caches()
                 self._told[folder] = finder, now
-
-    def _is_settled(self, folder: str, finder: object) -> bool:
-        """Whether the folder was read long after it last changed, or is going to be read in any case."""
-        told, when = self._told.get(folder, (None, 0.0))
-        if told is None or told is not finder:
-            return False
-        read: float = getattr(finder, "_path_mtime", _UNKNOWN)  # importlib's own: the folder's time when it was read
-        return read == _UNREAD or when - read > SETTLED
 
 
 def _invalidate(finder: Any) -> None:  # whatever stands on sys.meta_path or answers for one of its entries

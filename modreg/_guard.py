@@ -373,7 +373,7 @@ class Gates:
             _BEHALF.set(behalf)
 
     def _concerned(self, names: Iterable[str] | None) -> list[Gate]:
-        if names is None:
+        if names is None or not self.units:
             return [self.everything, *self.units.values()]
         below = [f"{name}." for name in names]
         found = [gate for unit, gate in list(self.units.items()) if any(each.startswith(f"{unit}.") for each in below)]

@@ -213,7 +213,8 @@ def pair(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> li
     """
     found: dict[int, Pair] = {}
     seen: set[tuple[int, int]] = set()
-    queue = deque((old[name], new[name], 0) for name in new if name in old and name not in OF_IMPORT)
+    other = [name for name, x in new.items() if name in old and old[name] is not x and name not in OF_IMPORT]
+    queue = deque([(old[name], new[name], 0) for name in other])
     _follow(queue, owner, found, seen)
     queue.extend((*both, 0) for both in _moved(old, new, owner, found))
     _follow(queue, owner, found, seen)
@@ -334,15 +335,14 @@ def rebound(
     A function counts only under the name that it was defined with: a mere alias that now leads
     elsewhere says nothing of the function.  With an `lru_cache` that went comes the function that it calls.
     """
-    other = {name: Pair(x, new[name]) for name, x in old.items() if name in new and x is not new[name]}
-    other = {n: p for n, p in other.items() if _is_leading(p.old, p.new)}
     paired = {id(side) for p in pairs for side in (p.old, p.new)}
+    other = {name: Pair(x, new[name]) for name, x in old.items() if name in new and x is not new[name]}
+    other = {n: p for n, p in other.items() if _is_leading(p.old, p.new) and paired.isdisjoint((id(p.old), id(p.new)))}
     alive = {id(value) for value in new.values()} if other else ()
     found = [
         each
         for name, each in other.items()
-        if paired.isdisjoint((id(each.old), id(each.new)))
-        and id(each.old) not in alive
+        if id(each.old) not in alive
         and _is_defined_as(each.old, name)
         and _is_defined_as(each.new, name)
         and is_own(each.old, owner)
