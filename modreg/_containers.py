@@ -66,8 +66,8 @@ def _named(owner: str) -> Iterator[tuple[str, Any]]:  # any object
     value: Any  # as above
     for name, value in space_of(owner).copy().items():
         yield name, value
-        held: Any = table(value) if is_class(value) else {}  # some mapping
-        if held.get("__module__") == owner:
+        held: Any = table(value) if issubclass(type(value), type) else None  # some mapping
+        if held is not None and held.get("__module__") == owner:
             found = [(n, x) for n, x in held.copy().items() if type(x) is functools.singledispatchmethod]
             yield from ((f"{name}.{n}", each.dispatcher) for n, each in found)
 

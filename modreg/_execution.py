@@ -118,6 +118,7 @@ class Execution(Work):
     kept: set[str] = attrs.field(factory=set)
     starred: dict[str, frozenset[str]] = attrs.field(factory=dict)
     noted: set[int] = attrs.field(factory=set)
+    containers: list[Any] = attrs.field(factory=list)  # entries with Contents as their place
     told: int = 0
 
     def __attrs_post_init__(self) -> None:
@@ -219,6 +220,8 @@ class Execution(Work):
             self.kept |= more
             for place in places(more & self.draft.graph.keys(), self.findings, self.noted):
                 self.journal.keep(place)
+                if isinstance(place, Contents):
+                    self.containers.append(self.journal.entries[-1])
 
     def _dispose_first(self) -> None:
         """
@@ -772,7 +775,7 @@ class Execution(Work):
 
     def _noted(self) -> list[Any]:  # entries with Contents as their place
         """The containers whose contents were noted before the execution; what they hold after it is so at the end."""
-        return [each for each in self.journal if isinstance(each.place, Contents) and each.after is MISSING]
+        return [each for each in self.containers if each.after is MISSING]
 
     def _patch(
         self, part: Part, former: dict[str, object], namespace: dict[str, object], since: int, nested: list[str]
