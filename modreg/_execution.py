@@ -667,9 +667,11 @@ class Execution(Work):
             return
         self.told = len(self.finished)
         changed = {id(each.place.container) for each in self._noted() if self._is_filled(each)}
+        if not changed:
+            return
         needs = self.draft.needs
         known = set(needs.affected)
-        for module, name in owners(self.kept & self.draft.graph.keys(), changed) if changed else ():
+        for module, name in owners(self.kept & self.draft.graph.keys(), changed):
             needs.change(module, {name: Level.FILLED}, is_whole=True)
         if more := needs.affected.keys() - known:
             order = self.draft.order
