@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import _abc  # type: ignore[import-not-found]  # CPython's own, which no stub describes
+import _thread
 import sys
+import time
 import warnings
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from itertools import chain
 from operator import is_
@@ -230,10 +232,20 @@ class Namespace:
         return tuple(copy), tuple(copy.values())
 
     def put(self, value: tuple[tuple[str, ...], tuple[object, ...]]) -> None:
+        self.drop(self.publish(value))
+
+    def publish(self, value: tuple[tuple[str, ...], tuple[object, ...]]) -> dict[str, object]:
+        """Bind the names of *value*; answer what is surplus."""
         wanted = dict(zip(*value, strict=True))
         self.namespace.update(wanted)
-        for name in self.namespace.copy().keys() - wanted.keys():
-            if not is_submodule(self.namespace.get("__name__"), name, self.namespace):
+        copy = self.namespace.copy()
+        return {name: copy[name] for name in copy.keys() - wanted.keys()}
+
+    def drop(self, surplus: Mapping[Any, object]) -> None:  # by name; a namespace may have other keys
+        """Take out names that still stand for what they did."""
+        for name, each in surplus.items():
+            is_still = self.namespace.get(name, MISSING) is each
+            if is_still and not is_submodule(self.namespace.get("__name__"), name, self.namespace):
                 self.namespace.pop(name, None)
 
     def merged(self, before: Any, after: Any) -> Any:  # a pair, as in get()
@@ -411,16 +423,24 @@ class Journal:
 
     A change is noted before it is made: whatever interrupts it, the journal knows what to put back.
     A journal belongs to the thread that has the transaction open and needs no lock.
+
+    Attributes:
+        entries: The changes.
+        leaving: What an abort has still to take out of namespaces, by these and by name.
     """
 
     entries: list[Entry] = attrs.field(factory=list)
+    leaving: dict[tuple[int, object], tuple[Namespace, object]] = attrs.field(factory=dict)
 
-    def write(self, place: Place, value: object) -> None:
-        """Put *value* where it differs from what is there."""
+    def write(self, place: Place, value: object, *, is_last: bool = True) -> None:
+        """Put *value* where it differs from what is there; names leave a namespace at once if nothing else follows."""
         before = place.get()
         if before is not value:
             self.entries.append(Entry(place, before, value))
-            place.put(value)
+            if is_last:
+                place.put(value)
+            else:
+                self._put_back(place, value)
 
     def keep(self, place: Place) -> None:
         """Note what is there now, for a change that other code makes."""
@@ -448,37 +468,59 @@ class Journal:
         """
         Take every change back, last first.
 
+        Names that came leave when all else is undone: calls in other threads may be in the midst of what uses them.
         An exception from outside (a signal) is held back until all is undone: half an abort would be
         worse than a late one.  A place that refuses twice is given up, and told of at the end.
         """
         troubles: list[BaseException] = []
-        refused = 0
         first = self._first_of_caches()
-        while self.entries:
-            entry = self.entries[-1]
-            try:
-                # CPython refuses some writings of the very same.
-                if _is_turn(entry, first) and entry.place.get() is not entry.before:
-                    entry.place.put(entry.before)
-                refused = 0
-            except BaseException as trouble:  # see the docstring: raised again below
-                troubles.append(trouble)
-                refused += 1
-                if refused < 2:
-                    continue
-                refused = 0
-            self.entries.pop()
+
+        def take_back(entry: Entry) -> None:
+            # CPython refuses some writings of the very same.
+            if _is_turn(entry, first) and entry.place.get() is not entry.before:
+                self._put_back(entry.place, entry.before)
+
+        _empty(self.entries, take_back, troubles)
+        self._have_all_leave(troubles)
         if troubles:
             raise troubles[0]
 
+    def _put_back(self, place: Place, before: Any) -> None:  # as the place gave it
+        if isinstance(place, Namespace):
+            surplus = place.publish(before)
+            for name in before[0] if self.leaving else ():
+                self.leaving.pop((id(place.namespace), name), None)
+            self.leaving.update(((id(place.namespace), name), (place, each)) for name, each in surplus.items())
+            return
+        if isinstance(place, Item):
+            self.leaving.pop((id(place.mapping), place.key), None)
+        place.put(before)
+
+    def _have_all_leave(self, troubles: list[BaseException]) -> None:
+        _empty([None] if self.leaving else [], lambda _: _let_others_go_on(), troubles)
+        _empty([*self.leaving], self._leave, troubles)
+
+    def _leave(self, key: tuple[int, object]) -> None:
+        place, value = self.leaving[key]
+        place.drop({key[1]: value})
+        del self.leaving[key]
+
     def reversed_into(self, journal: Journal) -> None:
-        """Take every change back as changes of *journal*, leaving what others have changed since."""
+        """
+        Take every change back as changes of *journal*, leaving what others have changed since.
+
+        Names that came leave at the end, as in :meth:`undo`.
+        """
         first = self._first_of_caches()
         for entry in reversed(self.entries):
             if not first or _is_turn(entry, first):
-                journal.write(entry.place, entry.place.merged(entry.before, entry.after))
+                journal.write(entry.place, entry.place.merged(entry.before, entry.after), is_last=False)
             else:
                 journal.entries.append(Entry(entry.place, None, None))  # for when this is taken back in its turn
+        troubles: list[BaseException] = []
+        journal._have_all_leave(troubles)
+        if troubles:
+            raise troubles[0]
 
     def _first_of_caches(self) -> dict[Callable[[], object], Entry]:
         """For each cache the entry that is the last to be taken back, when it has to be emptied: once is enough."""
@@ -486,6 +528,33 @@ class Journal:
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
+
+
+def _empty(things: list[Any], take: Callable[[Any], object], troubles: list[BaseException]) -> None:
+    """Take things off a list, last first, each when it is done; what is raised twice for one is noted, and no more."""
+    refused = 0
+    while things:
+        try:
+            take(things[-1])
+            refused = 0
+        except BaseException as trouble:  # raised when all is undone
+            troubles.append(trouble)
+            refused += 1
+            if refused < 2:
+                continue
+            refused = 0
+        things.pop()
+
+
+def _let_others_go_on() -> None:
+    """Give each other thread a turn at the GIL, so that a call which is under way comes to its end."""
+    others = _thread._count()  # in 3.11 to 3.15 all threads but the first
+    if others:
+        time.sleep(min(_LONGEST, (others + 1) * sys.getswitchinterval()))
+
+
+_LONGEST: Final = 0.05
+"""Seconds that the names of a version which failed wait for others at most."""
 
 
 def _is_turn(entry: Entry, first: dict[Callable[[], object], Entry]) -> bool:

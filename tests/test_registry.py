@@ -9,6 +9,7 @@ import pickle
 import shutil
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -1761,6 +1762,31 @@ def test_other_threads_keep_importing(project, registry):
     assert seen[0]
     assert seen[1] in (1, 2)
     assert tax.RATE == 2
+
+
+def test_a_call_that_entered_a_version_which_fails_comes_to_its_end(project, registry, monkeypatch):
+    """
+    What came with that version leaves last, when all else is as it was, and other threads have had their turn.
+    """
+    gate = SimpleNamespace(entered=threading.Event(), threads=[], seen=[])
+    monkeypatch.setitem(sys.modules, "gate", gate)
+    tax = project.load("tax", "STATE = 'old'\ndef rate():\n    return 1\n")
+    text = "import gate, threading\nNEW, STATE = 2, 'new'\n"
+    text += "def rate():\n    gate.entered.set()\n    while STATE == 'new':\n        pass\n    return NEW\n"
+    text += "def call(gate=gate, rate=rate):\n    try:\n        gate.seen.append(rate())\n"
+    text += "    except NameError as error:\n        gate.seen.append(error)\n"
+    text += "gate.threads.append(threading.Thread(target=call))\ngate.threads[-1].start()\n"
+    project.write("tax.py", text + "gate.entered.wait(60)\n1 / 0\n")
+
+    for _ in range(10):  # a machine under load may give the other thread no turn for once
+        gate.entered.clear()
+        with pytest.raises(ReloadError):
+            registry.reload(tax)
+        gate.threads[-1].join(60)
+        assert tax.rate() == 1
+        assert not hasattr(tax, "NEW")
+
+    assert 2 in gate.seen
 
 
 def test_module_that_is_not_the_loaded_one_is_refused(project, registry):
