@@ -1966,6 +1966,23 @@ def test_instances_and_subclasses_move_where_only_an_empty_base_differs(project,
     assert type(later) is (first if is_moving else type(later))
 
 
+def test_methods_follow_where_a_package_says_that_a_class_is_its_own(project, registry):
+    """
+    Methods that are held follow too where a package sets the ``__module__`` of the classes that it gives to others.
+    """
+    source = "class C:\n    def f(self): return {0}\n    @property\n    def g(self): return {0}\n    @classmethod\n    def h(cls): return {0}\n"
+    project.write("pack/_m.py", source.format(1))
+    pack = project.load("pack.__init__", "from pack._m import C\nC.__module__ = 'pack'\n")
+    held = pack.C().f, pack.C.g.fget, pack.C.h
+    project.write("pack/_m.py", source.format(2))
+
+    registry.refresh()
+
+    assert (held[0](), held[1](None), held[2]()) == (2, 2, 2)
+    registry.rollback("pack._m")
+    assert (held[0](), held[1](None), held[2]()) == (1, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
