@@ -794,7 +794,6 @@ class Execution(Work):
         if len(self.journal.entries) > begun:
             self.patched.add(name)
         self.replaced.extend((name, each) for each in patched.replaced)
-        self.moving.extend((name, each) for each in moving(former, namespace, name))
         self.findings.extend(_unmarked(each, name) for each in patched.unmarked)
         if patched.abstract:
             self.findings.append(_abstract(patched.abstract, name))
@@ -803,6 +802,7 @@ class Execution(Work):
             self._publish(patched.values, namespace, but=part.view.taken)
         if patched.twins:
             self._stand_in(patched.twins, namespace, since, nested)
+        self.moving.extend((name, each) for each in moving(former, namespace, name))
         return False
 
     def _made_again(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> Iterator[Pair]:

@@ -1966,6 +1966,23 @@ def test_instances_and_subclasses_move_where_only_an_empty_base_differs(project,
     assert type(later) is (first if is_moving else type(later))
 
 
+def test_instances_of_a_renamed_class_follow_each_time(project, registry):
+    """
+    Where the former name goes on as an alias, instances are of the renamed class also after a rollback and again.
+    """
+    m = project.load("m", "class Old:\n    x = 1\n")
+    held = m.Old()
+    project.write("m.py", "class New:\n    x = 2\nOld = New\n")
+    registry.refresh()
+    registry.rollback(m)
+    between = type(held) is m.Old, held.x
+
+    registry.reload(m)
+
+    assert between == (True, 1)
+    assert (type(held) is m.Old is m.New, held.x) == (True, 2)
+
+
 def test_methods_follow_where_a_package_says_that_a_class_is_its_own(project, registry):
     """
     Methods that are held follow too where a package sets the ``__module__`` of the classes that it gives to others.
