@@ -2004,7 +2004,10 @@ def test_methods_follow_where_a_package_says_that_a_class_is_its_own(project, re
     ("old", "new"),
     [
         ("class C:\n    __slots__ = ('x',)\n    def f(self): return {}", "class C:\n    __slots__ = ('y',)\n    def f(self): return {}"),
-        ("class C:\n    def f(self): return {}", "class B: pass\nclass C(B):\n    def f(self): return {}"),
+        pytest.param(
+            "class C:\n    def f(self): return {}", "class B: pass\nclass C(B):\n    def f(self): return {}",
+            marks=pytest.mark.skipif(sys.version_info >= (3, 15), reason="CPython takes a base away: nothing gives way"),
+        ),
         ("class C:\n    def f(self): return {}", "class M(type): pass\nclass C(metaclass=M):\n    def f(self): return {}"),
         ("def C():\n    return C\nC.f = lambda: {}", "class C:\n    def f(self): return {}"),
         ("def C():\n    return C\nC.f = lambda: {}", "class D:\n    def __call__(self): return self\n    def f(self): return {}\nC = D()"),
