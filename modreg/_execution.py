@@ -858,7 +858,8 @@ class Execution(Work):
         """
         What is loaded is not bound again by its import: a package that deletes the name must find it once more.
 
-        One that had something else under the name, and asks itself for the submodule, would get that.
+        One that had something else under the name, and asks itself for the submodule, would get that; so would one
+        whose submodule is not loaded yet.
         """
         start = f"{part.name}."
         asked = {name for each in _imports(part) if part.record.resolved(each) == part.name for name in each.names}
@@ -867,6 +868,9 @@ class Execution(Work):
             child = each.removeprefix(start)
             if "." not in child and each in self.history.records and (child in asked or child not in namespace):
                 namespace[child] = modules[each]
+        for child in asked - part.view.made if asked else ():
+            if start + child not in modules:
+                namespace.pop(child, None)
 
     def _drop(self, part: Part, namespace: dict[str, object]) -> None:
         """Names that the old source could bind and the new one cannot leave before it is executed."""

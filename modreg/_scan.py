@@ -156,17 +156,21 @@ def bound_names(code: CodeType) -> frozenset[str]:
     """
     Collect every name that executing a module can bind in its namespace, now or when its functions run.
 
-    Names that a star import, ``globals()`` or ``exec`` binds are not to be seen in the code. Names that the
+    Names that a star import, ``globals()`` or ``exec`` binds are not to be seen in the code, and those that are bound
+    under ``if TYPE_CHECKING:`` never are. Names that the
     compiler binds (``__annotations__``, ``__annotate__``) are included where it does.
     """
-    names = {code.co_names[each] for each in _arguments(code.co_code, _STORE_NAME)}
+    raw = code.co_code
+    unreached = _unreached(code, raw) if "TYPE_CHECKING" in code.co_names else []
+    stores = [each for each in _offsets(raw, _STORE_NAME) if not any(each in span for span in unreached)]
+    names = {code.co_names[_argument(raw, each)[0]] for each in stores}
     names.update(
         inner.co_names[each]
         for inner, _ in _walk(code)
         if _STORE_GLOBAL in inner.co_code
         for each in _arguments(inner.co_code, _STORE_GLOBAL)
     )
-    if _SETUP_ANNOTATIONS in code.co_code[::2]:
+    if _SETUP_ANNOTATIONS in raw[::2]:
         names.add("__annotations__")
     return frozenset(names)
 

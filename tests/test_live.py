@@ -1320,6 +1320,38 @@ def test_what_is_registered_again_is_there_once(project, dropping, kind):
     assert answer() == was
 
 
+def test_what_is_imported_for_type_checkers_alone_leaves(project, dropping):
+    """
+    An import that is for type checkers alone now binds nothing any more, as in a fresh interpreter.
+    """
+    project.load("m", "class C: pass\n")
+    user = project.load("user", "from m import C\ndef f(): return C\n")
+    start = "TYPE_CHECKING = False\nif TYPE_CHECKING:\n    "
+    project.write("user.py", f"{start}from m import C\ndef f(): return C\n")
+
+    dropping.refresh()
+
+    with pytest.raises(NameError):
+        user.f()
+
+
+def test_a_submodule_that_takes_the_name_of_a_function_is_imported(project, dropping):
+    """
+    A package that had a function, and takes a submodule of that name now, gets the submodule, also for the first time.
+    """
+    package = project.load("package.__init__", "def tool(): return 1\n")
+    project.write("package/tool.py", "V = 2\n")
+    user = project.load("user", "import package\nX = package.tool()\n")
+    project.write("package/__init__.py", "from . import tool\n")
+    project.write("user.py", "import package\nX = package.tool.V\n")
+
+    dropping.refresh()
+
+    assert user.X == package.tool.V == 2
+    dropping.rollback(package)
+    assert user.X == package.tool() == 1
+
+
 GONE = {
     "decorator": ("ALL = {}\ndef add(f): ALL[f.__name__] = f; return f", "@base.add\ndef f(): pass\n@base.add\ndef g(): pass",
                   "def f(): pass\n@base.add\ndef g(): pass", "[*base.ALL]", ["f", "g"], ["g"]),

@@ -453,6 +453,8 @@ BINDINGS = [
     ("def f():\n global x\n return x", {"f"}),
     ("x = 1\ndel x", {"x"}),
     ("try:\n del x\nexcept NameError: pass", set()),
+    ("TYPE_CHECKING = False\nif TYPE_CHECKING:\n import json\nelse:\n x = 1", {"TYPE_CHECKING", "x"}),
+    ("import typing\nif typing.TYPE_CHECKING:\n x = 1\ny = 1", {"typing", "y"}),
     ("def f():\n global x\n del x", {"f"}),
     (MANY, {f"name{number}" for number in range(300)}),
     (f"def f():\n global late\n late = {list(range(1000, 1300))}\nf()", {"f", "late"}),
