@@ -30,13 +30,33 @@ def settle(place: Contents, before: Any, again: Collection[int]) -> None:  # as 
     if place.is_holding(before):
         return
     is_dict = isinstance(place.container, dict)
-    known = {id(each[0]) if is_dict else id(each) for each in before}
+    known = Counter(id(each[0] if is_dict else each) for each in before)
     now: list[Element] = [*place.get()]
-    is_known = [(id(each[0]) if is_dict else id(each)) in known for each in now]
-    left, added = ([x for x, is_one in zip(now, is_known, strict=True) if is_one is wanted] for wanted in (True, False))
-    instead = matched([x for x in added if any(id(each) in again for each in _stands_for(x))], left)
-    if instead:
-        place.put(tuple(exchanged(now, instead)))
+    left: list[Element] = []
+    added: list[int] = []
+    for at, each in enumerate(now):
+        key = id(each[0] if is_dict else each)
+        known[key] -= 1
+        if known[key] >= 0:
+            left.append(each)
+        else:
+            added.append(at)
+    twice = Counter(map(_signature, left if added else ()))
+    repeated = set()
+    for at in added:
+        twice[signature := _signature(now[at])] -= 1
+        if twice[signature] >= 0 and next(_stands_for(now[at]), None) is not None:
+            repeated.add(at)
+    former = set(map(id, left))
+    more = [now[at] for at in added if at not in repeated and id(now[at]) not in former]
+    instead = matched([x for x in more if any(id(each) in again for each in _stands_for(x))], left)
+    if instead or repeated:
+        place.put(tuple(exchanged([x for at, x in enumerate(now) if at not in repeated], instead)))
+
+
+def _signature(element: Element) -> object:
+    """What an element is made of: the same once more is what was registered before."""
+    return tuple((type(each), each if id(type(each)) in ATOMS else id(each)) for each in _parts(element))
 
 
 def withdraw(place: Contents, before: Any, told: Callable[[Element], frozenset[str]]) -> None:  # as above

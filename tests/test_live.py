@@ -1409,6 +1409,27 @@ def test_what_others_registered_stays_when_a_registration_leaves(project, droppi
     assert [each.__name__ for each in base.ALL] == ["f"]
 
 
+@pytest.mark.parametrize("put", ["ALL.append(f)", "ALL.insert(0, f)", "ALL.append(('/f', f))", "ALL.extend([(f, 1), (f, 2)])"])
+def test_what_is_imported_and_registered_again_is_there_once(project, dropping, put):
+    """
+    Who registers what it imports does so once, whether that or it itself is executed again.
+    """
+    base = project.load("base", "ALL = []\n")
+    m = project.load("m", "def f(): return 1\nK = 1\n")
+    source = f"from base import ALL\nfrom m import f, K\n{put}\n"
+    user = project.load("user", source)
+    base.ALL.append(len)
+    before = list(base.ALL)
+
+    project.write("user.py", f"{source}X = 1\n")
+    dropping.refresh()
+    assert before == base.ALL
+    project.write("m.py", "def f(): return 2\nK = 2\n")
+    dropping.refresh()
+    assert before == base.ALL
+    assert (user.K, m.f()) == (2, 2)
+
+
 def test_what_others_registered_of_a_module_stays(project, registry):
     """
     What another module registered with a definition of this one is not taken for a former registration of its own.
