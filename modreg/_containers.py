@@ -18,25 +18,22 @@ BOUND: Final = 10_000
 """Entries beyond which the contents of a container are not kept for an abort."""
 
 
-def places(names: Iterable[str], findings: list[Finding], seen: set[int]) -> Iterator[Cache | Contents | Registered]:
+def places(name: str, findings: list[Finding], large: set[int]) -> Iterator[Cache | Contents | Registered]:
     """
-    Where definitions are registered; plain containers that are too large are findings instead.
+    Where definitions are registered in a module; plain containers that are too large are findings instead, once.
 
     These stand at module level, in class bodies, in the attributes of instances, and in the closures of functions.
     What is none is the cache of a function made by `functools.singledispatch`, and an abstract base class.
-    Those that were *seen* by their identities are passed over: what they hold by now is no more what they held.
     """
-    for name in names:
-        for path, value in _held(name):
-            if id(type(value)) not in PLAIN:
-                yield from _registers(value)
-            elif id(value) not in seen:
-                seen.add(id(value))
-                if len(value) <= BOUND:
-                    yield Contents(value)
-                    continue
-                said = f"{path} has {len(value)} entries: what a failing execution does to it is not undone"
-                findings.append(Finding(code="container-over-bound", module=name, message=said))
+    for path, value in _held(name):
+        if id(type(value)) not in PLAIN:
+            yield from _registers(value)
+        elif len(value) <= BOUND:
+            yield Contents(value)
+        elif id(value) not in large:
+            large.add(id(value))
+            said = f"{path} has {len(value)} entries: what a failing execution does to it is not undone"
+            findings.append(Finding(code="container-over-bound", module=name, message=said))
 
 
 def owners(names: Iterable[str], containers: Collection[int]) -> Iterator[tuple[str, str]]:

@@ -33,6 +33,7 @@ from modreg._journal import (
     Entry,
     Item,
     Namespace,
+    Place,
     is_submodule,
 )
 from modreg._matters import Level
@@ -92,6 +93,10 @@ class Execution(Work):
         loaded: The names of the modules that were loaded when the execution began.
         moving: What a name led to before and, of that name in another module, leads to now; each with its module.
         starred: For each module that may take part and has star imports the names that its star imports had bound.
+        open: The containers by identity, each with its entry and the modules not executed through which it is found.
+        labels: For containers that were looked into the modules and names of what was in them.
+        large: The containers that are too large to be noted.
+        told: How many modules were executed when it was asked last who reads what they registered.
     """
 
     draft: Draft = attrs.field(kw_only=True)
@@ -117,8 +122,9 @@ class Execution(Work):
     disposed: set[str] = attrs.field(factory=set)
     kept: set[str] = attrs.field(factory=set)
     starred: dict[str, frozenset[str]] = attrs.field(factory=dict)
-    noted: set[int] = attrs.field(factory=set)
-    containers: list[Any] = attrs.field(factory=list)  # entries with Contents as their place
+    open: dict[int, tuple[Entry, set[str]]] = attrs.field(factory=dict)
+    labels: dict[int, set[tuple[str, str]]] = attrs.field(factory=dict)
+    large: set[int] = attrs.field(factory=set)
     told: int = 0
 
     def __attrs_post_init__(self) -> None:
@@ -218,10 +224,19 @@ class Execution(Work):
                 self.journal.keep(Namespace(namespace))
             more = _graph.reachable(self.draft.graph, [name], self.kept)
             self.kept |= more
-            for place in places(more & self.draft.graph.keys(), self.findings, self.noted):
-                self.journal.keep(place)
-                if isinstance(place, Contents):
-                    self.containers.append(self.journal.entries[-1])
+            for owner in more & self.draft.graph.keys():
+                for place in places(owner, self.findings, self.large):
+                    self._keep_place(owner, place)
+
+    def _keep_place(self, owner: str, place: Place) -> None:
+        """Note what the code may put into a place of a module, which others may have taken from there."""
+        known = self.open.get(id(place.container)) if isinstance(place, Contents) else None
+        if known is not None:
+            known[1].add(owner)
+            return
+        self.journal.keep(place)
+        if isinstance(place, Contents):
+            self.open[id(place.container)] = self.journal.entries[-1], {owner}
 
     def _dispose_first(self) -> None:
         """
@@ -258,7 +273,6 @@ class Execution(Work):
         if part is not None and not part.is_layout:
             self._execute(part)
             return
-        self._tell_filled()
         is_led_on = name in self.passed
         self.passed.add(name)  # who comes back to it finds it under way
         self._foresee(name)
@@ -409,7 +423,10 @@ class Execution(Work):
 
     def _execute_dependent(self, name: str) -> bool:
         """Execute a module if something that it computed can be different now."""
-        reason = self.draft.needs.affected.get(name) or self.foreseen.get(name)
+        affected = self.draft.needs.affected
+        if name not in affected and name not in self.foreseen:
+            self._tell_filled(name)
+        reason = affected.get(name) or self.foreseen.get(name)
         if reason is None:
             return False
         self._keep([name])
@@ -657,26 +674,31 @@ class Execution(Work):
             if name in self.left:
                 self._rebind(name)
 
-    def _tell_filled(self) -> None:
+    def _tell_filled(self, present: str = "") -> None:
         """
         Note in which containers there is something else by now, for those who read them while they are executed.
 
-        Whose turn was before has never seen it.
+        Whose turn was before has never seen it.  What is in those of modules that are executed themselves is told then.
         """
         if self.told == len(self.finished):
             return
         self.told = len(self.finished)
-        changed = {id(each.place.container) for each in self._noted() if self._is_filled(each)}
+        needs = self.draft.needs
+        for _, having in self.open.values():
+            if having and having <= needs.executed:
+                having.clear()
+        changed = {key for key, (entry, having) in self.open.items() if having and self._is_filled(entry)}
+        for key in changed:  # who reads it is known from now on
+            self.open[key][1].clear()
         if not changed:
             return
-        needs = self.draft.needs
         known = set(needs.affected)
         for module, name in owners(self.kept & self.draft.graph.keys(), changed):
             needs.change(module, {name: Level.FILLED}, is_whole=True)
         if more := needs.affected.keys() - known:
             order = self.draft.order
             first = min(order.index(name) for name in self.finished)
-            for each in more - (set(order[first:]) - self.passed):
+            for each in more - (set(order[first:]) - (self.passed - {present})):
                 del needs.affected[each]
 
     def _is_filled(self, entry: Any) -> bool:  # one of _noted()
@@ -684,9 +706,12 @@ class Execution(Work):
         self._settle_registered(entry)
         if not entry.place.is_holding(entry.before):
             return True
-        labels = map(label_of, _registered.all_told(entry.before))
+        key = id(entry.place.container)
+        if key not in self.labels:
+            labels = map(label_of, _registered.all_told(entry.before))
+            self.labels[key] = {(each[1], each[2].partition(".")[0]) for each in labels if each is not None}
         changed = self.draft.needs.changed
-        return any(label[2].partition(".")[0] in changed.get(label[1], ()) for label in labels if label is not None)
+        return any(name in changed.get(module, ()) for module, name in self.labels[key])
 
     def _settle_registered(self, entry: Any) -> None:  # as above
         """Let what was registered again stand in the place of the former registration."""
@@ -777,7 +802,7 @@ class Execution(Work):
 
     def _noted(self) -> list[Any]:  # entries with Contents as their place
         """The containers whose contents were noted before the execution; what they hold after it is so at the end."""
-        return [each for each in self.containers if each.after is MISSING]
+        return [entry for entry, _ in self.open.values() if entry.after is MISSING]
 
     def _patch(
         self, part: Part, former: dict[str, object], namespace: dict[str, object], since: int, nested: list[str]
