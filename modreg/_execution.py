@@ -798,7 +798,11 @@ class Execution(Work):
         container = entry.place.container
         if id(type(value)) in PLAIN:
             return any(each is container for each in (value, *elements_of(value)))
-        return module != name and module in self.draft.graph
+        held = attributes(value)
+        if type(held) is dict and any(each is container for each in held.copy().values()):
+            return True
+        # A decorator that only wraps has no container; what stands in one elsewhere was put there by others.
+        return module != name and module in self.draft.graph and any(owners([module], {id(container)}))
 
     def _noted(self) -> list[Any]:  # entries with Contents as their place
         """The containers whose contents were noted before the execution; what they hold after it is so at the end."""
@@ -815,7 +819,7 @@ class Execution(Work):
             self._forget_checks(since)
             return True
         again = Twins.of(self._made_again(part, former, namespace))
-        patched = patch(former, namespace, name, self.journal, again, self.history.gave_way(name))
+        patched = patch(former, namespace, name, self.journal, again)
         if len(self.journal.entries) > begun:
             self.patched.add(name)
         self.replaced.extend((name, each) for each in patched.replaced)

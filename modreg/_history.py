@@ -385,10 +385,6 @@ class History:
         later = (each for each in self.records.get(name, ()) if each.number > commit.before[name])
         return getattr(next(later, None), "cause", None) in (Cause.IMPORT, Cause.ADOPTED)
 
-    def gave_way(self, name: str) -> dict[int, Pair]:
-        """What gave way in the commits of a module that can be taken back, by the identity of what is in its place."""
-        return {id(each.new): each for commit in self._recent.get(name, ()) for each in commit.replaced}
-
     def forget(self, latest: Commit) -> None:
         """
         Let go of what the latest commit superseded, and of the snapshots and journals beyond the number to keep.

@@ -239,7 +239,6 @@ def patch(
     owner: str,
     journal: Journal,
     twins: Twins | None = None,
-    former: Mapping[int, Pair] | None = None,
 ) -> Patched:
     """
     Make the old definitions of the module *owner* into the new ones.
@@ -253,17 +252,10 @@ def patch(
         owner: Absolute name of the module.
         journal: Where every change is noted.
         twins: The values for which the old one stands, too.
-        former: What gave way earlier, by the identity of what took its place: perhaps it can come back.
     """
     pairs = pair(old, new, owner)
     twins = twins or Twins()
-    former = former or {}
-    replaced = [
-        _come_back(each, owner, twins, journal, former) or each for each in pairs if not _decide(each, twins, journal)
-    ]
-    paired = {id(each.new) for each in pairs}
-    others = (Pair(old[name], x) for name, x in new.items() if former and name in old and id(x) not in paired)
-    replaced.extend(back for each in others if (back := _come_back(each, owner, twins, journal, former)))
+    replaced = [each for each in pairs if not _decide(each, twins, journal)]
     values = _keep_alike(old, new, twins)
     # Caches last: what another thread calls meanwhile would put results of the old code into them.
     for each in sorted(twins.pairs, key=lambda each: type(each.old) is CACHED):
@@ -309,14 +301,6 @@ def _decide(each: Pair, twins: Twins, journal: Journal) -> bool:
         if isinstance(old, enum.EnumMeta):
             _pair_members(old, new, twins)  # type: ignore[arg-type]  # an enum too, or it were no pair
     return possible
-
-
-def _come_back(each: Pair, owner: str, twins: Twins, journal: Journal, former: Mapping[int, Pair]) -> Pair | None:
-    """Have what gave way to the old one earlier become the new one; the old one, which cannot, gives way to that."""
-    earlier = former.get(id(each.old))
-    if earlier is None or not is_pair(earlier.old, each.new, owner):
-        return None
-    return Pair(each.old, earlier.old) if _decide(Pair(earlier.old, each.new), twins, journal) else None
 
 
 def _become(old: Any, new: Any, twins: Twins, journal: Journal) -> None:  # any definition

@@ -2053,44 +2053,6 @@ def test_methods_follow_where_a_package_says_that_a_class_is_its_own(project, re
     assert (held[0](), held[1](None), held[2]()) == (1, 1, 1)
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("class C:\n    __slots__ = ('x',)\n    def f(self): return {}", "class C:\n    __slots__ = ('y',)\n    def f(self): return {}"),
-        pytest.param(
-            "class C:\n    def f(self): return {}", "class B: pass\nclass C(B):\n    def f(self): return {}",
-            marks=pytest.mark.skipif(sys.version_info >= (3, 15), reason="CPython takes a base away: nothing gives way"),
-        ),
-        ("class C:\n    def f(self): return {}", "class M(type): pass\nclass C(metaclass=M):\n    def f(self): return {}"),
-        ("def C():\n    return C\nC.f = lambda: {}", "class C:\n    def f(self): return {}"),
-        ("def C():\n    return C\nC.f = lambda: {}", "class D:\n    def __call__(self): return self\n    def f(self): return {}\nC = D()"),
-    ],
-)
-def test_what_gave_way_comes_back_with_its_source(project, registry, old, new):
-    """
-    A definition that gave way to one that it could not become is itself again when an edit goes back, and after
-    rollbacks from there.
-    """
-    m = project.load("m", old.format(1) + "\n")
-    held, made = m.C, m.C()
-    project.write("m.py", new.format(2) + "\n")
-    registry.refresh()
-    other = m.C
-    project.write("m.py", old.format(3) + "\n")
-
-    registry.refresh()
-
-    assert other is not m.C
-    assert m.C is held
-    assert (held().f(), made.f(), type(made)) == (3, 3, type(held()))
-    registry.rollback(m)
-    assert m.C is other
-    assert m.C().f() == 2
-    registry.rollback(m)
-    assert m.C is held
-    assert (held().f(), made.f(), type(made)) == (1, 1, type(held()))
-
-
 def test_instances_that_cannot_move_are_told_of(project, registry):
     """
     Instances of another layout stay, work with the new methods, and are a finding.
