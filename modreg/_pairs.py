@@ -245,19 +245,22 @@ def _follow(
         inside = dict(parts(old))
         both = [(inside[name], part, depth) for name, part in parts(new) if name in inside]
         # A package may say that a class is its own, as it gives it to others, but not so of the functions in it.
-        body = _module_of_body(new) or owner
+        body = _module_of_body(new, owner)
         queue.extend(each for each in both if body == owner or is_class(each[1]))
         if body != owner:
             _follow(deque(each for each in both if not is_class(each[1])), body, found, seen)
 
 
-def _module_of_body(value: object) -> str | None:
-    """The module whose source has the body of a class, as the functions in it say; `None` where there are none."""
+def _module_of_body(value: object, owner: str) -> str:
+    """The module whose source has the body of a class, as the functions in it say: *owner* if one of them says so."""
     label = label_of(value)
     if label is None or not is_class(value):
-        return None
+        return owner
     labels = map(label_of, table(value).values())  # type: ignore[arg-type]  # a class by the line above
-    return next((each[1] for each in labels if each and each[2].startswith(f"{label[2]}.")), None)
+    modules = [each[1] for each in labels if each and each[2].startswith(f"{label[2]}.")]
+    top = owner.partition(".")[0]  # what others make for a class (a named tuple) says nothing of its body
+    inside = [each for each in modules if each.partition(".")[0] == top]
+    return owner if owner in inside else next(iter(inside), owner)
 
 
 ATOMS: Final = frozenset(map(id, (type(None), bool, int, float, complex, str, bytes)))

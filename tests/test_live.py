@@ -2053,6 +2053,20 @@ def test_methods_follow_where_a_package_says_that_a_class_is_its_own(project, re
     assert (held[0](), held[1](None), held[2]()) == (1, 1, 1)
 
 
+def test_static_methods_of_a_named_tuple_follow(project, registry):
+    """
+    What the standard library makes for a named tuple says nothing of where its body stands.
+    """
+    text = "import typing\nclass P(typing.NamedTuple):\n    left: int = 1\n    @staticmethod\n    def f(): return {}\n"
+    m = project.load("m", text.format(1))
+    held = m.P.f, m.P().f
+    project.write("m.py", text.format(2))
+
+    registry.reload(m)
+
+    assert [each() for each in held] == [2, 2]
+
+
 def test_instances_that_cannot_move_are_told_of(project, registry):
     """
     Instances of another layout stay, work with the new methods, and are a finding.
