@@ -483,7 +483,8 @@ class Execution(Work):
             had, now = namespace.get(mine, MISSING), source.get(theirs, MISSING)
             is_given = had is MISSING and theirs in self.draft.needs.stars.get(module, ())  # to star imports, only now
             is_still = is_given or _is_still(had, before)
-            if now is not had and is_still and (now is not MISSING or self.is_dropping):
+            is_leaving = now is MISSING and self.is_dropping and not is_submodule(name, mine, namespace)
+            if now is not had and is_still and (now is not MISSING or is_leaving):
                 self._bind(name, namespace, mine, now)
 
     def _bind(self, name: str, namespace: dict[str, object], mine: str, now: object) -> None:

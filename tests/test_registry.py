@@ -1215,6 +1215,24 @@ def test_optional_module_that_arrives_is_imported_though_it_leads_back(project, 
     assert registry.refresh().steps == ()
 
 
+# Names of star imports
+
+
+def test_submodule_stays_in_its_package_though_no_star_import_brings_it_any_more(project, dropping):
+    """
+    The import system bound it there, whatever a star import brought beside.
+    """
+    project.write("pack/__init__.py", "from pack.core import *\n")
+    project.write("pack/core.py", "from pack import tool\nVALUE = 1\n")
+    project.write("pack/tool.py", "")
+    pack = project.load("pack")
+    project.write("pack/core.py", "from pack import tool\nVALUE = 1\n__all__ = ['VALUE']\n")
+
+    dropping.refresh()
+
+    assert pack.tool is sys.modules["pack.tool"]
+
+
 # The order of a fresh interpreter
 
 
