@@ -426,7 +426,7 @@ class Journal:
 
     Attributes:
         entries: The changes.
-        leaving: What an abort has still to take out of namespaces, by these and by name.
+        leaving: What has still to go out of namespaces, by these and by name, when versions are taken back.
     """
 
     entries: list[Entry] = attrs.field(factory=list)
@@ -440,7 +440,7 @@ class Journal:
             if is_last:
                 place.put(value)
             else:
-                self._put_back(place, value)
+                self._put_first(place, value)
 
     def keep(self, place: Place) -> None:
         """Note what is there now, for a change that other code makes."""
@@ -478,27 +478,29 @@ class Journal:
         def take_back(entry: Entry) -> None:
             # CPython refuses some writings of the very same.
             if _is_turn(entry, first) and entry.place.get() is not entry.before:
-                self._put_back(entry.place, entry.before)
+                self._put_first(entry.place, entry.before)
 
         _empty(self.entries, take_back, troubles)
         self._have_all_leave(troubles)
-        if troubles:
-            raise troubles[0]
 
-    def _put_back(self, place: Place, before: Any) -> None:  # as the place gave it
+    def _put_first(self, place: Place, value: Any) -> None:  # as the place gave it
+        """Put a value, but for the names that are to leave a namespace: these go when all else is done."""
         if isinstance(place, Namespace):
-            surplus = place.publish(before)
-            for name in before[0] if self.leaving else ():
+            surplus = place.publish(value)
+            for name in value[0] if self.leaving else ():
                 self.leaving.pop((id(place.namespace), name), None)
             self.leaving.update(((id(place.namespace), name), (place, each)) for name, each in surplus.items())
             return
         if isinstance(place, Item):
             self.leaving.pop((id(place.mapping), place.key), None)
-        place.put(before)
+        place.put(value)
 
     def _have_all_leave(self, troubles: list[BaseException]) -> None:
+        """Have the names go that were to leave, and raise the first of the *troubles*, with those of this."""
         _empty([None] if self.leaving else [], lambda _: _let_others_go_on(), troubles)
         _empty([*self.leaving], self._leave, troubles)
+        if troubles:
+            raise troubles[0]
 
     def _leave(self, key: tuple[int, object]) -> None:
         place, value = self.leaving[key]
@@ -517,10 +519,7 @@ class Journal:
                 journal.write(entry.place, entry.place.merged(entry.before, entry.after), is_last=False)
             else:
                 journal.entries.append(Entry(entry.place, None, None))  # for when this is taken back in its turn
-        troubles: list[BaseException] = []
-        journal._have_all_leave(troubles)
-        if troubles:
-            raise troubles[0]
+        journal._have_all_leave([])
 
     def _first_of_caches(self) -> dict[Callable[[], object], Entry]:
         """For each cache the entry that is the last to be taken back, when it has to be emptied: once is enough."""
@@ -554,7 +553,7 @@ def _let_others_go_on() -> None:
 
 
 _LONGEST: Final = 0.05
-"""Seconds that the names of a version which failed wait for others at most."""
+"""Seconds that the names of a version which is taken back wait for others at most."""
 
 
 def _is_turn(entry: Entry, first: dict[Callable[[], object], Entry]) -> bool:

@@ -1121,6 +1121,25 @@ def test_a_partial_of_what_another_module_defines(project, registry):
     assert [each() for each in (*held, m.a, m.b, m.c, other.theirs)] == [(1,), (1,), (1,), (1,), (0,), (0,)]
 
 
+def test_what_others_put_into_containers_stays_when_a_decorator_goes(project, dropping):
+    """
+    A decorator that only wraps registers nothing, so that no container has an entry on its account.
+    """
+    deco = "import functools\ndef {0}(f):\n    @functools.wraps(f)\n    def inner(): return '{0}', f()\n    return inner\n"
+    base = "from deco import {0}\n@{0}\ndef f(): return 1\n"
+    project.write("deco.py", deco.format("one"))
+    project.write("base.py", base.format("one"))
+    user = project.load("user", "import base\nTABLE = {'key': base.f}\n")
+    project.load("top", "import user\n")
+    project.write("deco.py", deco.format("uno"))
+    project.write("base.py", base.format("uno"))
+    project.write("top.py", "import user as imported\n")
+
+    dropping.refresh()
+
+    assert user.TABLE["key"]() == ("uno", 1)
+
+
 @pytest.mark.parametrize("held", ["base.f", "functools.partial(base.f)", "mid.part"])
 def test_what_a_decorator_wraps_now_stays_in_the_containers_of_others(project, dropping, held):
     """

@@ -1807,6 +1807,35 @@ def test_a_call_that_entered_a_version_which_fails_comes_to_its_end(project, reg
     assert 2 in gate.seen
 
 
+def test_a_call_of_a_version_that_is_rolled_back_comes_to_its_end(project, registry):
+    """
+    As in a version which fails.
+    """
+    entered, seen = threading.Event(), []
+    old = "STATE = 'old'\ndef rate(entered):\n    return 1\n"
+    new = "NEW, STATE = 2, 'new'\ndef rate(entered):\n    entered.set()\n    while STATE == 'new':\n        pass\n    return NEW\n"
+    tax = project.load("tax", old)
+
+    def call():
+        try:
+            seen.append(tax.rate(entered))
+        except NameError as error:
+            seen.append(error)
+
+    for _ in range(10):  # as above
+        entered.clear()
+        project.write("tax.py", new)
+        registry.reload(tax)
+        thread = threading.Thread(target=call)
+        thread.start()
+        entered.wait(60)
+        registry.rollback(tax)
+        thread.join(60)
+        assert not hasattr(tax, "NEW")
+
+    assert 2 in seen
+
+
 def test_module_that_is_not_the_loaded_one_is_refused(project, registry):
     """
     A reload is of what `sys.modules` holds.
