@@ -15,6 +15,14 @@ def asked_by(record: Record, *, is_late: bool = False) -> set[str]:
     return {full for each in imports for full in _asked(record.resolved(each), each)}
 
 
+def may_ask(record: Record, names: Collection[str]) -> bool:
+    """Whether the text of a version spells one of the names of modules; quicker to see than what it asks for."""
+    if record.text is None:
+        return True
+    words = {name.rpartition(".")[2] for name in names}
+    return any(not word.isascii() or word.encode() in record.text.data for word in words)
+
+
 def _asked(base: str, each: Import) -> Iterator[str]:
     """The names of all modules that an import statement may ask for; ``*`` stands for any in a package."""
     while base:

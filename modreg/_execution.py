@@ -39,6 +39,7 @@ from modreg._journal import (
 from modreg._matters import Level
 from modreg._model import Decision, EdgeKind, Finding, Foreseen, Phase, Step
 from modreg._needs import Calm
+from modreg._noted import Noted, Noting
 from modreg._pairs import (
     ATOMS,
     Pair,
@@ -93,8 +94,7 @@ class Execution(Work):
         loaded: The names of the modules that were loaded when the execution began.
         moving: What a name led to before and, of that name in another module, leads to now; each with its module.
         starred: For each module that may take part and has star imports the names that its star imports had bound.
-        open: The containers by identity, each with its entry and the modules not executed through which it is found.
-        labels: For containers that were looked into the modules and names of what was in them.
+        noted: The containers whose contents were noted before the execution.
         large: The containers that are too large to be noted.
         told: How many modules were executed when it was asked last who reads what they registered.
     """
@@ -122,8 +122,7 @@ class Execution(Work):
     disposed: set[str] = attrs.field(factory=set)
     kept: set[str] = attrs.field(factory=set)
     starred: dict[str, frozenset[str]] = attrs.field(factory=dict)
-    open: dict[int, tuple[Entry, set[str]]] = attrs.field(factory=dict)
-    labels: dict[int, set[tuple[str, str]]] = attrs.field(factory=dict)
+    noted: Noted = attrs.field(factory=Noted)
     large: set[int] = attrs.field(factory=set)
     told: int = 0
 
@@ -164,7 +163,7 @@ class Execution(Work):
             self._rebind(name)
         if self.held:
             replace(self.held, self.window)
-        for entry in self._noted():
+        for entry in self.noted.open():
             self._settle_registered(entry)
         self._follow_moved()
         since = len(self.journal.entries)
@@ -230,13 +229,11 @@ class Execution(Work):
 
     def _keep_place(self, owner: str, place: Place) -> None:
         """Note what the code may put into a place of a module, which others may have taken from there."""
-        known = self.open.get(id(place.container)) if isinstance(place, Contents) else None
-        if known is not None:
-            known[1].add(owner)
+        if self.noted.is_known(place, owner):
             return
         self.journal.keep(place)
         if isinstance(place, Contents):
-            self.open[id(place.container)] = self.journal.entries[-1], {owner}
+            self.noted.add(self.journal.entries[-1], owner)
 
     def _dispose_first(self) -> None:
         """
@@ -685,12 +682,8 @@ class Execution(Work):
             return
         self.told = len(self.finished)
         needs = self.draft.needs
-        for _, having in self.open.values():
-            if having and having <= needs.executed:
-                having.clear()
-        changed = {key for key, (entry, having) in self.open.items() if having and self._is_filled(entry)}
-        for key in changed:  # who reads it is known from now on
-            self.open[key][1].clear()
+        changed = {id(entry.place.container) for entry in self.noted.unread(needs.executed) if self._is_filled(entry)}
+        self.noted.read(changed)
         if not changed:
             return
         known = set(needs.affected)
@@ -702,19 +695,12 @@ class Execution(Work):
             for each in more - (set(order[first:]) - (self.passed - {present})):
                 del needs.affected[each]
 
-    def _is_filled(self, entry: Any) -> bool:  # one of _noted()
+    def _is_filled(self, entry: Noting) -> bool:
         """Whether there is something else in a container than before, or it has changed."""
         self._settle_registered(entry)
-        if not entry.place.is_holding(entry.before):
-            return True
-        key = id(entry.place.container)
-        if key not in self.labels:
-            labels = map(label_of, _registered.all_told(entry.before))
-            self.labels[key] = {(each[1], each[2].partition(".")[0]) for each in labels if each is not None}
-        changed = self.draft.needs.changed
-        return any(name in changed.get(module, ()) for module, name in self.labels[key])
+        return not entry.place.is_holding(entry.before) or self.noted.is_of(entry, self.draft.needs.changed)
 
-    def _settle_registered(self, entry: Any) -> None:  # as above
+    def _settle_registered(self, entry: Noting) -> None:
         """Let what was registered again stand in the place of the former registration."""
         if not entry.place.is_holding(entry.before):
             point(entry.place.container, self.held)
@@ -769,7 +755,7 @@ class Execution(Work):
             and not is_own(namespace.get(key), name)
         }
         if gone:
-            for entry in self._noted():
+            for entry in self.noted.open():
                 point(entry.place.container, self.held)
                 forget(entry.place, gone)
             for place in [each.place for each in self.journal if isinstance(each.place, Cache)]:
@@ -777,7 +763,7 @@ class Execution(Work):
 
     def _withdraw(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
         """Take out of containers what the former source put there, and the present one does not."""
-        holding = [each for each in self._noted() if self._is_of(part.name, each.before)]
+        holding = self.noted.of(part.name)
         old, new = (self.draft.needs.view(part.name).statements, part.view.statements) if holding else (None, None)
         gone = {} if old is None or new is None else _uses.withdrawn(old, new)
         for entry in holding if gone else ():
@@ -787,12 +773,7 @@ class Execution(Work):
             told = functools.partial(_registered.names_in, owner=part.name, names=names, known=known)
             _registered.withdraw(entry.place, entry.before, told)
 
-    def _is_of(self, name: str, elements: Iterable[object]) -> bool:
-        """Whether some of the elements stand for what a module defines."""
-        labels = map(label_of, _registered.all_told(elements))
-        return any(label[1] == name for label in labels if label is not None)
-
-    def _may_lead(self, value: object, entry: Any, name: str) -> bool:  # as above
+    def _may_lead(self, value: object, entry: Noting, name: str) -> bool:
         """Whether code may put something into a container by what a name of a module stands for."""
         of = value if type(value) is FunctionType or is_class(value) else type(value)
         module = value.__name__ if type(value) is ModuleType else getattr(of, "__module__", "")
@@ -804,10 +785,6 @@ class Execution(Work):
             return True
         # A decorator that only wraps has no container; what stands in one elsewhere was put there by others.
         return module != name and module in self.draft.graph and any(owners([module], {id(container)}))
-
-    def _noted(self) -> list[Any]:  # entries with Contents as their place
-        """The containers whose contents were noted before the execution; what they hold after it is so at the end."""
-        return [entry for entry, _ in self.open.values() if entry.after is MISSING]
 
     def _patch(
         self, part: Part, former: dict[str, object], namespace: dict[str, object], since: int, nested: list[str]

@@ -15,7 +15,7 @@ from typing import Any, Final
 import attrs
 
 from modreg import _importer, _positions, _scan, _source, _statements, _uses
-from modreg._asked import asked_by
+from modreg._asked import asked_by, may_ask
 from modreg._draft import Draft, Part, used
 from modreg._edges import Rows, Users, at_import, edges_behind, edges_of, strongest
 from modreg._folders import SETTLED, Folders
@@ -514,9 +514,10 @@ class Planner:
         why = dict.fromkeys(self._mended(failed, names), "which failed before")
         why |= dict.fromkeys(names, "which is there now")
         found: dict[str, str] = {}
-        for name in self.tracked() if why else ():
-            for each in asked_by(self.history.current(name)) & why.keys():
-                found[name] = f"it imports {each}, {why[each]}"
+        records = map(self.history.current, self.tracked() if why else ())
+        for record in [each for each in records if may_ask(each, why)]:
+            for each in asked_by(record) & why.keys():
+                found[record.name] = f"it imports {each}, {why[each]}"
         return found
 
     def _mended(self, failed: Iterable[str], arrived: Iterable[str]) -> set[str]:
