@@ -45,6 +45,7 @@ from modreg._pairs import (
     Pair,
     attributes,
     home,
+    is_atom,
     is_class,
     is_own,
     label_of,
@@ -266,6 +267,29 @@ class Execution(Work):
 
     def _settle(self, name: str) -> None:
         """Do with a module what has to be done, now that its turn has come or an import asks for it."""
+        self._decide(name)
+        self._move_window()
+
+    def _move_window(self, but: str = "") -> None:
+        """
+        Leave behind what was made up to now, if the modules under execution, but for one, have made nothing of it.
+
+        Most import first and define then; where one of many has defined before, its search goes over all that is
+        executed within it.
+        """
+        if not any(name != but and self._has_made(name) for name in self.executing):
+            self.window.move()
+            _uses.trees.settle()
+
+    def _has_made(self, name: str) -> bool:
+        """Whether a module under execution has bound something that is not just imported and may hold definitions."""
+        former, body = self.snapshots[name].bindings, self.parts[name].body
+        namespace = space_of(name).copy()
+        names = [n for n, value in namespace.items() if value is not former.get(n) and not is_atom(type(value))]
+        made = {n for n in names if type(namespace[n]) is not ModuleType} - _IMPORT_SYSTEM
+        return bool(made) and (body is None or not made <= body.all_imported)
+
+    def _decide(self, name: str) -> None:
         part = self.parts.get(name)
         if part is not None and not part.is_layout:
             self._execute(part)
@@ -585,6 +609,7 @@ class Execution(Work):
         held_before = holding(part.name, former) if is_followed else {}
         written = self._keep_written(part)
         self._prepare(part, module, namespace)
+        self._move_window(but=part.name)
         try:
             self._run(part, module, namespace)
         except BaseException:  # what was defined until then may be anywhere, and the old definitions go on
@@ -603,7 +628,7 @@ class Execution(Work):
         self.phase = Phase.PATCH
         if self.is_dropping and not part.is_unchanged:
             self._withdraw(part, former, namespace)
-        _uses.trees.clear()  # what is searched next are all objects that were made meanwhile, and trees are very many
+        _uses.trees.let_go()  # what is searched next are all objects that were made meanwhile, and trees are very many
         is_same = self.is_live and self._patch(part, former, namespace, since, self.finished[finished:])
         if self.is_live:
             settle_instances(former, namespace)

@@ -189,6 +189,11 @@ class Body:
         return len(self.statements) == len(other.statements) and all(map(_source.is_same_code, *codes))
 
     @property
+    def all_imported(self) -> frozenset[str]:
+        """The names that import statements bind, also of a body that was not taken apart."""
+        return self.imported if self.path else frozenset().union(*[each.imported for each in self.statements])
+
+    @property
     def bound(self) -> frozenset[str]:
         """Every name that the module can bind, as :func:`modreg._scan.bound_names`."""
         if self._bound is None:

@@ -373,16 +373,19 @@ class _Trees:
     Attributes:
         kept: By the lines that statements stand on the number of the first of these, and the statements.
         size: Characters of these lines.
+        stay: How many of them stay when those that came since are let go of.
     """
 
     kept: dict[str, tuple[int, list[ast.stmt]]] = attrs.field(factory=dict)
     size: int = 0
+    stay: int = 0
 
     def keep(self, text: str, first: int, nodes: list[ast.stmt]) -> None:
         if self.size > _MANY:
             self.clear()
-        self.kept[text] = first, nodes
-        self.size += len(text)
+        if text not in self.kept:
+            self.kept[text] = first, nodes
+            self.size += len(text)
 
     def of(self, text: str) -> tuple[int, list[ast.stmt]]:
         found = self.kept.get(text)
@@ -391,9 +394,18 @@ class _Trees:
             self.keep(text, *found)
         return found
 
+    def settle(self) -> None:
+        """Have all stay."""
+        self.stay = len(self.kept)
+
+    def let_go(self) -> None:
+        """Let go of those that came since all were to stay."""
+        while len(self.kept) > self.stay:
+            self.size -= len(self.kept.popitem()[0])
+
     def clear(self) -> None:
         self.kept.clear()
-        self.size = 0
+        self.size = self.stay = 0
 
     def __enter__(self) -> None:
         """Nothing to prepare."""

@@ -206,7 +206,8 @@ class View:
         if found is None:
             if self.statements is None:
                 return [Place("", Use.USED), Place(ANY, Use.USED)]
-            self.read(module, (name,))
+            if self._unread:
+                self.read(module, (name,))
             kinds = ((module, name), (module, ""), (module, ANY), ("", ANY))
             found = self._found[module, name] = [place for kind in kinds for place in self.places.get(kind, ())]
         return found
@@ -223,9 +224,10 @@ class View:
         if not words:
             return
         self._words |= words
+        is_last = len(self._words) > _MANY_WORDS
         left = []
         for each in self._unread:
-            if each.is_reaching_any or any(word in each.text for word in words):
+            if is_last or each.is_reaching_any or any(word in each.text for word in words):
                 self._read_one(each)
             else:
                 left.append(each)
@@ -305,6 +307,9 @@ def is_submodule(package: str, name: str) -> bool:
 _Lead = tuple[bool, bool, str]
 """Of a name of a module whether it is a submodule, whether ``__getattr__`` gives it, and the module it is bound to."""
 _NOWHERE: Final[_Lead] = (False, False, "")
+
+_MANY_WORDS: Final = 100
+"""After so many words the rest is read, not looked through for each that comes."""
 
 
 def _lead(module: str, name: str) -> _Lead:
