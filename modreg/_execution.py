@@ -6,6 +6,7 @@ import ast
 import functools
 import sys
 import time
+import traceback
 from collections.abc import Collection, Iterable, Iterator
 from importlib import util
 from types import FunctionType, ModuleType
@@ -62,6 +63,7 @@ from modreg._removed import retire
 from modreg._scan import Import
 from modreg._scope import packages_of
 from modreg._source import Source
+from modreg._spec import problem
 from modreg._stars import all_given_names, all_star_names
 from modreg._state import Statements, bind, forget, keep, unchanged
 from modreg._successor import living
@@ -572,12 +574,15 @@ class Execution(Work):
         """Have a module as it was at the beginning, on the list of those that wait."""
         self.pending.waiting[name] = None
         first = next(each for each in self.journal if _is_module(each.place, name))
-        namespace = namespace_of(first.before)
+        self._put_back(namespace_of(first.before))
+        self.journal.write(first.place, first.before)
+
+    def _put_back(self, namespace: dict[str, object] | None) -> None:
+        """Have a namespace as it was at the beginning."""
         for each in self.journal:
             if isinstance(each.place, Namespace) and each.place.namespace is namespace:
                 each.place.put(each.before)
                 break
-        self.journal.write(first.place, first.before)
 
     def _culprit(self, error: BaseException) -> str:
         for known, name in self.failed:
@@ -608,14 +613,14 @@ class Execution(Work):
         is_followed = self._is_followed(part.name)
         held_before = holding(part.name, former) if is_followed else {}
         written = self._keep_written(part)
-        self._prepare(part, module, namespace)
-        self._move_window(but=part.name)
         try:
-            self._run(part, module, namespace)
-        except BaseException:  # what was defined until then may be anywhere, and the old definitions go on
+            self._run_in(part, module, namespace)
+        except BaseException as error:  # what was defined until then may be anywhere, and the old definitions go on
             if self.window.is_leaking(namespace):
-                self.twins.update(Twins.of(held(pair(former, namespace, part.name), namespace)))
-            raise
+                self.held.update(Twins.of(held(pair(former, namespace, part.name), namespace)))
+            if not (self._is_refused(error, namespace) and self._run_again(part, module, namespace, former)):
+                raise
+            self.findings.append(_refused(part.name, error))
         for target, entry in written.items():
             self._wrote(part.name, target, entry)
         if self.is_dropping and type(module) is kind and is_own(kind, part.name):
@@ -643,6 +648,31 @@ class Execution(Work):
             self._tell(part, former, namespace, held_before)
         self.draft.needs.executed.add(part.name)
         self.phase = Phase.EXECUTE
+
+    def _run_in(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # as above
+        self._prepare(part, module, namespace)
+        self._move_window(but=part.name)
+        self._run(part, module, namespace)
+
+    def _is_refused(self, error: BaseException, namespace: dict[str, object]) -> bool:
+        """Whether code that a module called raised an error: it may mind what the former source has registered."""
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        others = [each for each in frames if each.f_globals is not namespace]
+        is_of_import = isinstance(error, ImportError) or any(each.f_code.co_name == "<module>" for each in others)
+        return isinstance(error, Exception) and not is_of_import and frames[-1] in others
+
+    def _run_again(self, part: Part, module: Any, namespace: dict[str, object], former: dict[str, object]) -> bool:
+        """Execute a module while what it has registered is out of the way, and put that back; if there is any."""
+        own = {name: value for name, value in former.items() if name in part.bound and not is_atom(type(value))}
+        known = {id(value): name for name, value in own.items() if label_of(value) is None}
+        told = functools.partial(_registered.names_in, owner=part.name, names=former.keys(), known=known)
+        taken = [entry for entry in self.noted.open() if _registered.take_out(entry.place, told)]
+        if taken:
+            self._put_back(namespace)
+            self._run_in(part, module, namespace)
+        for entry in taken:
+            _registered.put_back(entry.place, entry.before, told)
+        return bool(taken)
 
     def _keep_written(self, part: Part) -> dict[Written, Entry]:
         """Note what stands where the code sets attributes of other modules, and of what these define."""
@@ -1148,6 +1178,11 @@ def _stuck(holder: object, name: str) -> Finding:
     what = f"{kind.__module__}.{kind.__qualname__}"
     said = f"an object of type {what} holds the new twin of a kept object"
     return Finding(code="stale-holder", module=name, message=said)
+
+
+def _refused(name: str, error: BaseException) -> Finding:
+    said = f"it was executed twice: first something refused what is registered already ({problem(error)})"
+    return Finding(code="executed-twice", module=name, message=said)
 
 
 def _is_module(place: object, name: str) -> bool:

@@ -14,6 +14,9 @@ from modreg._weak import target
 
 Element = Any  # what stands in a container: of a dict a pair of key and value
 
+Theirs = Callable[[Element], frozenset[str]]
+"""Which of a module's names an element stands for."""
+
 
 def settle(place: Contents, before: Any, again: Collection[int]) -> None:  # as Contents.get() gave it
     """
@@ -59,7 +62,7 @@ def _signature(element: Element) -> object:
     return tuple((type(each), each if id(type(each)) in ATOMS else id(each)) for each in _parts(element))
 
 
-def withdraw(place: Contents, before: Any, told: Callable[[Element], frozenset[str]]) -> None:  # as above
+def withdraw(place: Contents, before: Any, told: Theirs) -> None:  # as above
     """
     Take out what a former source registered, as far as the execution did not register it again.
 
@@ -85,6 +88,27 @@ def withdraw(place: Contents, before: Any, told: Callable[[Element], frozenset[s
 
 def _identity(pair: Element) -> object:
     return id(pair[0]), id(pair[1])
+
+
+def take_out(place: Contents, told: Theirs) -> bool:
+    """Take out of a container what stands for something of a module; whether there was anything."""
+    now = tuple(place.get())
+    left = tuple(each for each in now if not told(each))
+    place.put(left)
+    return len(left) < len(now)
+
+
+def put_back(place: Contents, before: Any, told: Theirs) -> None:  # as above
+    """Put what was taken out back to where it was, but for keys that there are again."""
+    now: list[Element] = [*place.get()]
+    if isinstance(place.container, dict):
+        again = dict(now)
+        pairs = {key: again.get(key, value) for key, value in before if key in again or told((key, value))}
+        place.put(tuple({**pairs, **again}.items()))
+        return
+    had, have = set(map(id, before)), set(map(id, now))
+    former = [each for each in before if id(each) in have or told(each)]
+    place.put((*former, *(each for each in now if id(each) not in had)))
 
 
 def names_in(element: Element, owner: str, names: Collection[str], known: Mapping[int, str]) -> frozenset[str]:

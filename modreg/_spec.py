@@ -154,10 +154,10 @@ class told:  # noqa: N801  # a context manager, used as a function is
             path = getattr(error, "filename", None) or record.origin or ""
             line = getattr(error, "lineno", None)
             running = f"version {record.number} of {record.name!r}"
-            raise SourceError(Phase.PLAN.value, record.name, str(path), line, running, _problem(error)) from error
+            raise SourceError(Phase.PLAN.value, record.name, str(path), line, running, problem(error)) from error
 
 
-def _problem(error: BaseException) -> str:
+def problem(error: BaseException) -> str:
     """What an exception says, in a few words."""
     said = getattr(error, "msg", None) or getattr(error, "strerror", None) or str(error)
     return f"{type(error).__name__}: {said}" if said else type(error).__name__

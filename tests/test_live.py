@@ -1285,6 +1285,68 @@ def test_registries_in_other_modules_survive_a_failure(project, registry, kind):
     assert (m.f(), m.C.x) == (1, 1)
 
 
+REFUSING = {
+    "dict": "ALL = {}\ndef names(): return [*ALL]\n"
+            "def add(x):\n    if x.__name__ in ALL: raise KeyError(x.__name__)\n    ALL[x.__name__] = x\n    return x\n",
+    "list": "ALL = []\ndef names(): return [x.__name__ for x in ALL]\n"
+            "def add(x):\n    if x.__name__ in names(): raise KeyError(x.__name__)\n    ALL.append(x)\n    return x\n",
+    "instance": "class App:\n    def __init__(self): self.found = {}\n    def add(self, x):\n"
+                "        if self.found.setdefault(x.__name__, x) is not x: raise KeyError(x.__name__)\n        return x\n"
+                "app = App()\nadd = app.add\ndef names(): return [*app.found]\n",
+    "what wraps it": "ALL = {}\ndef names(): return [*ALL]\nclass add:\n    def __init__(self, x):\n"
+                     "        if x.__name__ in ALL: raise KeyError(x.__name__)\n"
+                     "        self.x, self.__name__ = x, x.__name__\n        ALL[x.__name__] = self\n"
+                     "    def __call__(self): return self.x()\n",
+    "what has a name there": "ALL = {}\ndef names(): return [*ALL]\nclass Metric:\n    def __init__(self, name):\n"
+                             "        if name in ALL: raise KeyError(name)\n        self.__name__, ALL[name] = name, self\n"
+                             "def add(x):\n    Metric(x.__name__) if x.__name__ == 'others' else None\n    return x\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REFUSING)
+def test_a_registry_that_refuses_what_it_has(project, dropping, kind):
+    """
+    Where a registry refuses a name that it has, what a module registered is out of the way when it registers again.
+
+    What others registered is seen all the time, each stays in its place, and all of it goes back.
+    """
+    source = "from base import *\nimport base\nseen = names()\n{}@add\ndef f(): return {}\n@add\ndef g(): return f()\n"
+    base = project.load("base", REFUSING[kind])
+    made = "count = Metric('m')\n" if "Metric" in REFUSING[kind] else ""
+    project.load("first", "from base import add\n@add\ndef others(): pass\n")
+    m = project.load("m", source.format(made, 1))
+    project.load("last", "from base import add\n@add\ndef rest(): pass\n")
+    before = base.names()
+    project.write("m.py", source.format(made, 2) + "raise OSError('disk')\n")
+    with pytest.raises(ReloadError, match="disk"):
+        dropping.reload(m)
+    assert (base.names(), m.g()) == (before, 1)
+
+    project.write("m.py", source.format(made, 2))
+    dropping.reload(m)
+
+    assert (base.names(), m.g()) == (before, 2)
+    assert [finding.code for finding in dropping.transactions()[-1].findings] == ["executed-twice"]
+    assert "others" in m.seen
+    dropping.rollback(m)
+    assert (base.names(), m.g()) == (before, 1)
+
+
+def test_an_error_of_its_own_is_no_reason_to_execute_a_module_twice(project, dropping):
+    """
+    A module that raises, or whose import does, is executed once: nobody minds what it had registered.
+    """
+    base = project.load("base", "import itertools\nALL, runs = {}, itertools.count()\ndef add(x): ALL[x.__name__] = x\n")
+    m = project.load("m", "import base\ndef f(): return 1\nbase.add(f)\n")
+    project.write("broken.py", "raise OSError('disk')\n")
+    for code in ("raise OSError('disk')", "import broken", "def g(): raise OSError('disk')\nlist(map(g, ()))\ng()"):
+        project.write("m.py", f"import base\nnext(base.runs)\ndef f(): return 2\nbase.add(f)\n{code}\n")
+        with pytest.raises(ReloadError, match="disk"):
+            dropping.reload(m)
+    assert next(base.runs) == 3
+    assert m.f() == 1
+
+
 AGAIN = {
     "another key": ("ALL = {}", "base.ALL['/a'] = f", "base.ALL['/b'] = f", "{k: x() for k, x in base.ALL.items()}", {"/a": 1}, {"/b": 2}),
     "the same tuple": ("ALL = []", "base.ALL.append(('/a', f))", "base.ALL.append(('/a', f))", "[x() for _, x in base.ALL]", [1], [2]),
