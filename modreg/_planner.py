@@ -476,10 +476,15 @@ class Planner:
     def _was_misled(self, record: Record, source: Source) -> bool:
         """Whether the import of a version ran byte-code of another text; its record then says so."""
         began = record.created - record.seconds
-        code = _source.misleading_code(source, began) if record.cause is Cause.IMPORT else None
-        if code is not None:
-            record.source, record.body, record.imports = _source.unknown(source.path), Body.of_code(code), None
-        return code is not None
+        code = _source.doubtful_code(source, began) if record.cause is Cause.IMPORT else None
+        if code is None:
+            return False
+        body = Body.of_code(_source.compile_source(source))
+        if Body.of_code(code).is_same(body):
+            record.read(body)  # to compile it once more for that would take long
+            return False
+        record.source, record.body, record.imports = _source.unknown(source.path), Body.of_code(code), None
+        return True
 
     def _find(self, name: str, record: Record) -> ModuleSpec:
         """The spec of a module, found anew by the finders; who calls has them look at their folders anew."""

@@ -32,29 +32,38 @@ def settle(place: Contents, before: Any, again: Collection[int]) -> None:  # as 
     """
     if place.is_holding(before):
         return
-    is_dict = isinstance(place.container, dict)
-    known = Counter(id(each[0] if is_dict else each) for each in before)
     now: list[Element] = [*place.get()]
-    left: list[Element] = []
-    added: list[int] = []
-    for at, each in enumerate(now):
-        key = id(each[0] if is_dict else each)
-        known[key] -= 1
-        if known[key] >= 0:
-            left.append(each)
-        else:
-            added.append(at)
-    twice = Counter(map(_signature, left if added else ()))
-    repeated = set()
-    for at in added:
-        twice[signature := _signature(now[at])] -= 1
-        if twice[signature] >= 0 and next(_stands_for(now[at]), None) is not None:
-            repeated.add(at)
+    added = _added(now, before, is_dict=isinstance(place.container, dict))
+    repeated = _repeated(now, added)
+    left = [x for at, x in enumerate(now) if at not in added]
     former = set(map(id, left))
-    more = [now[at] for at in added if at not in repeated and id(now[at]) not in former]
+    more = [x for at, x in enumerate(now) if at in added - repeated and id(x) not in former]
     instead = matched([x for x in more if any(id(each) in again for each in _stands_for(x))], left)
     if instead or repeated:
         place.put(tuple(exchanged([x for at, x in enumerate(now) if at not in repeated], instead)))
+
+
+def _added(now: Sequence[Element], before: Iterable[Element], *, is_dict: bool) -> set[int]:
+    """The places of what was not there before, or not as often; a dict's pairs go by their keys."""
+    known = Counter(id(each[0] if is_dict else each) for each in before)
+    found = set()
+    for at, each in enumerate(now):
+        key = id(each[0] if is_dict else each)
+        known[key] -= 1
+        if known[key] < 0:
+            found.add(at)
+    return found
+
+
+def _repeated(now: Sequence[Element], added: Collection[int]) -> set[int]:
+    """The places of what was added though the same, made of the same objects, is there anyway."""
+    there = Counter(_signature(x) for at, x in enumerate(now) if added and at not in added)
+    found = set()
+    for at in sorted(added):
+        there[signature := _signature(now[at])] -= 1
+        if there[signature] >= 0 and next(_stands_for(now[at]), None) is not None:
+            found.add(at)
+    return found
 
 
 def _signature(element: Element) -> object:

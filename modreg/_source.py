@@ -212,9 +212,9 @@ def unknown(path: str) -> Source:
     return Source(path=path, data=b"", hash=UNKNOWN)
 
 
-def misleading_code(source: Source, before: float) -> CodeType | None:
+def doubtful_code(source: Source, before: float) -> CodeType | None:
     """
-    Find the code that an import took for that of *source*, though it was made from another text.
+    Find the code that an import took for that of *source*, if it can have been made from another text.
 
     Byte-code says of its source the time, in whole seconds, and the size. An edit that changes neither leaves
     byte-code which the import system takes. It can only be so if the byte-code was written within two seconds
@@ -225,7 +225,7 @@ def misleading_code(source: Source, before: float) -> CodeType | None:
         before: When the import began, in seconds since the epoch.
 
     Returns:
-        `None` where nothing of the kind happened, or nothing tells.
+        `None` where nothing of the kind can have happened, or nothing tells.
 
     Source:
         ``_validate_timestamp_pyc`` in CPython's ``importlib/_bootstrap_external.py``.
@@ -237,7 +237,7 @@ def misleading_code(source: Source, before: float) -> CodeType | None:
     if data[:16] != _header(mtime // 10**9, source.signature.size):
         return None
     code: CodeType = marshal.loads(data[16:])  # noqa: S302  # The import system has executed it.
-    return None if is_same_code(code, compile_source(source)) else code
+    return code
 
 
 def cached_code(source: Source, imported: float = 0.0) -> CodeType | None:
