@@ -287,6 +287,11 @@ def _first_lines(data: bytes) -> bytes:
     return data[: data.find(b"\n", data.find(b"\n") + 1)]
 
 
+def is_in_utf8(data: bytes) -> bool:
+    """Whether a source is in UTF-8 without saying so; with a cookie or a mark it may be all the same."""
+    return not data.startswith(codecs.BOM_UTF8) and b"coding" not in _first_lines(data)
+
+
 def decode(data: bytes) -> str:
     """
     Decode source as the compiler does: by its coding cookie or UTF-8, with line feeds for all line ends.
@@ -300,7 +305,7 @@ def decode(data: bytes) -> str:
         `importlib.util.decode_source`, which takes up to two and a half times as long to find that nearly every
         file is in UTF-8 without saying so.
     """
-    if b"\r" not in data and not data.startswith(codecs.BOM_UTF8) and b"coding" not in _first_lines(data):
+    if b"\r" not in data and is_in_utf8(data):
         return data.decode()
     try:
         return importlib.util.decode_source(data)

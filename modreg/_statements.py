@@ -10,6 +10,7 @@ import operator
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from types import CodeType
 from typing import Any, Final
 
@@ -171,7 +172,8 @@ class Body:
         try:
             return splitter.split(_source.decode(source.data))
         except (_UndividedError, SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
-            # Whatever is wrong with it, the whole tells it as it should be told.
+            splitter.raise_mistake(source)
+            # Whatever else is wrong with it, the whole tells it as it should be told.
             return cls.of_code(_source.compile_source(source))
         finally:
             splitter.leave()
@@ -294,6 +296,8 @@ class _Splitter:
     broken: set[str] = attrs.field(factory=set)
     found: list[Statement] = attrs.field(factory=list)
     text: str = ""
+    rest: str = ""
+    line: int = 1
 
     def split(self, text: str) -> Body:
         """
@@ -316,6 +320,7 @@ class _Splitter:
                 line += chunk.count("\n")
                 start = end
         if start < len(text) or not found:
+            self.rest, self.line = text[start:], line
             raise _UndividedError
         self._settle(found)
         has_annotations = any("__annotations__" in each.bound for each in found)
@@ -324,6 +329,18 @@ class _Splitter:
         # Of those met before, the ones that may be met again: an edit of any of them makes another.
         broken = frozenset(each for each in self.broken if each in text)
         return Body(tuple(found), self.path, self.flags, self.imported, has_annotations, broken)
+
+    def raise_mistake(self, source: Source) -> None:
+        """
+        Raise the mistake in what is left behind the last statement, if there is one.
+
+        Complete statements stand before it, so that of the whole the same would be told, only later.  It would not
+        where ``global`` has to do with those, nor are columns counted alike where a cookie names the encoding.
+        """
+        if self.found and self.rest and _source.is_in_utf8(source.data) and not _GLOBAL.search(self.rest):
+            rest = b"\n" * (self.line - 1) + self.rest.encode()
+            with suppress(ValueError, RecursionError, MemoryError, OverflowError):
+                compile(rest, self.path, "exec", self.flags, dont_inherit=True)
 
     def leave(self) -> None:
         """Leave what was found out with the body before, for the next attempt."""

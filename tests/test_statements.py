@@ -60,6 +60,8 @@ if sys.version_info >= (3, 12):
     PIECES += ["type T[P] = list[P]\n", "def generic[P](x: P) -> P: return x\n", "class G[P]: v = 1\n"]
 HEADS = ["", '"""Doc."""\n', "# note\n\n'doc'\n", "from __future__ import annotations\n", "'d'\nfrom __future__ import annotations\n"]
 BROKEN = ["x = (\n", "else:\n    pass\n", "    indented\n", "'''\n", "return 1\n", "@deco\n", "from __future__ import braces\n"]
+BROKEN += ["def é(:\n    pass\n", "if X:\n        X\n    X\n", "print 'é'\n", "X = [)\n", "f(X for X in X, 1)\n", "global X\n"]
+BROKEN += ["\0\n", "X = 'é\n"]
 
 
 def source(text):
@@ -174,7 +176,7 @@ def compiled(text, before=None):
         return Body.of(source(text), before)
     with pytest.raises(SyntaxError) as info:
         Body.of(source(text), before)
-    assert (info.value.msg, info.value.lineno, info.value.offset) == (expected.msg, expected.lineno, expected.offset)
+    assert info.value.args == expected.args
     return None
 
 
@@ -249,6 +251,27 @@ def test_a_source_that_was_not_taken_is_not_compiled_again():
     kept = [one.code is other.code for one, other in zip(first.statements, second.statements, strict=True)]
     assert kept == [True, True, True, False]
     assert all(one.code is other.code for one, other in zip(left, first.statements[:3], strict=True))
+
+
+@pytest.mark.parametrize("head", ["", "# coding: utf-8\n", "# coding: latin-1\n", "\ufeff"])
+@pytest.mark.parametrize("mistake", BROKEN)
+def test_a_mistake_is_told_as_of_the_whole(tmp_path, mistake, head):
+    """
+    What is wrong with a source is said in the same words, with the line of its file, wherever it begins.
+    """
+    path = tmp_path / "made.py"
+    text = f"{head}A = 'é'\n\ndef f():\n    return A\n\nX = 1\n"
+    encoding = "latin-1" if "latin" in head else "utf-8"
+    body = Body.of(_source.of_bytes(str(path), text.encode(encoding)))
+    path.write_bytes(f"{text}{mistake}Y = 1\n".encode(encoding))
+    edited = _source.read(str(path))
+    with pytest.raises((SyntaxError, ValueError)) as whole:
+        _source.compile_source(edited)
+
+    with pytest.raises((SyntaxError, ValueError)) as told:
+        Body.of(edited, body)
+
+    assert (told.type, told.value.args) == (whole.type, whole.value.args)
 
 
 def test_what_is_no_statement_is_forgotten_with_its_text():
