@@ -335,6 +335,19 @@ def test_a_class_of_another_layout_is_replaced(module, before, after):
     assert old["C"] not in [each.old for each in patched.twins.pairs]
 
 
+@pytest.mark.parametrize("listed", ["('a',)", "['a']", "{'a': 'what it is'}"])
+def test_slots_that_are_listed_otherwise_are_those_of_the_new_source(module, listed):
+    """
+    A class whose slots are the same, but written otherwise, says so as afresh, and no more after an abort.
+    """
+    old, _, patched = module.patch("class C: __slots__ = 'a'", f"class C: __slots__ = {listed}")
+
+    assert not patched.replaced
+    assert old["C"].__slots__ == eval(listed)
+    module.journal.undo()
+    assert old["C"].__slots__ == "a"
+
+
 # Values
 
 atoms = st.one_of(st.none(), st.booleans(), st.integers(-2, 2), st.floats(), st.text(max_size=1), st.binary(max_size=1), st.complex_numbers())
