@@ -174,6 +174,19 @@ def is_own(value: object, owner: str, depth: int = 4) -> bool:
     return any(is_own(part, owner, depth - 1) for _, part in parts(value))
 
 
+def _has_made(owner: str, value: Any) -> bool:  # a function or class
+    """Whether a function, or one in the body of a class, is of the code of *owner*, as whose ever it is given out."""
+    if is_own(value, owner):
+        return True
+    if type(value) is FunctionType:
+        return bool(value.__globals__.get("__name__") == owner)
+    inside = list(table(value).values())
+    inside += [part for each in inside if is_wrapper(each) for _, part in parts(each)]
+    body = f"{type.__dict__['__qualname__'].__get__(value)}."  # whatever its metaclass has under that name
+    functions = (each for each in inside if type(each) is FunctionType)
+    return any(_has_made(owner, each) for each in functions if each.__qualname__.startswith(body))
+
+
 def is_wrapper(value: object) -> bool:
     """Whether *value* is of one of the types that wrap definitions."""
     return _is_of_wrappers(type(value))
@@ -192,12 +205,15 @@ def is_pair(old: Any, new: Any, owner: str) -> bool:  # any objects
     """
     Whether *new* is the later definition of *old* in the module *owner*.
 
-    Functions and classes by their kind, module and qualified name, and what wraps them by its type;
-    only where both are the module's own.
+    Functions and classes by their kind and qualified name, and what wraps them by its type; only where both are
+    the module's own, which another may give out as its own by their ``__module__``.
     """
     label = label_of(old)
     if label is not None:
-        return label == label_of(new) and (label[1] == owner or (is_own(old, owner) and is_own(new, owner)))
+        kind, module, name = label_of(new) or (None, "", "")
+        if kind is not label[0] or name != label[2]:
+            return False
+        return module == label[1] == owner or (_has_made(owner, old) and _has_made(owner, new))
     if type(old) is CACHED is type(new):  # what it calls cannot be exchanged
         return is_pair(old.__wrapped__, new.__wrapped__, owner)
     return type(old) is type(new) and is_wrapper(old) and is_own(old, owner) and is_own(new, owner)

@@ -2134,6 +2134,74 @@ def test_methods_follow_where_a_package_says_that_a_class_is_its_own(project, re
     assert (held[0](), held[1](None), held[2]()) == (1, 1, 1)
 
 
+GIVEN_OUT = {
+    "by its body": ("class C:\n    __module__ = 'pack'\n    def f(self): return {0}\n", ""),
+    "by a decorator": ("def given(x):\n    x.__module__ = 'pack'\n    return x\n@given\nclass C:\n    def f(self): return {0}\n", ""),
+    "by another": ("class C:\n    def f(self): return {0}\n", "pub.C.__module__ = 'pack.pub'\n"),
+    "with its methods": ("class C:\n    def f(self): return {0}\n", "pub.C.__module__ = pub.C.f.__module__ = 'pack.pub'\n"),
+    "with nothing but properties": ("class C:\n    @property\n    def g(self): return {0}\n", "pub.C.__module__ = 'pack.pub'\n"),
+}
+
+
+@pytest.mark.parametrize("way", GIVEN_OUT)
+def test_a_class_stays_itself_as_whose_ever_it_is_given_out(project, registry, way):
+    """
+    Where the body of a class stands decides to whom it belongs, and not what its ``__module__`` says.
+    """
+    source, more = GIVEN_OUT[way]
+    project.write("pack/_m.py", source.format(1))
+    project.write("pack/pub.py", "from pack._m import C\n")
+    pack = project.load("pack.__init__", f"from pack import pub\nfrom pack.pub import C\n{more}")
+    held, given = pack.C(), pack.C.__module__
+    method = getattr(held, "f", None)
+    project.write("pack/_m.py", source.format(2))
+
+    registry.refresh()
+
+    assert type(held) is pack.C is pack.pub.C
+    assert pack.C.__module__ == given
+    assert (method() if method else held.g) == 2
+    registry.rollback("pack._m")
+    assert (method() if method else held.g) == 1
+
+
+@pytest.mark.parametrize("decorator", ["", "def given(x):\n    x.__module__ = 'pack'\n    return x\n@given\n"])
+def test_a_function_is_followed_as_whose_ever_it_is_given_out(project, registry, decorator):
+    """
+    Whose code a function is decides to whom it belongs, and what its ``__module__`` says stays.
+    """
+    source = decorator + "def f(): return {0}\n"
+    project.write("pack/_m.py", source.format(1))
+    project.write("pack/pub.py", "from pack._m import f\n")
+    pack = project.load("pack.__init__", "from pack import pub\npub.f.__module__ = 'pack'\n")
+    held = pack.pub.f
+    project.write("pack/_m.py", source.format(2))
+
+    registry.refresh()
+
+    assert held is pack.pub.f
+    assert (held(), held.__module__) == (2, "pack")
+    registry.rollback("pack._m")
+    assert (held(), held.__module__) == (1, "pack")
+
+
+@pytest.mark.parametrize("source", ["class C:\n    def f(self): return 1\n", "def C(): return 1\n"])
+def test_what_another_module_defines_is_not_touched_for_a_new_definition_of_its_name(project, registry, source):
+    """
+    A definition that a module only had from elsewhere does not become the one that it has by itself now.
+    """
+    project.write("pack/__init__.py", "")
+    other = project.load("pack.other", source)
+    m = project.load("pack._m", "from pack.other import C\n")
+    held, code = other.C, getattr(other.C, "f", other.C).__code__
+    project.write("pack/_m.py", source.replace("1", "2"))
+
+    registry.refresh()
+
+    assert other.C is held is not m.C
+    assert getattr(other.C, "f", other.C).__code__ is code
+
+
 def test_static_methods_of_a_named_tuple_follow(project, registry):
     """
     What the standard library makes for a named tuple says nothing of where its body stands.
