@@ -325,11 +325,15 @@ def slots(value: object) -> Iterator[tuple[str, Any]]:
 
 
 def attributes(value: object) -> object:
-    """The ``__dict__`` of an instance, past whatever its class makes of that name; `None` if it has none."""
+    """
+    The ``__dict__`` of an instance, past whatever its class makes of that name; `None` if it has none.
+
+    A decorator that makes a class anew with all that another had gives it a descriptor that serves the other alone.
+    """
     for cls in mro(value):
         found = table(cls).get(_ATTRIBUTES)
         if found is not None:
-            return found.__get__(value) if type(found) is GetSetDescriptorType else None
+            return found.__get__(value) if type(found) is GetSetDescriptorType and found.__objclass__ is cls else None
     return None
 
 

@@ -2134,6 +2134,20 @@ def test_methods_follow_where_a_package_says_that_a_class_is_its_own(project, re
     assert (held[0](), held[1](None), held[2]()) == (1, 1, 1)
 
 
+def test_instances_of_a_class_with_the_table_of_another_stand_in_no_way(project, registry):
+    """
+    A module is reloaded with all that it registered where a decorator makes classes out of the tables of others.
+    """
+    project.write("tables.py", "def enum(cls): return type(cls.__name__, (int,), dict(vars(cls)))\nKNOWN = {}\n")
+    source = "from tables import enum, KNOWN\n@enum\nclass Kind: pass\nKNOWN['one'] = Kind({0})\nONE = Kind({0})\n"
+    m = project.load("m", source.format(1))
+    project.write("m.py", source.format(2))
+
+    registry.refresh(removed="drop")
+
+    assert m.ONE == m.KNOWN["one"] == 2
+
+
 GIVEN_OUT = {
     "by its body": ("class C:\n    __module__ = 'pack'\n    def f(self): return {0}\n", ""),
     "by a decorator": ("def given(x):\n    x.__module__ = 'pack'\n    return x\n@given\nclass C:\n    def f(self): return {0}\n", ""),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modreg._pairs import Pair, content, is_class, is_pair, pair, parts, rebound
+from modreg._pairs import Pair, attributes, content, is_class, is_pair, pair, parts, rebound
 
 OWNER = "owner"
 
@@ -391,3 +391,17 @@ def test_wrappers_are_paired_by_what_they_wrap():
 
     assert identities(pairs) == identities(Pair(old[name], new[name]) for name in "fg")
     assert functools.lru_cache(old["f"]).__wrapped__ is old["f"]
+
+
+def test_a_class_with_the_table_of_another_says_nothing_of_its_instances():
+    """
+    A decorator that makes a class anew with all that the first had leaves its ``__dict__`` to the first.
+    """
+
+    class C:
+        pass
+
+    made = type("C", (int,), dict(vars(C)))
+
+    assert attributes(made()) is None
+    assert attributes(C()) == {}
