@@ -350,7 +350,8 @@ def _become_function(old: FunctionType, new: FunctionType, twins: Twins, journal
         wanted = twins.kept(Cell(other).get())
         if not is_same(Cell(mine).get(), wanted):
             journal.write(Cell(mine), wanted)
-    for name in ("__doc__", "__name__", "__qualname__"):  # a package that gives it out as its own has said so
+    is_plain = new.__module__ == new.__globals__.get("__name__")  # a package may have said that it is its own
+    for name in ("__doc__", "__name__", "__qualname__", *(() if is_plain else ("__module__",))):
         if getattr(old, name) is not getattr(new, name):  # as most are
             _write_field(old, name, twins.kept(getattr(new, name)), journal)
     if hasattr(old, "__type_params__"):

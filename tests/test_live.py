@@ -2199,6 +2199,22 @@ def test_a_function_is_followed_as_whose_ever_it_is_given_out(project, registry,
     assert (held(), held.__module__) == (1, "pack")
 
 
+def test_a_function_that_is_given_out_by_a_new_decorator_says_so(project, registry):
+    """
+    What the new source sets is so, also where a function is the module's own by its code alone.
+    """
+    m = project.load("m", "def given(x):\n    x.__module__ = 'pack'\n    return x\ndef f(): return 1\n")
+    held = m.f
+    project.write("m.py", "def given(x):\n    x.__module__ = 'pack'\n    return x\n@given\ndef f(): return 2\n")
+
+    registry.refresh()
+
+    assert held is m.f
+    assert (held(), held.__module__) == (2, "pack")
+    registry.rollback(m)
+    assert (held(), held.__module__) == (1, "m")
+
+
 @pytest.mark.parametrize("source", ["class C:\n    def f(self): return 1\n", "def C(): return 1\n"])
 def test_what_another_module_defines_is_not_touched_for_a_new_definition_of_its_name(project, registry, source):
     """
