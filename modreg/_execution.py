@@ -9,7 +9,8 @@ import time
 import traceback
 from collections.abc import Collection, Iterable, Iterator
 from importlib import util
-from types import FunctionType, ModuleType
+from itertools import dropwhile
+from types import FrameType, FunctionType, ModuleType
 from typing import Any, Final
 
 import attrs
@@ -657,9 +658,11 @@ class Execution(Work):
     def _is_refused(self, error: BaseException, namespace: dict[str, object]) -> bool:
         """Whether code that a module called raised an error: it may mind what the former source has registered."""
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-        others = [each for each in frames if each.f_globals is not namespace]
-        is_of_import = isinstance(error, ImportError) or any(each.f_code.co_name == "<module>" for each in others)
-        return isinstance(error, Exception) and not is_of_import and frames[-1] in others
+        called = [*dropwhile(lambda each: each.f_globals is not namespace, frames)]
+        others = [each for each in called if each.f_globals is not namespace]
+        if not others or others[-1] is not called[-1] or any(map(_is_importing, others)):
+            return False
+        return isinstance(error, Exception) and not isinstance(error, ImportError)
 
     def _run_again(self, part: Part, module: Any, namespace: dict[str, object], former: dict[str, object]) -> bool:
         """Execute a module while what it has registered is out of the way, and put that back; if there is any."""
@@ -1183,6 +1186,11 @@ def _stuck(holder: object, name: str) -> Finding:
 def _refused(name: str, error: BaseException) -> Finding:
     said = f"it was executed twice: first something refused what is registered already ({problem(error)})"
     return Finding(code="executed-twice", module=name, message=said)
+
+
+def _is_importing(frame: FrameType) -> bool:
+    """Whether a frame is that of a module's body, or of ours: of an import, and no registry's."""
+    return frame.f_code.co_name == "<module>" or str(frame.f_globals.get("__name__")).startswith("modreg.")
 
 
 def _is_module(place: object, name: str) -> bool:
