@@ -153,6 +153,7 @@ class Execution(Work):
         self._keep(self.parts if self.draft.is_calm else [name for name in self.draft.order if name in self.parts])
         for part in self.parts.values():
             _lines.forget(part.spec.origin)
+            _have_path(part)
         self._dispose_first()
         self.loaded = [*sys.modules]
         try:
@@ -1107,6 +1108,13 @@ class Execution(Work):
             if (twin := _weak.target(each.new)) is not each.new:
                 self.held.add(_weak.target(each.old), twin)  # if it went before its references, they would go too
         return done.instead
+
+
+def _have_path(part: Part) -> None:
+    """Let what is in a module that became a package be found, by whoever asks for that first."""
+    namespace = namespace_of(sys.modules.get(part.name))
+    if namespace is not None and part.spec.submodule_search_locations is not None:
+        namespace.setdefault("__path__", part.spec.submodule_search_locations)
 
 
 def _place(module: str, name: str, rest: tuple[str, ...]) -> Item | ClassAttribute | None:

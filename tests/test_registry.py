@@ -1145,6 +1145,26 @@ def test_deleted_module_that_is_still_imported_fails(project, registry):
     assert tax.extra is extra
 
 
+def test_module_in_a_package_that_was_a_module_is_imported_first(project, registry):
+    """
+    Who is executed before a module that becomes a package may ask for what is in that.
+    """
+    project.write("made/__init__.py", "from made.stars import f\n")
+    project.write("made/stars.py", "def f(): return 1\n")
+    made = project.load("made")
+    held = made.f
+    (project.root / "made/stars.py").unlink()
+    project.write("made/stars/__init__.py", "from made.stars.first import f\n")
+    project.write("made/stars/first.py", "def f(): return 2\n")
+    project.write("made/__init__.py", "from made.stars.first import f\nfrom made import stars\n")
+
+    registry.refresh()
+
+    assert (made.f(), made.stars.f is made.f, sys.modules["made.stars"] is made.stars) == (2, True, True)
+    registry.rollback(made)
+    assert (made.f(), held(), hasattr(made.stars, "__path__")) == (1, 1, False)
+
+
 def test_module_becomes_a_package_and_back(project, registry):
     """
     Spec, path and submodules follow the files, in the same module object.
