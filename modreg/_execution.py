@@ -70,7 +70,7 @@ from modreg._state import Statements, bind, forget, keep, unchanged
 from modreg._successor import living
 from modreg._transaction import Work, sign
 from modreg._view import Written, declared
-from modreg._window import Window, held, is_held, orphan, point, replace
+from modreg._window import Window, held, is_held, is_listed, orphan, point, replace
 
 _bootstrap: Final[Any] = sys.modules["_frozen_importlib"]  # private, and what importlib.reload itself uses
 
@@ -211,7 +211,7 @@ class Execution(Work):
 
     def _abort(self, error: BaseException) -> None:
         kept = [(x.place.namespace, x.before) for x in self.journal if isinstance(x.place, Namespace)]
-        made = [cls for namespace, before in kept for cls in _made_classes(namespace, before)]
+        made = [cls for namespace, (_, before) in kept for cls in _made_classes(namespace, before)]
         super()._abort(error)
         orphan(made)
 
@@ -272,16 +272,17 @@ class Execution(Work):
     def _settle(self, name: str) -> None:
         """Do with a module what has to be done, now that its turn has come or an import asks for it."""
         self._decide(name)
+        self.window.clear()
         self._move_window()
 
     def _move_window(self, but: str = "") -> None:
         """
         Leave behind what was made up to now, if the modules under execution, but for one, have made nothing of it.
 
-        Most import first and define then; where one of many has defined before, its search goes over all that is
-        executed within it.
+        Most import first and define then; where one has defined before, or calls what imports, its search goes over all
+        that is executed within it.
         """
-        if not any(name != but and self._has_made(name) for name in self.executing):
+        if not _is_in_call() and not any(name != but and self._has_made(name) for name in self.executing):
             self.window.move()
             _uses.trees.settle()
 
@@ -289,8 +290,8 @@ class Execution(Work):
         """Whether a module under execution has bound something that is not just imported and may hold definitions."""
         former, body = self.snapshots[name].bindings, self.parts[name].body
         namespace = space_of(name).copy()
-        names = [n for n, value in namespace.items() if value is not former.get(n) and not is_atom(type(value))]
-        made = {n for n in names if type(namespace[n]) is not ModuleType} - _IMPORT_SYSTEM
+        made = {n for n, value in namespace.items() if value is not former.get(n) and not _is_bare(value)}
+        made -= _IMPORT_SYSTEM | {"__all__", "__annotations__"}  # names alone, and what _stand_in() looks after
         return bool(made) and (body is None or not made <= body.all_imported)
 
     def _decide(self, name: str) -> None:
@@ -672,6 +673,7 @@ class Execution(Work):
         told = functools.partial(_registered.names_in, owner=part.name, names=former.keys(), known=known)
         taken = [entry for entry in self.noted.open() if _registered.take_out(entry.place, told)]
         if taken:
+            orphan(_made_classes(namespace, former.values()))
             self._put_back(namespace)
             self._run_in(part, module, namespace)
         for entry in taken:
@@ -1066,6 +1068,8 @@ class Execution(Work):
     def _stand_in(self, twins: Twins, namespace: dict[str, object], since: int, nested: list[str]) -> None:
         """Have the kept objects stand wherever the execution put those that it made for them."""
         self._publish(twins, namespace)
+        if "__annotations__" in namespace:
+            point(namespace["__annotations__"], twins)
         instead = self._replace(twins)
         if instead is not twins:
             self._publish(instead, namespace)
@@ -1094,6 +1098,7 @@ class Execution(Work):
         self.twins.update(twins)
         self.again.update(id(each.old) for each in twins.pairs)
         instead = self._pointed(twins)
+        self.window.has_remains |= any(is_listed(each.new) for each in twins.pairs)
         self.twins.drop(twins)
         return instead
 
@@ -1115,6 +1120,12 @@ def _have_path(part: Part) -> None:
     namespace = namespace_of(sys.modules.get(part.name))
     if namespace is not None and part.spec.submodule_search_locations is not None:
         namespace.setdefault("__path__", part.spec.submodule_search_locations)
+
+
+def _is_bare(value: object) -> bool:
+    """Whether a value holds no definition, and never will."""
+    kinds = map(type, value) if type(value) is tuple else (type(value),)
+    return type(value) is ModuleType or all(map(is_atom, kinds))
 
 
 def _place(module: str, name: str, rest: tuple[str, ...]) -> Item | ClassAttribute | None:
@@ -1148,10 +1159,10 @@ def _is_as_defined(former: dict[str, object], namespace: dict[str, object]) -> b
     return former.keys() <= namespace.keys()
 
 
-def _made_classes(namespace: dict[str, object], before: Any) -> list[object]:  # what Namespace.get() gave
+def _made_classes(namespace: dict[str, object], before: Iterable[object]) -> list[object]:
     """The module's own classes in a namespace that were not there before."""
     classes = [each for each in namespace.copy().values() if issubclass(type(each), type)]
-    known, owner = set(map(id, before[1])), str(namespace.get("__name__"))
+    known, owner = set(map(id, before)), str(namespace.get("__name__"))
     return [each for each in classes if id(each) not in known and is_own(each, owner)]
 
 
@@ -1199,6 +1210,16 @@ def _refused(name: str, error: BaseException) -> Finding:
 def _is_importing(frame: FrameType) -> bool:
     """Whether a frame is that of a module's body, or of ours: of an import, and no registry's."""
     return frame.f_code.co_name == "<module>" or str(frame.f_globals.get("__name__")).startswith("modreg.")
+
+
+def _is_in_call() -> bool:
+    """Whether what a module under execution calls, or the body of a class, has led here: what it makes has no name."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not Execution._execute_in_order.__code__:
+        if not (_is_importing(frame) or frame.f_code.co_filename.startswith("<frozen importlib")):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _is_module(place: object, name: str) -> bool:

@@ -39,9 +39,13 @@ class Window:
     ``gc.freeze`` puts everything that lives aside, so ``gc.get_objects`` and ``gc.get_referrers``
     see new objects alone.  An application that froze objects itself must keep them frozen: then the
     window stays wide and every search goes over the whole heap.
+
+    Attributes:
+        has_remains: Whether classes that gave way are listed as subclasses of others until the collector comes.
     """
 
     is_narrow: bool = False
+    has_remains: bool = False
 
     def open(self) -> None:
         if not self.is_narrow and gc.get_freeze_count() <= _OF_INTERPRETER:
@@ -53,6 +57,12 @@ class Window:
         """Begin anew: what was made up to now is outside."""
         if self.is_narrow:
             gc.freeze()
+
+    def clear(self) -> None:
+        """Have the collector take what remains of classes: code that is executed may look for subclasses."""
+        if self.is_narrow and self.has_remains:
+            gc.collect()
+        self.has_remains = False
 
     def close(self) -> None:
         if self.is_narrow:
@@ -84,7 +94,7 @@ class Window:
 
     def owners(self, dicts: list[object]) -> list[object]:
         """The classes that refer to a dict: it may be their attribute table."""
-        if not self.is_narrow:
+        if not self.is_narrow or len(dicts) < _FEW_DICTS:
             return [x for x in self.holders(dicts) if is_class(x)]
         shown = gc.get_objects()
         kinds = {id(kind) for kind in {id(kind): kind for kind in map(type, shown)}.values() if issubclass(kind, type)}
@@ -145,6 +155,9 @@ _OF_INTERPRETER: Final = 1000
 
 _FEW: Final = 300
 """Targets for which comparing with each is quicker than a loop in Python."""
+
+_FEW_DICTS: Final = 50
+"""The same where the loop in Python only looks for classes."""
 
 
 def held(pairs: Iterable[Pair], namespace: Mapping[str, object] | None = None) -> list[Pair]:
@@ -241,6 +254,11 @@ def _level(twins: Twins) -> None:
         with suppress(TypeError):  # then its subclasses stay where they are, and are told of
             if bases_of(new) != bases_of(old):
                 type.__setattr__(new, "__bases__", bases_of(old))
+
+
+def is_listed(cls: object) -> bool:
+    """Whether a class that gave way still is where :func:`orphan` takes it out."""
+    return is_class(cls) and bases_of(cls) != (Gone,)
 
 
 def orphan(values: Iterable[object]) -> None:

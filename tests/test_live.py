@@ -1178,6 +1178,24 @@ def test_what_is_kept_stands_as_a_default_value_too(project, registry):
     assert marks.now is other
 
 
+@pytest.mark.parametrize("first", ["", "def f(): pass\n"])
+@pytest.mark.parametrize("base", ["list", "Exception", "object"])
+def test_code_that_is_executed_finds_subclasses_once(project, registry, base, first):
+    """
+    A class that gave way is no subclass for who is executed next, also if CPython gives it no other base.
+    """
+    found = project.load("found", f"class Base({base}): pass\n")
+    m = project.load("m", "from found import Base\nclass C(Base): x = 1\n")
+    source = f"{first}import m\nfrom found import Base\nkinds = Base.__subclasses__()\n"
+    user = project.load("user", source)
+    project.write("m.py", "from found import Base\nclass C(Base): x = 2\n")
+    project.write("user.py", f"import found\n{source}")
+
+    registry.refresh()
+
+    assert user.kinds == [m.C] == found.Base.__subclasses__()
+
+
 def test_subclasses_of_a_foreign_base_are_there_once(project, registry):
     """
     A base that finds its subclasses by ``__subclasses__()`` finds each once, with or without the collector.
