@@ -675,6 +675,8 @@ class Execution(Work):
         if taken:
             orphan(_made_classes(namespace, former.values()))
             self._put_back(namespace)
+            self.window.has_remains = True
+            self.window.clear()
             self._run_in(part, module, namespace)
         for entry in taken:
             _registered.put_back(entry.place, entry.before, told)
