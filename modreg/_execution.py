@@ -363,19 +363,30 @@ class Execution(Work):
         """
         Execute what a module in a circle, which is itself left alone, imports, and what those import that are left too.
 
-        Who asked for it may be on the way round the circle, and would find that executed in a fresh interpreter.
+        Who asked for it may be on the way round the circle, and would find that executed in a fresh interpreter; so
+        would it those that turn out to be affected by then.
         """
         members = self.draft.components[name]
         queue = self._imported(name) if len(members) > 1 else []
+        behind = {name}
         while queue:
             each = queue.pop()
+            behind.add(each)
             if each not in members or self._is_going(each):
                 if not self._is_taking_half(each):
                     self._run_ahead(each)
+                    self._run_left(behind)
             elif each not in self.passed:
                 self.passed.add(each)
                 self._take_halves(each)
                 queue.extend(self._imported(each))
+
+    def _run_left(self, names: Collection[str]) -> None:
+        """Execute those of the modules that were left alone and turn out to be affected."""
+        for name in [name for name in self.left if name in names and name in self.draft.needs.affected]:
+            if name in self.left:  # still: one may have led to another
+                del self.left[name]
+                self._execute_dependent(name)
 
     def _imported(self, name: str) -> list[str]:
         """What a module imports, each after the packages that it is in, from behind."""
@@ -476,8 +487,7 @@ class Execution(Work):
         if not around:
             self.seen = len(affected)
         for name in [name for name in self.left if name in affected and name not in around]:
-            del self.left[name]
-            self._execute_dependent(name)
+            self._run_left([name])
             if not around:
                 self._raise_caught()
 

@@ -1478,3 +1478,32 @@ def test_what_a_module_sets_out_of_scope_is_its_own_affair(project, dropping):
 
     assert module.X == 1
     del sys.left_by_a_test
+
+
+@pytest.mark.parametrize("start", ["", "from shop.sub.low.kinds import *\n"])
+def test_who_is_left_alone_in_a_circle_is_executed_before_who_uses_it(project, dropping, start):
+    """
+    A class gets a base that CPython does not give it, so that a subclass, which was passed by, is made anew.
+
+    Who asked for it is under way, and calls it next.
+    """
+    project.write("shop/__init__.py", f"{start}from .till import LIMIT\n")
+    project.write("shop/till.py", "from . import sub\nmade = sub.Sub()\nLIMIT = len(vars(made))\n")
+    project.write("shop/sub/__init__.py", "from shop.sub.low import Sub\n")
+    project.write("shop/sub/base.py", "class Base: pass\n")
+    low = "from shop.sub.low.kinds import *\nclass Sub(Kind):\n    def __init__(self): super().__init__()\n"
+    project.write("shop/sub/low/__init__.py", low)
+    kinds = "import shop.sub.other\nclass Kind:\n    def __init__(self): self.x = 1\n"
+    project.write("shop/sub/low/kinds.py", kinds)
+    project.write("shop/sub/other.py", "")
+    project.load("shop.sub.other")
+    shop = sys.modules["shop"]
+    project.load("shop.sub.base")
+    init = "    def __init__(self):\n        super().__init__()\n        self.x = self.y = 2\n"
+    project.write("shop/sub/low/kinds.py", f"import shop.sub.other\nfrom ..base import Base\nclass Kind(Base):\n{init}")
+
+    dropping.refresh()
+
+    assert shop.LIMIT == 2
+    assert issubclass(shop.sub.Sub, shop.sub.base.Base)
+    assert type(shop.till.made) is shop.sub.Sub is shop.sub.low.Sub
