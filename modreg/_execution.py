@@ -288,6 +288,8 @@ class Execution(Work):
 
     def _has_made(self, name: str) -> bool:
         """Whether a module under execution has bound something that is not just imported and may hold definitions."""
+        if name not in self.snapshots:  # something else than a module is in its place
+            return True
         former, body = self.snapshots[name].bindings, self.parts[name].body
         namespace = space_of(name).copy()
         made = {n for n, value in namespace.items() if value is not former.get(n) and not _is_bare(value)}
@@ -682,15 +684,18 @@ class Execution(Work):
         known = {id(value): name for name, value in own.items() if label_of(value) is None}
         told = functools.partial(_registered.names_in, owner=part.name, names=former.keys(), known=known)
         taken = [entry for entry in self.noted.open() if _registered.take_out(entry.place, told)]
-        if taken:
-            orphan(_made_classes(namespace, former.values()))
-            self._put_back(namespace)
-            self.window.has_remains = True
-            self.window.clear()
+        if not taken:
+            return False
+        orphan(_made_classes(namespace, former.values()))
+        self._put_back(namespace)
+        self.window.has_remains = True
+        self.window.clear()
+        try:
             self._run_in(part, module, namespace)
-        for entry in taken:
-            _registered.put_back(entry.place, entry.before, told)
-        return bool(taken)
+        finally:
+            for entry in taken:
+                _registered.put_back(entry.place, entry.before, told)
+        return True
 
     def _keep_written(self, part: Part) -> dict[Written, Entry]:
         """Note what stands where the code sets attributes of other modules, and of what these define."""

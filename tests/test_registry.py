@@ -1908,6 +1908,22 @@ def test_finder_that_is_against_an_import(registry, project):
     assert sys.modules["tax"].RATE == 2
 
 
+def test_a_module_that_replaces_itself_by_an_instance_imports_what_is_executed(registry, project):
+    """
+    What stands in the place of a module need be none, and what that imports is executed within it all the same.
+    """
+    project.write("tax.py", "import shop\ndef rate(): return 1\n")
+    source = "import sys\nfrom tax import rate\nclass Proxy:\n    value = {}\nsys.modules[__name__] = Proxy()\n"
+    project.write("shop.py", source.format("rate()"))
+    shop = project.load("shop")
+    project.write("tax.py", "import shop\ndef rate(): return 2\n")
+    project.write("shop.py", source.format("rate() + 1"))
+
+    registry.refresh()
+
+    assert (shop.value, sys.modules["shop"].value) == (1, 3)
+
+
 @pytest.mark.parametrize("kind", ["types.ModuleType", "types.SimpleNamespace"])
 def test_rollback_of_a_module_that_replaces_itself(registry, project, kind):
     """
