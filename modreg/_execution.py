@@ -6,7 +6,6 @@ import ast
 import functools
 import sys
 import time
-import traceback
 from collections.abc import Collection, Iterable, Iterator
 from importlib import util
 from itertools import dropwhile
@@ -68,7 +67,7 @@ from modreg._spec import problem
 from modreg._stars import all_given_names, all_star_names
 from modreg._state import Statements, bind, forget, keep, unchanged
 from modreg._successor import living
-from modreg._transaction import Work, sign
+from modreg._transaction import Work, sign, walk
 from modreg._view import Written, declared
 from modreg._window import Window, held, is_held, is_listed, orphan, point, replace
 
@@ -671,7 +670,7 @@ class Execution(Work):
 
     def _is_refused(self, error: BaseException, namespace: dict[str, object]) -> bool:
         """Whether code that a module called raised an error: it may mind what the former source has registered."""
-        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        frames = [each.tb_frame for each in walk(error)]
         called = [*dropwhile(lambda each: each.f_globals is not namespace, frames)]
         others = [each for each in called if each.f_globals is not namespace]
         if not others or others[-1] is not called[-1] or any(map(_is_importing, others)):

@@ -333,8 +333,15 @@ def attributes(value: object) -> object:
     for cls in mro(value):
         found = table(cls).get(_ATTRIBUTES)
         if found is not None:
-            return found.__get__(value) if type(found) is GetSetDescriptorType and found.__objclass__ is cls else None
+            return _read(found, value) if type(found) is GetSetDescriptorType else None
     return None
+
+
+def _read(descriptor: GetSetDescriptorType, value: object) -> object:
+    try:
+        return descriptor.__get__(value)
+    except TypeError:  # it serves another class
+        return None
 
 
 def _at_equal_places(old: Any, new: Any) -> Iterator[tuple[object, object]]:  # two holders

@@ -294,7 +294,7 @@ def _cause(error: BaseException) -> BaseException | None:
 
 def _innermost(error: BaseException) -> tuple[str, str] | None:
     """Name and file of the last module whose body the error came through: it may be one imported for the first time."""
-    bodies = [each.tb_frame for each in _walk(error) if each.tb_frame.f_code.co_name == "<module>"]
+    bodies = [each.tb_frame for each in walk(error) if each.tb_frame.f_code.co_name == "<module>"]
     name = bodies[-1].f_globals.get("__name__") if bodies else None
     return (name, bodies[-1].f_code.co_filename) if isinstance(name, str) else None
 
@@ -303,11 +303,11 @@ def _line(error: BaseException, path: str) -> int | None:
     """The last line of *path* that the error came through."""
     if isinstance(error, SyntaxError) and error.filename == path:
         return error.lineno
-    lines = [each.tb_lineno for each in _walk(error) if each.tb_frame.f_code.co_filename == path]
+    lines = [each.tb_lineno for each in walk(error) if each.tb_frame.f_code.co_filename == path]
     return lines[-1] if lines else None
 
 
-def _walk(error: BaseException) -> Iterator[TracebackType]:
+def walk(error: BaseException) -> Iterator[TracebackType]:
     """The frames that an error came through, the innermost last; each line is found out when it is asked for."""
     at = error.__traceback__
     while at is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
+import sys
 
 import pytest
 from hypothesis import given
@@ -403,5 +404,6 @@ def test_a_class_with_the_table_of_another_says_nothing_of_its_instances():
 
     made = type("C", (int,), dict(vars(C)))
 
-    assert attributes(made()) is None
+    # From 3.15 on one descriptor serves all classes.
+    assert attributes(made()) == ({} if sys.version_info >= (3, 15) else None)
     assert attributes(C()) == {}
