@@ -16,7 +16,7 @@ from modreg import _scan
 from modreg._importer import space_of, spec_of
 from modreg._scope import packages_of
 
-# importlib keeps the lock of each module under its name here; see Pending._fail.
+# importlib keeps the lock of each module under its name here; see Pending.fail().
 _module_locks: Final[dict[str, Callable[[], Any]]] = sys.modules["_frozen_importlib"]._module_locks
 
 # The innermost watch of each thread, and the class that specs of each class have under a watch: made once, for
@@ -109,22 +109,17 @@ class Pending:
         is_one = spec.name in self.waiting or spec.name in self.executing
         return is_one or (spec.submodule_search_locations is not None and bool(self.waiting))
 
-    def asked(self, spec: ModuleSpec, frame: Any) -> bool:  # FrameType; typeshed has no f_lasti for all
-        """Execute what this import asks for, if it is one; whether the import system is to be told of a failure."""
+    def asked(self, spec: ModuleSpec, frame: Any) -> None:  # FrameType; typeshed has no f_lasti for all
+        """Execute what this import asks for, if it is one."""
         name = spec.name
-        try:
-            if not _is_importing(frame):
-                return False
-            self.run(name)
-            if spec.submodule_search_locations is not None:
-                for each in self._submodules(name, frame):
-                    self.run(each)
-            if self.lack is not None and name in self.executing:
-                self.lack(name, frame)
-        except BaseException as error:
-            self._fail(name, error)
-            return True
-        return False
+        if not _is_importing(frame):
+            return
+        self.run(name)
+        if spec.submodule_search_locations is not None:
+            for each in self._submodules(name, frame):
+                self.run(each)
+        if self.lack is not None and name in self.executing:
+            self.lack(name, frame)
 
     def run(self, name: str) -> None:
         """Execute a module if it waits, after the packages it is in, as an import does."""
@@ -151,7 +146,7 @@ class Pending:
         submodules = [(f"{package}.{name}", name) for name in names if isinstance(name, str)]
         return [full for full, name in submodules if namespace.get(name) is sys.modules.get(full)]
 
-    def _fail(self, name: str, error: BaseException) -> None:
+    def fail(self, name: str, error: BaseException) -> None:
         """
         Have the importing statement raise *error*.
 
@@ -186,11 +181,14 @@ def _watched_class(base: type) -> type:
     """The subclass in which reading the flag asks the innermost watch of the thread."""
 
     def is_initializing(spec: ModuleSpec) -> object:
-        own = spec.__dict__.get("_initializing", False)
-        watch = _watches.get(_thread.get_ident())
-        if watch is None or not watch.is_concerned(spec):
-            return own
-        return watch.asked(spec, sys._getframe(1)) or own
+        try:  # before anything else: what is raised outside of it may be forgotten
+            watch = _watches.get(_thread.get_ident())
+            if watch is not None and watch.is_concerned(spec):
+                watch.asked(spec, sys._getframe(1))
+        except BaseException as error:
+            _watches[_thread.get_ident()].fail(spec.name, error)
+            return True
+        return spec.__dict__.get("_initializing", False)
 
     def set_initializing(spec: ModuleSpec, value: object) -> None:
         spec.__dict__["_initializing"] = value
