@@ -176,7 +176,7 @@ def is_layout(name: str, value: object) -> bool:
     return name in _OF_LAYOUT or type(value) in (MemberDescriptorType, GetSetDescriptorType) or is_stand_in(value)
 
 
-def is_definition(name: str, value: object) -> bool:
+def is_exchangeable(name: str, value: object) -> bool:
     """Whether a class of the same layout can have the entry, too: how its slots were listed is but a word."""
     return name == "__slots__" or not is_layout(name, value)
 

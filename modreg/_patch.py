@@ -24,7 +24,7 @@ from modreg._journal import (
     Item,
     Journal,
     Registered,
-    is_definition,
+    is_exchangeable,
 )
 from modreg._pairs import (
     ATOMS,
@@ -612,10 +612,10 @@ def _become_class(old: type, new: type, twins: Twins, journal: Journal) -> None:
         after = {name: x if _is_for_python(name, x) else before[name] for name, x in after.items()}
     for name, value in after.items():
         wanted = _without_twins(twins.kept(value), twins)
-        if is_definition(name, value) and not is_same(before.get(name, MISSING), wanted):
+        if is_exchangeable(name, value) and not is_same(before.get(name, MISSING), wanted):
             journal.write(ClassAttribute(old, name), wanted)
     for name, value in list(before.items()):
-        if name not in after and is_definition(name, value):
+        if name not in after and is_exchangeable(name, value):
             journal.write(ClassAttribute(old, name), MISSING)
     if "_abc_impl" in after:
         _become_abstract(old, new, twins, journal)

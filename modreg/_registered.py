@@ -37,7 +37,7 @@ def settle(place: Contents, before: Any, again: Collection[int]) -> None:  # as 
     repeated = _repeated(now, added)
     left = [x for at, x in enumerate(now) if at not in added]
     former = set(map(id, left))
-    more = [x for at, x in enumerate(now) if at in added - repeated and id(x) not in former]
+    more = [now[at] for at in sorted(added - repeated) if id(now[at]) not in former]
     instead = matched([x for x in more if any(id(each) in again for each in _stands_for(x))], left)
     if instead or repeated:
         place.put(tuple(exchanged([x for at, x in enumerate(now) if at not in repeated], instead)))

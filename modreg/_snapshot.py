@@ -25,7 +25,7 @@ from typing import Any, Final, TypeAlias, TypeGuard
 import attrs
 
 from modreg import _source
-from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Code, is_definition, is_stand_in
+from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Code, is_exchangeable, is_stand_in
 
 
 class Kind(enum.Enum):
@@ -292,7 +292,7 @@ def _put_back_class(image: ClassImage) -> None:
     wanted = dict(zip(names, values, strict=True))
     for name in {**wanted, **table}:
         value = wanted.get(name, MISSING)
-        if table.get(name, MISSING) is not value and is_definition(name, value):
+        if table.get(name, MISSING) is not value and is_exchangeable(name, value):
             ClassAttribute(cls, name).put(value)
 
 

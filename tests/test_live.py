@@ -1178,6 +1178,26 @@ def test_what_is_kept_stands_as_a_default_value_too(project, registry):
     assert marks.now is other
 
 
+@pytest.mark.parametrize(("first", "is_shown"), [("", False), ("def f(): pass\n", True)])
+def test_the_window_leaves_behind_who_is_done_before_importers_define_anything(project, registry, first, is_shown):
+    """
+    What the collector shows, and a search goes over, grows only from where a module under execution defines something.
+    """
+    package = "{0}from pack import a\nfrom pack import b\nn = {1}\n"
+    looking = "import gc\nfrom pack.a import made\nis_shown = any(each is made for each in gc.get_objects())\nn = {0}\n"
+    project.write("pack/__init__.py", package.format(first, 1))
+    project.write("pack/a.py", "made = [1]\n")
+    project.write("pack/b.py", looking.format(1))
+    pack = project.load("pack")
+    project.write("pack/__init__.py", package.format(first, 2))
+    project.write("pack/a.py", "made = [2]\n")
+    project.write("pack/b.py", looking.format(2))
+
+    registry.refresh()
+
+    assert (pack.b.n, pack.b.is_shown) == (2, is_shown)
+
+
 @pytest.mark.parametrize("first", ["", "def f(): pass\n"])
 @pytest.mark.parametrize("base", ["list", "Exception", "object"])
 def test_code_that_is_executed_finds_subclasses_once(project, registry, base, first):
