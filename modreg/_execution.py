@@ -14,35 +14,30 @@ from typing import Any, Final
 
 import attrs
 
-from modreg import _graph, _lines, _positions, _registered, _scan, _uses, _weak
+from modreg import _lines, _positions, _registered, _scan, _uses, _weak
 from modreg._alike import settle, settle_instances
 from modreg._closures import renew
-from modreg._containers import elements_of, owners, places
-from modreg._draft import WHOLE, Draft, Part
+from modreg._draft import Part
 from modreg._history import NONE, Record
-from modreg._holding import Held, holding, is_value
+from modreg._holding import Held, holding
 from modreg._hooks import has_dispose
 from modreg._importer import namespace_of, space_of
 from modreg._journal import (
     MISSING,
-    PLAIN,
     Attribute,
     Cache,
     ClassAttribute,
     ClassField,
-    Contents,
     Entry,
     Item,
     Namespace,
-    Place,
     is_submodule,
 )
 from modreg._matters import Level
-from modreg._model import Decision, EdgeKind, Finding, Foreseen, Phase, Step
+from modreg._model import Decision, Finding, Foreseen, Phase, Step
 from modreg._needs import Calm
-from modreg._noted import Noted, Noting
+from modreg._order import Ordered
 from modreg._pairs import (
-    ATOMS,
     Pair,
     attributes,
     home,
@@ -57,82 +52,64 @@ from modreg._pairs import (
     state,
     table,
 )
-from modreg._patch import CONSTANTS, Twins, alone, forget_checks, forward, is_alike, patch, renew_abstract
-from modreg._pending import Pending
+from modreg._patch import Twins, alone, forget_checks, forward, patch, renew_abstract
+from modreg._registrations import Registrations
 from modreg._removed import retire
-from modreg._scan import Import
-from modreg._scope import packages_of
+from modreg._retained import (
+    IMPORT_SYSTEM,
+    bind_submodules,
+    drop,
+    drop_stars,
+    have_path,
+    imports,
+    is_as_defined,
+    made_classes,
+)
 from modreg._source import Source
 from modreg._spec import problem
-from modreg._stars import all_given_names, all_star_names
-from modreg._state import Statements, bind, forget, keep, unchanged
+from modreg._stars import all_star_names
+from modreg._state import Statements, bind, keep, unchanged
 from modreg._successor import living
-from modreg._transaction import Work, sign, walk
+from modreg._transaction import sign, walk
 from modreg._view import Written, declared
 from modreg._window import Window, held, is_held, is_listed, orphan, point, replace
 
 _bootstrap: Final[Any] = sys.modules["_frozen_importlib"]  # private, and what importlib.reload itself uses
 
-# What a module has from the import system, not from its source.
-_IMPORT_SYSTEM: Final = frozenset(
-    {"__name__", "__loader__", "__package__", "__spec__", "__path__", "__file__", "__cached__", "__builtins__"}
-)
-
 
 @attrs.define(eq=False)
-class Execution(Work):
+class Execution(Ordered):
     """
     A transaction that executes modules.
 
     Args:
-        draft: What to do, with the sources read and compiled.
-        is_dropping: Whether names that the new source cannot bind leave the namespace.
         is_live: Whether old objects become the new definitions.
         is_keeping: Whether names keep their objects where nothing that made them changed.
         restores: For each module that is brought back by executing it, the version brought back.
 
     Attributes:
-        again: The identities of the definitions that were made anew, and kept.
-        passed: Modules of a circle that are left alone, and behind which all is settled.
         loaded: The names of the modules that were loaded when the execution began.
         moving: What a name led to before and, of that name in another module, leads to now; each with its module.
         starred: For each module that may take part and has star imports the names that its star imports had bound.
-        noted: The containers whose contents were noted before the execution.
-        large: The containers that are too large to be noted.
         told: How many modules were executed when it was asked last who reads what they registered.
     """
 
-    draft: Draft = attrs.field(kw_only=True)
-    is_dropping: bool = attrs.field(kw_only=True, default=False)
     is_live: bool = attrs.field(kw_only=True, default=True)
     is_keeping: bool = attrs.field(kw_only=True, default=False)
     restores: dict[str, int] = attrs.field(kw_only=True, factory=dict)
     window: Window = attrs.field(factory=Window)
-    pending: Pending = attrs.field(init=False)
-    parts: dict[str, Part] = attrs.field(init=False)
     twins: Twins = attrs.field(factory=Twins)
     held: Twins = attrs.field(factory=Twins)
-    again: set[int] = attrs.field(factory=set)
-    failed: list[tuple[BaseException, str]] = attrs.field(factory=list)
-    retried: set[str] = attrs.field(factory=set)
-    finished: list[str] = attrs.field(factory=list)
-    foreseen: dict[str, str] = attrs.field(factory=dict)
-    left: dict[str, None] = attrs.field(factory=dict)
-    passed: set[str] = attrs.field(factory=set)
     loaded: Collection[str] = ()
     moving: list[tuple[str, Pair]] = attrs.field(factory=list)
-    seen: int = 0
     disposed: set[str] = attrs.field(factory=set)
-    kept: set[str] = attrs.field(factory=set)
     starred: dict[str, frozenset[str]] = attrs.field(factory=dict)
-    noted: Noted = attrs.field(factory=Noted)
-    large: set[int] = attrs.field(factory=set)
+    registrations: Registrations = attrs.field(init=False)
     told: int = 0
 
     def __attrs_post_init__(self) -> None:
-        self.parts = dict(self.draft.parts)
-        self.pending = Pending(self._settle, self.executing, self._lack)
-        self.findings.extend(self.draft.findings)
+        super().__attrs_post_init__()
+        self.registrations = Registrations(self.journal, self.findings, self.held, self.draft.graph)
 
     @property
     def planned(self) -> Foreseen:
@@ -152,7 +129,7 @@ class Execution(Work):
         self._keep(self.parts if self.draft.is_calm else [name for name in self.draft.order if name in self.parts])
         for part in self.parts.values():
             _lines.forget(part.spec.origin)
-            _have_path(part)
+            have_path(part)
         self._dispose_first()
         self.loaded = [*sys.modules]
         try:
@@ -167,8 +144,7 @@ class Execution(Work):
             self._rebind(name)
         if self.held:
             replace(self.held, self.window)
-        for entry in self.noted.open():
-            self._settle_registered(entry)
+        self.registrations.settle()
         self._follow_moved()
         since = len(self.journal.entries)
         instances = living([each.old for _, each in self.replaced])
@@ -210,7 +186,7 @@ class Execution(Work):
 
     def _abort(self, error: BaseException) -> None:
         kept = [(x.place.namespace, x.before) for x in self.journal if isinstance(x.place, Namespace)]
-        made = [cls for namespace, (_, before) in kept for cls in _made_classes(namespace, before)]
+        made = [cls for namespace, (_, before) in kept for cls in made_classes(namespace, before)]
         super()._abort(error)
         orphan(made)
 
@@ -225,19 +201,7 @@ class Execution(Work):
             if namespace is not None:
                 self.journal.keep(Attribute(sys.modules[name], "__class__"))
                 self.journal.keep(Namespace(namespace))
-            more = _graph.reachable(self.draft.graph, [name], self.kept)
-            self.kept |= more
-            for owner in more & self.draft.graph.keys():
-                for place in places(owner, self.findings, self.large):
-                    self._keep_place(owner, place)
-
-    def _keep_place(self, owner: str, place: Place) -> None:
-        """Note what the code may put into a place of a module, which others may have taken from there."""
-        if self.noted.is_known(place, owner):
-            return
-        self.journal.keep(place)
-        if isinstance(place, Contents):
-            self.noted.add(self.journal.entries[-1], owner)
+            self.registrations.note(name)
 
     def _dispose_first(self) -> None:
         """
@@ -268,9 +232,8 @@ class Execution(Work):
 
     # The decision
 
-    def _settle(self, name: str) -> None:
-        """Do with a module what has to be done, now that its turn has come or an import asks for it."""
-        self._decide(name)
+    def settle_one(self, name: str) -> None:
+        super().settle_one(name)
         self.window.clear()
         self._move_window()
 
@@ -292,175 +255,10 @@ class Execution(Work):
         former, body = self.snapshots[name].bindings, self.parts[name].body
         namespace = space_of(name).copy()
         made = {n for n, value in namespace.items() if value is not former.get(n) and not _is_bare(value)}
-        made -= _IMPORT_SYSTEM | {"__all__", "__annotations__"}  # names alone, and what _stand_in() looks after
+        made -= IMPORT_SYSTEM | {"__all__", "__annotations__"}  # names alone, and what _stand_in() looks after
         return bool(made) and (body is None or not made <= body.all_imported)
 
-    def _decide(self, name: str) -> None:
-        part = self.parts.get(name)
-        if part is not None and not part.is_layout:
-            self._execute(part)
-            return
-        is_led_on = name in self.passed
-        self.passed.add(name)  # who comes back to it finds it under way
-        self._foresee(name)
-        self._look_again(self.draft.components[name])
-        if self._execute_dependent(name):
-            return
-        if part is not None:
-            self._follow_positions(part)
-        else:
-            self.left[name] = None
-        self._take_halves(name)
-        if not is_led_on:
-            self._run_behind(name)
-        self._rebind(name)
-
-    def _take_halves(self, name: str) -> None:
-        """Give the names that a module took from one under execution, which just asks for it, what they are by now."""
-        view = self.draft.needs.view(name) if self.executing else None
-        namespace = namespace_of(sys.modules.get(name))
-        if view is None or namespace is None:
-            return
-        for mine, taken in ((mine, each) for mine, every in view.taken.items() for each in every):
-            module = view.absolute(taken)
-            if taken.name and module in self.executing and module in self.snapshots:
-                before = self.snapshots[module].bindings.get(taken.name, MISSING)
-                now = space_of(module).get(taken.name, MISSING)
-                if now is not before and now is not MISSING and _is_still(namespace.get(mine, MISSING), before):
-                    self._bind(name, namespace, mine, now)
-
-    def _lack(self, name: str, frame: Any) -> None:  # a FrameType; typeshed has no f_lasti for all
-        """
-        Raise for a name that a module under execution has only from before: in a fresh interpreter it is not there yet.
-
-        Where nobody may catch that, it would not have come to it.
-
-        Raises:
-            ImportError: As the import system words it.
-        """
-        asked = _scan.fromlist_at(frame.f_code, frame.f_lasti) if self._is_whole(name) else ()
-        for each in asked:
-            if self._is_to_come(name, each, frame):
-                part = self.parts[name]
-                said = f"cannot import name {each!r} from partially initialized module {name!r}"
-                said = f"{said} (most likely due to a circular import) ({part.spec.origin})"
-                raise ImportError(said, name=name, path=part.spec.origin)
-
-    def _is_to_come(self, name: str, bound: str, frame: Any) -> bool:  # as above
-        """Whether a module under execution is going to bind a name, and certainly has not yet."""
-        part, namespace = self.parts.get(name), space_of(name)
-        if part is None or part.body is None or name not in self.snapshots or bound not in part.body.bound:
-            return False
-        value = namespace.get(bound, MISSING)
-        is_former = value is not MISSING and value is self.snapshots[name].bindings.get(bound)
-        if not is_former or is_submodule(name, bound, namespace):
-            return False
-        while frame is not None and not (frame.f_globals is namespace and frame.f_locals is namespace):
-            frame = frame.f_back
-        names = part.body.bound_by(frame.f_code, frame.f_lineno, frame.f_lasti) if frame is not None else None
-        return names is not None and bound not in names
-
-    def _run_behind(self, name: str) -> None:
-        """
-        Execute what a module in a circle, which is itself left alone, imports, and what those import that are left too.
-
-        Who asked for it may be on the way round the circle, and would find that executed in a fresh interpreter; so
-        would it those that turn out to be affected by then.
-        """
-        members = self.draft.components[name]
-        queue = self._imported(name) if len(members) > 1 else []
-        behind = {name}
-        while queue:
-            each = queue.pop()
-            behind.add(each)
-            if each not in members or self._is_going(each):
-                if not self._is_taking_half(each):
-                    self._run_ahead(each)
-                    self._run_left(behind)
-            elif each not in self.passed:
-                self.passed.add(each)
-                self._take_halves(each)
-                queue.extend(self._imported(each))
-
-    def _run_left(self, names: Collection[str]) -> None:
-        """Execute those of the modules that were left alone and turn out to be affected."""
-        for name in [name for name in self.left if name in names and name in self.draft.needs.affected]:
-            if name in self.left:  # still: one may have led to another
-                del self.left[name]
-                self._execute_dependent(name)
-
-    def _imported(self, name: str) -> list[str]:
-        """What a module imports, each after the packages that it is in, from behind."""
-        return [n for each in reversed(self.draft.imports(name)) for n in (each, *packages_of(each))]
-
-    def _run_ahead(self, name: str) -> None:
-        """
-        Execute what is imported by a module that is not executed itself, or not yet.
-
-        Whether it would fail with this, or catch the error, does not show: in a circle there may be another chance.
-        """
-        try:
-            self.pending.run(name)
-        except Exception as trouble:
-            if not self.executing or all(trouble is not error for error, _ in self.failed):
-                raise
-            for error, failed in self.failed:
-                if failed not in self.finished and failed not in self.pending.waiting:
-                    self._forgive(error, failed)
-
-    def _is_taking_half(self, name: str) -> bool:
-        """
-        Whether a module, or what it leads to, takes names from one under execution.
-
-        A fresh interpreter may fail there and go on, or has done it before.
-        """
-        seen = {name, *packages_of(name)} & self.pending.waiting.keys()
-        waiting = list(seen)
-        while waiting:
-            each = waiting.pop()
-            edges = self.draft.graph.get(each, {})
-            if self._is_going(each) and any(n in edges and edges[n].kind is EdgeKind.BINDING for n in self.executing):
-                return True
-            around = {n for found in self.draft.imports(each) for n in (found, *packages_of(found))}
-            waiting.extend(fresh := (around & self.pending.waiting.keys()) - seen)
-            seen |= fresh
-        return False
-
-    def _is_going(self, name: str) -> bool:
-        """Whether a module is known to be executed."""
-        if name in self.parts and not self.parts[name].is_layout:
-            return True
-        return name in self.foreseen or name in self.draft.needs.affected
-
-    def _is_whole(self, name: str) -> bool:
-        """Whether a module is in a circle that is executed as a whole."""
-        fragile, _ = self.draft.whole.get(name, ((), ()))
-        return any(map(self._is_going, fragile))
-
-    def _foresee(self, name: str) -> None:
-        """
-        Have everything settled that a module depends on.
-
-        Modules that import each other have no first one: which of them will be executed is told from their sources
-        before any is, so that imports among them find the right ones pending.
-        """
-        members = self.draft.components[name]
-        imported = [each for member in members for each in self.draft.imports(member)]
-        # Where what is imported is in a package of the circle, that would come first: before a module of it that is
-        # going to be executed only if it asks for it.
-        is_first = len(members) > 1 and self._is_going(name)
-        inside = [each for each in imported if is_first and not set(members).isdisjoint(packages_of(each))]
-        for each in imported:
-            if each in self.pending.waiting and each not in members and each not in inside:
-                self._run_ahead(each)
-        is_around = len(members) > 1 or not set(self.executing).isdisjoint(imported)
-        if is_around and name not in self.foreseen and not all(map(self._is_going, members)):
-            self.foreseen.update(self.draft.foreseen((*self.executing, *members, *inside)))
-        if self._is_whole(name):
-            self.foreseen.update(dict.fromkeys((n for n in members if not self._is_going(n)), WHOLE))
-
-    def _execute_dependent(self, name: str) -> bool:
-        """Execute a module if something that it computed can be different now."""
+    def execute_dependent(self, name: str) -> bool:
         affected = self.draft.needs.affected
         if name not in affected and name not in self.foreseen:
             self._tell_filled(name)
@@ -476,62 +274,7 @@ class Execution(Work):
         self._execute(part)
         return True
 
-    def _look_again(self, around: Collection[str] = ()) -> None:
-        """
-        Execute those that were left alone and turn out to be affected: they did not seem to depend on the cause.
-
-        Those in a circle with who comes next, and that may take from them, wait until it is over.
-        """
-        affected = self.draft.needs.affected
-        if self.seen == len(affected):
-            return
-        if not around:
-            self.seen = len(affected)
-        for name in [name for name in self.left if name in affected and name not in around]:
-            self._run_left([name])
-            if not around:
-                self._raise_caught()
-
-    def _rebind(self, name: str) -> None:
-        """Give names that a module imported the objects that these stand for now, where it has not rebound them."""
-        for each in reversed(self._behind(name)):
-            self._rebind_one(each)
-
-    def _behind(self, name: str) -> list[str]:
-        """A module, and in a circle those that it takes names from, directly or not, and that wait for their turn."""
-        found = [name]
-        wanted = self.draft.needs.rebinds
-        for each in found if self.executing else ():
-            taken = wanted.get(each, {}).values()
-            sources = dict.fromkeys(module for module, theirs in taken if theirs in wanted.get(module, ()))
-            found.extend(n for n in sources if n in self.pending.waiting and n not in found and not self._is_going(n))
-        return found
-
-    def _rebind_one(self, name: str) -> None:
-        is_as_fresh = name in self.finished and self._is_whole(name)
-        wanted = None if is_as_fresh else self.draft.needs.rebinds.get(name)
-        namespace = namespace_of(sys.modules.get(name)) if wanted else None
-        if wanted is None or namespace is None:
-            return
-        former = self.draft.needs.former
-        for mine, (module, theirs) in wanted.items():
-            source = space_of(module)
-            before = former.get((module, theirs or mine), MISSING if theirs else source.get(mine, MISSING))
-            had, now = namespace.get(mine, MISSING), source.get(theirs, MISSING)
-            is_given = had is MISSING and theirs in self.draft.needs.stars.get(module, ())  # to star imports, only now
-            is_still = is_given or _is_still(had, before)
-            is_leaving = now is MISSING and self.is_dropping and not is_submodule(name, mine, namespace)
-            if now is not had and is_still and (now is not MISSING or is_leaving):
-                self._bind(name, namespace, mine, now)
-
-    def _bind(self, name: str, namespace: dict[str, object], mine: str, now: object) -> None:
-        """Give a name that a module imported another object, or take it away, without executing the module."""
-        self.draft.needs.former[name, mine] = namespace.get(mine, MISSING)
-        self.journal.write(Item(namespace, mine), now)
-        self.rebound.setdefault(name, []).append(mine)
-
-    def _follow_positions(self, part: Part) -> None:
-        """Only comments or layout changed: functions learn their new lines."""
+    def follow_positions(self, part: Part) -> None:
         started = time.perf_counter()
         namespace = space_of(part.name)
         old, new = part.record.compiled(), part.body
@@ -542,69 +285,7 @@ class Execution(Work):
 
     # One module
 
-    def _execute(self, part: Part) -> None:
-        """Execute one module and bring what is held of it up to date, before anything else runs."""
-        name = part.name
-        self.executing.append(name)
-        self.draft.needs.rebinds.pop(name, None)  # it takes its names by itself
-        try:
-            with _bootstrap._ModuleLockManager(name):  # as importlib: who imports it now waits
-                self._execute_part(part, time.perf_counter())
-        except BaseException as error:
-            self._failed(name, error)
-            raise
-        self.executing.pop()
-
-    def _failed(self, name: str, error: BaseException) -> None:
-        """As after any failed import, the module is gone; if nobody catches the error, the abort brings it back."""
-        self.failed.append((error, name))
-        self.executing.pop()
-        self.journal.write(Item(sys.modules, name), MISSING)
-        if isinstance(error, Exception) and self._is_whole(name):
-            self._await_again(name)
-
-    def _raise_caught(self) -> None:
-        """
-        Abort for a module that failed even if its importer caught the error, and fails again.
-
-        It was loaded before, so the program uses it; were it gone now, a reload had done harm in silence.  In a circle
-        it may have failed for want of what is there now: the next import would execute it anew.
-        """
-        failed = {name: error for error, name in reversed(self.failed)}
-        order = self.draft.order if failed else ()  # there may be thousands, each of which asks for this
-        for name in [name for name in order if name in failed]:  # as they were imported before
-            if name not in self.finished and name not in self.pending.waiting:
-                self._forgive(failed[name], name)
-            self.pending.run(name)
-
-    def _forgive(self, error: BaseException, name: str) -> None:
-        """Have a module that failed be executed by the next that asks for it, once."""
-        if name in self.retried or name in sys.modules or not isinstance(error, Exception):
-            raise error
-        self.retried.add(name)
-        self._await_again(name)
-
-    def _await_again(self, name: str) -> None:
-        """Have a module as it was at the beginning, on the list of those that wait."""
-        self.pending.waiting[name] = None
-        first = next(each for each in self.journal if _is_module(each.place, name))
-        self._put_back(namespace_of(first.before))
-        self.journal.write(first.place, first.before)
-
-    def _put_back(self, namespace: dict[str, object] | None) -> None:
-        """Have a namespace as it was at the beginning."""
-        for each in self.journal:
-            if isinstance(each.place, Namespace) and each.place.namespace is namespace:
-                each.place.put(each.before)
-                break
-
-    def _culprit(self, error: BaseException) -> str:
-        for known, name in self.failed:
-            if known is error:
-                return name
-        return super()._culprit(error)
-
-    def _execute_part(self, part: Part, started: float) -> None:
+    def execute_part(self, part: Part, started: float) -> None:
         module = sys.modules.get(part.name)
         namespace = namespace_of(module)
         if namespace is None or "__builtins__" not in namespace:
@@ -643,9 +324,9 @@ class Execution(Work):
         if place.get() is not module:  # it put something else there, which a rollback has to tell from what others put
             self.journal.entries.append(Entry(place, module, place.get()))
         if self.is_dropping:
-            self._drop_stars(part, namespace)
+            drop_stars(part, namespace, self.starred.get(part.name, NONE))
         self.phase = Phase.PATCH
-        if self.is_dropping and not part.is_unchanged:
+        if self.is_dropping and not part.is_unchanged and self.registrations.has_of(part.name):
             self._withdraw(part, former, namespace)
         _uses.trees.let_go()  # what is searched next are all objects that were made meanwhile, and trees are very many
         is_same = self.is_live and self._patch(part, former, namespace, since, self.finished[finished:])
@@ -656,7 +337,7 @@ class Execution(Work):
         twins = Twins.of(self.window.made(kept, namespace)) if kept and self.is_live else None
         if twins:
             self._stand_in(twins, namespace, since, self.finished[finished:])
-        if self.is_dropping and not (is_same or _is_as_defined(former, namespace)):
+        if self.is_dropping and not (is_same or is_as_defined(former, namespace)):
             self._drop_gone(part, former, namespace)
         if is_used:
             self._tell(part, former, namespace, held_before)
@@ -682,18 +363,17 @@ class Execution(Work):
         own = {name: value for name, value in former.items() if name in part.bound and not is_atom(type(value))}
         known = {id(value): name for name, value in own.items() if label_of(value) is None}
         told = functools.partial(_registered.names_in, owner=part.name, names=former.keys(), known=known)
-        taken = [entry for entry in self.noted.open() if _registered.take_out(entry.place, told)]
+        taken = self.registrations.take_out(told)
         if not taken:
             return False
-        orphan(_made_classes(namespace, former.values()))
+        orphan(made_classes(namespace, former.values()))
         self._put_back(namespace)
         self.window.has_remains = True
         self.window.clear()
         try:
             self._run_in(part, module, namespace)
         finally:
-            for entry in taken:
-                _registered.put_back(entry.place, entry.before, told)
+            self.registrations.put_back(taken, told)
         return True
 
     def _keep_written(self, part: Part) -> dict[Written, Entry]:
@@ -726,7 +406,7 @@ class Execution(Work):
 
     def _drop_gone(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
         """What to do about definitions that left the source."""
-        self._forget_gone(part.name, former, namespace)
+        self.registrations.forget(part.name, former, namespace)
         number = part.record.number + 1
         if self.is_live and retire(former, namespace, part.name, number, self.journal):
             self.patched.add(part.name)
@@ -759,29 +439,14 @@ class Execution(Work):
             return
         self.told = len(self.finished)
         needs = self.draft.needs
-        changed = {id(entry.place.container) for entry in self.noted.unread(needs.executed) if self._is_filled(entry)}
-        self.noted.read(changed)
-        if not changed:
-            return
         known = set(needs.affected)
-        for module, name in owners(self.kept & self.draft.graph.keys(), changed):
+        for module, name in self.registrations.filled(needs.executed, needs.changed):
             needs.change(module, {name: Level.FILLED}, is_whole=True)
         if more := needs.affected.keys() - known:
             order = self.draft.order
             first = min(order.index(name) for name in self.finished)
             for each in more - (set(order[first:]) - (self.passed - {present})):
                 del needs.affected[each]
-
-    def _is_filled(self, entry: Noting) -> bool:
-        """Whether there is something else in a container than before, or it has changed."""
-        self._settle_registered(entry)
-        return not entry.place.is_holding(entry.before) or self.noted.is_of(entry, self.draft.needs.changed)
-
-    def _settle_registered(self, entry: Noting) -> None:
-        """Let what was registered again stand in the place of the former registration."""
-        if not entry.place.is_holding(entry.before):
-            point(entry.place.container, self.held)
-            _registered.settle(entry.place, entry.before, self.again)
 
     def _keep_state(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> list[Pair]:
         """Bind names to their former objects where nothing that made them changed."""
@@ -816,52 +481,11 @@ class Execution(Work):
         called = map(part.record.resolved, _scan.imports_by_call(text))
         return {*called, *self.draft.needs.called.get(part.name, ())}
 
-    def _forget_gone(self, name: str, former: dict[str, object], namespace: dict[str, object]) -> None:
-        """
-        Take definitions that left the source out of the containers that they were put in.
-
-        One that goes by its name in a wrapper now has not left it.
-        """
-        present = {id(value) for value in namespace.values()}
-        gone = {
-            id(value): value
-            for key, value in former.items()
-            if id(value) not in present
-            and (type(value) is FunctionType or is_class(value))
-            and getattr(value, "__module__", None) == name
-            and not is_own(namespace.get(key), name)
-        }
-        if gone:
-            for entry in self.noted.open():
-                point(entry.place.container, self.held)
-                forget(entry.place, gone)
-            for place in [each.place for each in self.journal if isinstance(each.place, Cache)]:
-                place.clear()  # of functions that dispatch
-
     def _withdraw(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
         """Take out of containers what the former source put there, and the present one does not."""
-        holding = self.noted.of(part.name)
-        old, new = (self.draft.needs.view(part.name).statements, part.view.statements) if holding else (None, None)
+        old, new = self.draft.needs.view(part.name).statements, part.view.statements
         gone = {} if old is None or new is None else _uses.withdrawn(old, new)
-        for entry in holding if gone else ():
-            leading = {n for by in gone.values() for n in by if self._may_lead(former.get(n), entry, part.name)}
-            names = {name for name, by in gone.items() if not leading.isdisjoint(by)}
-            known = {id(value): name for each in (former, namespace) for name, value in each.items() if name in names}
-            told = functools.partial(_registered.names_in, owner=part.name, names=names, known=known)
-            _registered.withdraw(entry.place, entry.before, told)
-
-    def _may_lead(self, value: object, entry: Noting, name: str) -> bool:
-        """Whether code may put something into a container by what a name of a module stands for."""
-        of = value if type(value) is FunctionType or is_class(value) else type(value)
-        module = value.__name__ if type(value) is ModuleType else getattr(of, "__module__", "")
-        container = entry.place.container
-        if id(type(value)) in PLAIN:
-            return any(each is container for each in (value, *elements_of(value)))
-        held = attributes(value)
-        if type(held) is dict and any(each is container for each in held.copy().values()):
-            return True
-        # A decorator that only wraps has no container; what stands in one elsewhere was put there by others.
-        return module != name and module in self.draft.graph and any(owners([module], {id(container)}))
+        self.registrations.withdraw(part.name, gone, former, namespace)
 
     def _patch(
         self, part: Part, former: dict[str, object], namespace: dict[str, object], since: int, nested: list[str]
@@ -870,7 +494,7 @@ class Execution(Work):
         name = part.name
         begun = len(self.journal.entries)
         settle(former, namespace, name)
-        if _is_as_defined(former, namespace):
+        if is_as_defined(former, namespace):
             self._forget_checks(since)
             return True
         again = Twins.of(self._made_again(part, former, namespace))
@@ -926,8 +550,8 @@ class Execution(Work):
     def _prepare(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # as above
         """Let go of what must not steer the new code, and set what the import system sets."""
         if self.is_dropping:
-            self._drop(part, namespace)
-            self._drop_stars(part, namespace)
+            drop(part, namespace, self.unloaded)
+            drop_stars(part, namespace, self.starred.get(part.name, NONE))
         if sys.version_info >= (3, 14):
             # What was evaluated of the old source; the new one's __annotate__ gives it anew when it is asked for.
             namespace.pop("__annotations__", None)
@@ -936,54 +560,7 @@ class Execution(Work):
         self.pending.put_on(part.spec)
         _bootstrap._init_module_attrs(part.spec, module, override=True)
         if "__path__" in namespace:
-            self._bind_submodules(part, namespace)
-
-    def _bind_submodules(self, part: Part, namespace: dict[str, object]) -> None:
-        """
-        What is loaded is not bound again by its import: a package that deletes the name must find it once more.
-
-        One that had something else under the name, and asks itself for the submodule, would get that; so would one
-        whose submodule is not loaded yet.
-        """
-        start = f"{part.name}."
-        asked = {name for each in _imports(part) if part.record.resolved(each) == part.name for name in each.names}
-        modules = sys.modules.copy()
-        for each in [each for each in modules if each.startswith(start)]:
-            child = each.removeprefix(start)
-            if "." not in child and each in self.history.records and (child in asked or child not in namespace):
-                namespace[child] = modules[each]
-        for child in asked - part.view.made if asked else ():
-            if start + child not in modules:
-                namespace.pop(child, None)
-
-    def _drop(self, part: Part, namespace: dict[str, object]) -> None:
-        """Names that the old source could bind and the new one cannot leave before it is executed."""
-        if part.body is None:
-            return
-        namespace.pop("__annotations__", None)  # made anew by the execution, where there are any
-        unbound = part.bound - part.body.bound
-        if self.unloaded:  # an import may fail now, and its error be caught
-            taken = part.view.taken.items()
-            unbound |= {n for n, every in taken if any(part.view.absolute(each) in self.unloaded for each in every)}
-        for name in unbound - _IMPORT_SYSTEM - {*declared(part.name, "__keep__")}:
-            if name == "__doc__":
-                namespace[name] = None
-            elif not is_submodule(part.name, name, namespace):
-                namespace.pop(name, None)
-
-    def _drop_stars(self, part: Part, namespace: dict[str, object]) -> None:
-        """
-        Names of former star imports that the present ones do not bring leave.
-
-        Most are known beforehand; where the module's own imports execute what it takes them from, only afterwards.
-        """
-        starred = self.starred.get(part.name, NONE)
-        if part.body is None or not starred:
-            return
-        given = all_given_names(part.spec.parent or "", part.body.imports)
-        for name in starred - part.body.bound - _IMPORT_SYSTEM - given:
-            if not is_submodule(part.name, name, namespace):
-                namespace.pop(name, None)
+            bind_submodules(part, namespace, self.history.records)
 
     def _run(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # as above
         part.spec.__dict__["_initializing"] = True
@@ -1112,7 +689,7 @@ class Execution(Work):
     def _replace(self, twins: Twins) -> Twins:
         """Point all else that the execution made to the kept objects; answer what stands for what."""
         self.twins.update(twins)
-        self.again.update(id(each.old) for each in twins.pairs)
+        self.registrations.again.update(id(each.old) for each in twins.pairs)
         instead = self._pointed(twins)
         self.window.has_remains |= any(is_listed(each.new) for each in twins.pairs)
         self.twins.drop(twins)
@@ -1129,13 +706,6 @@ class Execution(Work):
             if (twin := _weak.target(each.new)) is not each.new:
                 self.held.add(_weak.target(each.old), twin)  # if it went before its references, they would go too
         return done.instead
-
-
-def _have_path(part: Part) -> None:
-    """Let what is in a module that became a package be found, by whoever asks for that first."""
-    namespace = namespace_of(sys.modules.get(part.name))
-    if namespace is not None and part.spec.submodule_search_locations is not None:
-        namespace.setdefault("__path__", part.spec.submodule_search_locations)
 
 
 def _is_bare(value: object) -> bool:
@@ -1161,27 +731,6 @@ def _shown(value: object) -> dict[Any, object]:  # by names, or by what a collec
     return {name: each for cls in reversed(mro(value)) for name, each in table(cls).items()} | state(value)
 
 
-def _is_still(had: object, before: object) -> bool:
-    """Whether a name stands for what its import gave it; of a constant an equal one may have been made meanwhile."""
-    return had is before or (id(type(before)) in CONSTANTS and is_value(before) and is_alike(had, before))
-
-
-def _is_as_defined(former: dict[str, object], namespace: dict[str, object]) -> bool:
-    """Whether the names of a namespace are there as they were, except for numbers and their like: nothing to patch."""
-    for name, value in namespace.copy().items():
-        before = former.get(name)
-        if before is not value and name not in _IMPORT_SYSTEM and not {id(type(value)), id(type(before))} <= ATOMS:
-            return False
-    return former.keys() <= namespace.keys()
-
-
-def _made_classes(namespace: dict[str, object], before: Iterable[object]) -> list[object]:
-    """The module's own classes in a namespace that were not there before."""
-    classes = [each for each in namespace.copy().values() if issubclass(type(each), type)]
-    known, owner = set(map(id, before)), str(namespace.get("__name__"))
-    return [each for each in classes if id(each) not in known and is_own(each, owner)]
-
-
 def _tree(source: Source | None) -> ast.Module | None:
     """The syntax tree of a source that has been compiled once."""
     try:
@@ -1190,13 +739,9 @@ def _tree(source: Source | None) -> ast.Module | None:
         return None  # what a loader that transforms takes
 
 
-def _imports(part: Part) -> tuple[Import, ...]:
-    return part.body.imports if part.body is not None else ()
-
-
 def _starred(part: Part) -> frozenset[str]:
     """The names that the star imports of a source have bound."""
-    return all_star_names(part.name, part.spec.parent or "", _imports(part))
+    return all_star_names(part.name, part.spec.parent or "", imports(part))
 
 
 def _unmarked(cls: type, name: str) -> Finding:
@@ -1236,11 +781,6 @@ def _is_in_call() -> bool:
             return True
         frame = frame.f_back
     return False
-
-
-def _is_module(place: object, name: str) -> bool:
-    """Whether a place is that of a module in `sys.modules`."""
-    return isinstance(place, Item) and place.mapping is sys.modules and place.key == name
 
 
 def _changes_shape(entry: Entry) -> bool:

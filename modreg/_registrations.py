@@ -1,0 +1,164 @@
+"""What stands in the containers that executed code can reach, and what becomes of it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection, Iterator, Mapping
+from types import FunctionType, ModuleType
+
+import attrs
+
+from modreg import _graph, _registered
+from modreg._containers import elements_of, owners, places
+from modreg._journal import PLAIN, Cache, Contents, Journal, Place
+from modreg._model import Edge, Finding
+from modreg._noted import Noted, Noting
+from modreg._pairs import attributes, is_class, is_own
+from modreg._patch import Twins
+from modreg._registered import Theirs
+from modreg._state import forget
+from modreg._window import point
+
+Names = Mapping[str, object]
+
+
+@attrs.define(eq=False)
+class Registrations:
+    """
+    The containers whose contents a transaction has noted, and what executions put into them.
+
+    Args:
+        journal: Where the contents are noted.
+        findings: What containers are too large for it.
+        held: What was made anew and is held elsewhere, each with what is kept of it.
+        graph: What modules in scope import.
+
+    Attributes:
+        noted: The containers whose contents were noted before the execution.
+        reached: The modules whose containers were looked for.
+        large: The containers that are too large to be noted.
+        again: The identities of the definitions that were made anew, and kept.
+    """
+
+    journal: Journal
+    findings: list[Finding]
+    held: Twins
+    graph: Mapping[str, Mapping[str, Edge]]
+    noted: Noted = attrs.field(factory=Noted)
+    reached: set[str] = attrs.field(factory=set)
+    large: set[int] = attrs.field(factory=set)
+    again: set[int] = attrs.field(factory=set)
+
+    def note(self, name: str) -> None:
+        """Note what the code of a module may put elsewhere: into containers of all modules that it can reach."""
+        more = _graph.reachable(self.graph, [name], self.reached)
+        self.reached |= more
+        for owner in more & self.graph.keys():
+            for place in places(owner, self.findings, self.large):
+                self._note_place(owner, place)
+
+    def _note_place(self, owner: str, place: Place) -> None:
+        """Note what the code may put into a place of a module, which others may have taken from there."""
+        if self.noted.is_known(place, owner):
+            return
+        self.journal.keep(place)
+        if isinstance(place, Contents):
+            self.noted.add(self.journal.entries[-1], owner)
+
+    def settle(self) -> None:
+        """Let what was registered again stand in the places of the former registrations."""
+        for entry in self.noted.open():
+            self._settle(entry)
+
+    def _settle(self, entry: Noting) -> None:
+        if not entry.place.is_holding(entry.before):
+            point(entry.place.container, self.held)
+            _registered.settle(entry.place, entry.before, self.again)
+
+    def filled(self, executed: Collection[str], changed: Mapping[str, Collection[str]]) -> Iterator[tuple[str, str]]:
+        """
+        Modules and names there that lead to a container in which there is something else by now; each is told once.
+
+        Args:
+            executed: The modules that were executed: what is in containers of theirs alone is told otherwise.
+            changed: The names that changed, by module: what they stand for is something else, too.
+        """
+        unread = self.noted.unread(executed)
+        found = {id(entry.place.container) for entry in unread if self._is_filled(entry, changed)}
+        self.noted.read(found)
+        return owners(self.reached & self.graph.keys() if found else (), found)
+
+    def _is_filled(self, entry: Noting, changed: Mapping[str, Collection[str]]) -> bool:
+        """Whether there is something else in a container than before, or it has changed."""
+        self._settle(entry)
+        return not entry.place.is_holding(entry.before) or self.noted.is_of(entry, changed)
+
+    def forget(self, owner: str, former: Names, namespace: Names) -> None:
+        """
+        Take definitions that left the source out of the containers that they were put in.
+
+        One that goes by its name in a wrapper now has not left it.
+
+        Args:
+            owner: Absolute name of the module.
+            former: Its namespace before the execution.
+            namespace: Its namespace after it.
+        """
+        present = {id(value) for value in namespace.values()}
+        gone = {
+            id(value): value
+            for key, value in former.items()
+            if id(value) not in present
+            and (type(value) is FunctionType or is_class(value))
+            and getattr(value, "__module__", None) == owner
+            and not is_own(namespace.get(key), owner)
+        }
+        if gone:
+            for entry in self.noted.open():
+                point(entry.place.container, self.held)
+                forget(entry.place, gone)
+            for place in [each.place for each in self.journal if isinstance(each.place, Cache)]:
+                place.clear()  # of functions that dispatch
+
+    def has_of(self, owner: str) -> bool:
+        """Whether anything that a module defines stood in one of the containers before."""
+        return bool(self.noted.of(owner))
+
+    def withdraw(self, owner: str, gone: Mapping[str, Collection[str]], former: Names, namespace: Names) -> None:
+        """
+        Take out what the former source of a module put there, and the present one does not.
+
+        Args:
+            owner: Absolute name of the module.
+            gone: The names that it registers no more, each with those by which it did.
+            former: Its namespace before the execution.
+            namespace: Its namespace after it.
+        """
+        for entry in self.noted.of(owner) if gone else ():
+            leading = {n for by in gone.values() for n in by if self._may_lead(former.get(n), entry, owner)}
+            names = {name for name, by in gone.items() if not leading.isdisjoint(by)}
+            known = {id(value): name for each in (former, namespace) for name, value in each.items() if name in names}
+            told = functools.partial(_registered.names_in, owner=owner, names=names, known=known)
+            _registered.withdraw(entry.place, entry.before, told)
+
+    def _may_lead(self, value: object, entry: Noting, owner: str) -> bool:
+        """Whether code may put something into a container by what a name of a module stands for."""
+        of = value if type(value) is FunctionType or is_class(value) else type(value)
+        module = value.__name__ if type(value) is ModuleType else getattr(of, "__module__", "")
+        container = entry.place.container
+        if id(type(value)) in PLAIN:
+            return any(each is container for each in (value, *elements_of(value)))
+        held = attributes(value)
+        if type(held) is dict and any(each is container for each in held.copy().values()):
+            return True
+        # A decorator that only wraps has no container; what stands in one elsewhere was put there by others.
+        return module != owner and module in self.graph and any(owners([module], {id(container)}))
+
+    def take_out(self, told: Theirs) -> list[Noting]:
+        """Take what a module has registered out of all containers; answer those in which there was any."""
+        return [entry for entry in self.noted.open() if _registered.take_out(entry.place, told)]
+
+    def put_back(self, taken: list[Noting], told: Theirs) -> None:
+        """Put back what was taken out, where it was not registered again."""
+        for entry in taken:
+            _registered.put_back(entry.place, entry.before, told)

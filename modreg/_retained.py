@@ -1,0 +1,107 @@
+"""The retained namespace, made ready for the new source."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from typing import Final
+
+from modreg._draft import Part
+from modreg._importer import namespace_of
+from modreg._journal import is_submodule
+from modreg._pairs import ATOMS, is_own
+from modreg._scan import Import
+from modreg._stars import all_given_names
+from modreg._view import declared
+
+IMPORT_SYSTEM: Final = frozenset(
+    {"__name__", "__loader__", "__package__", "__spec__", "__path__", "__file__", "__cached__", "__builtins__"}
+)
+"""What a module has from the import system, not from its source."""
+
+
+def imports(part: Part) -> tuple[Import, ...]:
+    """What the new source imports, as far as it is known."""
+    return part.body.imports if part.body is not None else ()
+
+
+def have_path(part: Part) -> None:
+    """Let what is in a module that became a package be found, by whoever asks for that first."""
+    namespace = namespace_of(sys.modules.get(part.name))
+    if namespace is not None and part.spec.submodule_search_locations is not None:
+        namespace.setdefault("__path__", part.spec.submodule_search_locations)
+
+
+def bind_submodules(part: Part, namespace: dict[str, object], known: Collection[str]) -> None:
+    """
+    What is loaded is not bound again by its import: a package that deletes the name must find it once more.
+
+    One that had something else under the name, and asks itself for the submodule, would get that; so would one
+    whose submodule is not loaded yet.
+
+    Args:
+        part: The package.
+        namespace: Its namespace.
+        known: The modules that have a history.
+    """
+    start = f"{part.name}."
+    asked = {name for each in imports(part) if part.record.resolved(each) == part.name for name in each.names}
+    modules = sys.modules.copy()
+    for each in [each for each in modules if each.startswith(start)]:
+        child = each.removeprefix(start)
+        if "." not in child and each in known and (child in asked or child not in namespace):
+            namespace[child] = modules[each]
+    for child in asked - part.view.made if asked else ():
+        if start + child not in modules:
+            namespace.pop(child, None)
+
+
+def drop(part: Part, namespace: dict[str, object], unloaded: Collection[str]) -> None:
+    """Names that the old source could bind and the new one cannot leave before it is executed."""
+    if part.body is None:
+        return
+    namespace.pop("__annotations__", None)  # made anew by the execution, where there are any
+    unbound = part.bound - part.body.bound
+    if unloaded:  # an import may fail now, and its error be caught
+        taken = part.view.taken.items()
+        unbound |= {n for n, every in taken if any(part.view.absolute(each) in unloaded for each in every)}
+    for name in unbound - IMPORT_SYSTEM - {*declared(part.name, "__keep__")}:
+        if name == "__doc__":
+            namespace[name] = None
+        elif not is_submodule(part.name, name, namespace):
+            namespace.pop(name, None)
+
+
+def drop_stars(part: Part, namespace: dict[str, object], starred: frozenset[str]) -> None:
+    """
+    Names of former star imports that the present ones do not bring leave.
+
+    Most are known beforehand; where the module's own imports execute what it takes them from, only afterwards.
+
+    Args:
+        part: The module.
+        namespace: Its namespace.
+        starred: The names that its star imports had bound.
+    """
+    if part.body is None or not starred:
+        return
+    given = all_given_names(part.spec.parent or "", part.body.imports)
+    for name in starred - part.body.bound - IMPORT_SYSTEM - given:
+        if not is_submodule(part.name, name, namespace):
+            namespace.pop(name, None)
+
+
+def is_as_defined(former: dict[str, object], namespace: dict[str, object]) -> bool:
+    """Whether the names of a namespace are there as they were, except for numbers and their like: nothing to patch."""
+    for name, value in namespace.copy().items():
+        before = former.get(name)
+        if before is not value and name not in IMPORT_SYSTEM and not {id(type(value)), id(type(before))} <= ATOMS:
+            return False
+    return former.keys() <= namespace.keys()
+
+
+def made_classes(namespace: dict[str, object], before: Collection[object]) -> list[object]:
+    """The module's own classes in a namespace that were not there before."""
+    classes = [each for each in namespace.copy().values() if issubclass(type(each), type)]
+    known, owner = set(map(id, before)), str(namespace.get("__name__"))
+    return [each for each in classes if id(each) not in known and is_own(each, owner)]
