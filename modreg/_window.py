@@ -88,28 +88,23 @@ class Window:
         made = compress(shown, map(wanted.__contains__, keys))
         return bool(held([Pair(None, each) for each in made], namespace))
 
-    def holders(self, targets: list[object]) -> list[object]:
-        """Everything that the collector shows and that refers to a target, but for modules: see :func:`_objects`."""
-        return _holders(targets, is_exact=self.is_narrow)
-
     def owners(self, dicts: list[object]) -> list[object]:
         """The classes that refer to a dict: it may be their attribute table."""
         if not self.is_narrow or len(dicts) < _FEW_DICTS:
-            return [x for x in self.holders(dicts) if is_class(x)]
+            return [x for x in holders_of(dicts) if is_class(x)]
         shown = gc.get_objects()
         kinds = {id(kind) for kind in {id(kind): kind for kind in map(type, shown)}.values() if issubclass(kind, type)}
         return [x for x in shown if id(type(x)) in kinds]
 
 
-def _holders(targets: list[object], *, is_exact: bool) -> list[object]:
+def holders_of(targets: list[object]) -> list[object]:
     """
-    As :meth:`Window.holders`.
+    Everything that the collector shows and that refers to a target, but for modules: see :func:`_objects`.
 
     ``gc.get_referrers`` compares each reference with each target: quick for a few targets, slow for many.  From
-    3.13 on it also finds its own arguments.  Past tuples that are not tracked it does not see: if it has to be
-    exact, they are asked.
+    3.13 on it also finds its own arguments.  Past tuples that are not tracked it does not see.
     """
-    if len(targets) < _FEW and not (is_exact and not all(map(gc.is_tracked, targets))):
+    if len(targets) < _FEW and all(map(gc.is_tracked, targets)):
         mark = object()
         return _without_call(gc.get_referrers(*targets, mark), mark)
     wanted = {id(x) for x in targets}
@@ -201,7 +196,7 @@ def _seen(wanted: Mapping[int, Pair]) -> dict[int, int]:
     counts = dict.fromkeys(wanted, 0)
     targets = [p.new for p in wanted.values()]
     referents = _referents_for(targets)
-    for holder in _holders(targets, is_exact=True):
+    for holder in holders_of(targets):
         for key in filter(counts.__contains__, map(id, referents(holder) if holder is not targets else ())):
             counts[key] += 1
     return counts
@@ -324,7 +319,7 @@ class _Round:
         for reference in [each for value in targets for each in references(value)]:
             self.instead.add(renewed(reference, self.instead.kept(reference())), reference)
             targets.append(reference)
-        holders = self.window.holders(targets)
+        holders = holders_of(targets)
         mine = {id(targets), id(self.targets), *map(id, _are_at_exit(holders))}
         holders = [x for x in holders if id(x) not in mine]
         tables = self._tables(holders)

@@ -947,6 +947,23 @@ def test_a_lone_twin_in_a_lone_tuple_gives_way_in_a_frozen_application(project, 
     assert m.X[0][0] is m.f
 
 
+def test_a_default_that_the_collector_does_not_track_gives_way_in_a_frozen_application(project, registry):
+    """
+    A tuple of nothing but bare objects is seen by no collector, and by its holder alone.
+    """
+    m = project.load("m", "SENTINEL = object()\ndef f(x=SENTINEL): return x is SENTINEL\n")
+    other = project.load("other", "from m import SENTINEL\n")
+    project.write("m.py", "import gc\nSENTINEL = object()\ndef g(x=SENTINEL): return x is SENTINEL\ngc.collect()\n")
+    gc.freeze()
+    try:
+        registry.reload(m)
+    finally:
+        gc.unfreeze()
+
+    assert m.g()
+    assert other.SENTINEL is m.SENTINEL
+
+
 @pytest.mark.parametrize("name", ["dict", "nested", "base of a class", "instance", "weak set"])
 def test_twins_give_way_without_a_collector(project, registry, name):
     """

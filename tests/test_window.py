@@ -13,7 +13,7 @@ import pytest
 
 from modreg._pairs import Pair, pair
 from modreg._patch import Twins
-from modreg._window import Window, held, is_held, replace
+from modreg._window import Window, held, holders_of, is_held, replace
 
 
 @pytest.fixture(autouse=True)
@@ -164,7 +164,7 @@ def test_holders_of_few_and_of_many(number, is_open):
     targets = [Old() for _ in range(number)]
     pair, mapping = [targets[0], targets[-1]], {"a": targets[-1]}
 
-    holders = window.holders(targets)
+    holders = holders_of(targets)
 
     window.close()
     found = {id(x) for x in holders}
@@ -183,7 +183,7 @@ def test_either_way_of_searching_finds_the_same(monkeypatch, window, targets):
     found = []
     for few in (0, 1000):
         monkeypatch.setattr("modreg._window._FEW", few)
-        found.append({id(x) for x in window.holders(targets)} & {*map(id, made), id(targets)})
+        found.append({id(x) for x in holders_of(targets)} & {*map(id, made), id(targets)})
 
     assert found[0] == found[1]
     assert len(found[0]) > 1
