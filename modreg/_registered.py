@@ -6,10 +6,10 @@ import functools
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, Final
 
 from modreg._journal import Contents
-from modreg._pairs import ATOMS, attributes, is_class, is_holder, label_of
+from modreg._pairs import ATOMS, attributes, is_class, is_holder, label_of, parts
 from modreg._weak import target
 
 Element = Any  # what stands in a container: of a dict a pair of key and value
@@ -100,9 +100,9 @@ def _identity(pair: Element) -> object:
 
 
 def take_out(place: Contents, told: Theirs) -> bool:
-    """Take out of a container what stands for something of a module; whether there was anything."""
+    """Take out of a container what stands for something of a module, or wraps it; whether there was anything."""
     now = tuple(place.get())
-    left = tuple(each for each in now if not told(each))
+    left = tuple(each for each in now if not told(_unwrapped(each)))
     place.put(left)
     return len(left) < len(now)
 
@@ -112,12 +112,32 @@ def put_back(place: Contents, before: Any, told: Theirs) -> None:  # as above
     now: list[Element] = [*place.get()]
     if isinstance(place.container, dict):
         again = dict(now)
-        pairs = {key: again.get(key, value) for key, value in before if key in again or told((key, value))}
-        place.put(tuple({**pairs, **again}.items()))
+        back = {key: value for key, value in before if key in again or told(_unwrapped((key, value)))}
+        pairs = {key: _outer(value, again[key]) if key in again else value for key, value in back.items()}
+        place.put(tuple({**pairs, **again, **pairs}.items()))
         return
     had, have = set(map(id, before)), set(map(id, now))
-    former = [each for each in before if id(each) in have or told(each)]
+    former = [each for each in before if id(each) in have or told(_unwrapped(each))]
     place.put((*former, *(each for each in now if id(each) not in had)))
+
+
+def _unwrapped(element: Element) -> Element:
+    """An element with the functions that those in it wrap, one inside another."""
+    found = [*_parts(element)]
+    for each in found:  # it grows while it is walked
+        inside = parts(each) if type(each) is FunctionType and len(found) < _WRAPPED else ()
+        found.extend(value for _, value in inside if type(value) is FunctionType)
+    return tuple(found)
+
+
+_WRAPPED: Final = 50
+"""Functions beyond which what they wrap is not looked for."""
+
+
+def _outer(former: object, new: object) -> object:
+    """Of two values for a key the one that wraps what the other is, else the new one."""
+    label = label_of(new)
+    return former if label is not None and label in map(label_of, _unwrapped(former)[1:]) else new
 
 
 def names_in(element: Element, owner: str, names: Collection[str], known: Mapping[int, str]) -> frozenset[str]:

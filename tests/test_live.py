@@ -1387,6 +1387,30 @@ def test_a_registry_that_refuses_what_it_has(project, dropping, kind):
     assert (base.names(), m.g()) == (before, 1)
 
 
+def test_a_registry_that_refuses_what_it_has_wrapped(project, dropping):
+    """
+    What a plugin has wrapped since stays wrapped, around what is registered again.
+    """
+    base = project.load(
+        "base",
+        "ALL = {}\n"
+        "def add(x):\n    assert x.__name__ not in ALL\n    ALL[x.__name__] = x\n    return lambda: ALL[x.__name__]()\n"
+        "def twice(f): return lambda: f() * 2\n"
+        "def wrap(): ALL.update((key, twice(value)) for key, value in ALL.items())\n",
+    )
+    source = "from base import add\n@add\ndef f(): return {}\nclass C:\n    @add\n    def g(): return {}\n"
+    m = project.load("m", source.format(1, 10))
+    base.wrap()
+    base.wrap()
+    project.write("m.py", source.format(2, 20))
+
+    dropping.reload(m)
+
+    assert (m.f(), m.C.g(), [*base.ALL]) == (8, 80, ["f", "g"])
+    dropping.rollback(m)
+    assert (m.f(), m.C.g(), [*base.ALL]) == (4, 40, ["f", "g"])
+
+
 def test_an_error_of_its_own_is_no_reason_to_execute_a_module_twice(project, dropping):
     """
     A module that raises, or whose import does, is executed once: nobody minds what it had registered.
