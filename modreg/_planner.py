@@ -114,7 +114,7 @@ class Planner:
                 gone.append(name)
             elif change:
                 seeds[name] = change
-        arrived = self._arrived()
+        arrived = {name: why for name, why in self._arrived().items() if name not in gone}
         seeds = {**{name: arrived[name] for name in wanted if name in arrived}, **seeds}
         if not seeds and not gone:
             return Draft(Cause.REFRESH)

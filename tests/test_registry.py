@@ -1198,6 +1198,20 @@ def test_missing_optional_module_arrives(project, registry):
     assert tax.extra.RATE == 1
 
 
+def test_optional_module_arrives_as_who_wanted_it_leaves(project, registry):
+    """
+    Whose source is gone leaves, whatever it would find by now.
+    """
+    project.load("main", "try: import extra\nexcept ImportError: extra = None\n")
+    project.write("extra.py", "LOADED = True\n")
+    project.root.joinpath("main.py").unlink()
+
+    done = registry.refresh()
+
+    assert done.unloaded == ("main",)
+    assert sys.modules.keys().isdisjoint({"main", "extra"})
+
+
 @pytest.mark.parametrize("mending", ["extra.py", "below.py"])
 def test_optional_module_that_failed_is_imported_once_it_can_be(project, registry, mending):
     """
