@@ -26,7 +26,7 @@ from modreg._model import Cause, Edge
 from modreg._needs import Calm, Differing, Needs
 from modreg._roll import Roll
 from modreg._scan import Import
-from modreg._scope import Scope, is_under
+from modreg._scope import Scope, is_under, packages_of
 from modreg._source import Source
 from modreg._spec import (
     compile_of,
@@ -227,11 +227,41 @@ class Planner:
         return strongest(self.edges(record.name, record.read(), record.package))
 
     def _graph_with(self, parts: Mapping[str, Part], graph: dict[str, dict[str, Edge]]) -> dict[str, dict[str, Edge]]:
-        """A graph in which the parts of a plan have the edges of their new code."""
+        """A graph in which the parts of a plan have the edges of their new code, and of what that brings."""
         imports = {name: _imports(part) for name, part in parts.items() if name in graph}
-        new = {name: each for name, each in imports.items() if each != parts[name].record.read()}
-        edges = {name: strongest(self.edges(name, each, parts[name].record.package)) for name, each in new.items()}
+        packages = {name: parts[name].record.package for name in imports}
+        new = {n: x for n, x in imports.items() if x != parts[n].record.read() or any(_brought(x, packages[n]))}
+        edges = {n: strongest(self._edges_through(n, each, packages[n])) for n, each in new.items()}
         return {**graph, **edges}
+
+    def _edges_through(self, name: str, imports: Iterable[Import], package: str) -> Iterator[Edge]:
+        """
+        What a module uses of the loaded ones, by its imports and by those of the modules that these bring.
+
+        A module that is imported for the first time may lead back, round a circle that no loaded one tells of.
+        """
+        ways: list[tuple[Iterable[Import], str]] = [(imports, package)]
+        found: dict[str, ModuleSpec | None] = {}
+        for statements, base in ways:  # it grows while it is walked
+            yield from self.edges(name, statements, base)
+            for each in _brought(statements, base):
+                if each not in found:
+                    found[each] = self._find_new(each, found)
+                    ways.extend(self._imports_of(found[each]))
+
+    def _find_new(self, name: str, found: Mapping[str, ModuleSpec | None]) -> ModuleSpec | None:
+        """The spec of a module that is not loaded, nor perhaps its package; `None` if there is none in scope."""
+        package = found.get(name.rpartition(".")[0])
+        path = path_of_parent(name) if package is None else package.submodule_search_locations
+        spec = self._find_quietly(name, path) if path is not None or "." not in name else None
+        return spec if spec is not None and self.scope.covers(name, spec.origin) else None
+
+    def _imports_of(self, spec: ModuleSpec | None) -> Iterator[tuple[Iterable[Import], str]]:
+        """What a module that is not loaded imports, and its package; nothing if that cannot be told."""
+        source = read_quietly(spec, spec.origin) if spec is not None and is_plain(spec) else None
+        if spec is not None and source is not None:
+            with suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # its import will say so
+                yield _scan.imports(_source.compile_source(source)), spec.parent or ""
 
     # Drafting
 
@@ -498,9 +528,9 @@ class Planner:
             raise ModuleNotFoundError(f"no finder knows {name!r} any more", name=name)
         return spec
 
-    def _find_quietly(self, name: str) -> ModuleSpec | None:
+    def _find_quietly(self, name: str, path: Any = None) -> ModuleSpec | None:  # as path_of_parent() answers
         try:
-            spec = _importer.find_spec(name, path_of_parent(name))
+            spec = _importer.find_spec(name, path_of_parent(name) if path is None else path)
         except ImportError:  # a finder may know a module and be against its import
             return None
         return spec if spec is not None and spec.origin is not None else None
@@ -555,6 +585,16 @@ def _is_settled(source: Source) -> bool:
 
 def _absent(names: Iterable[str]) -> list[str]:
     return [name for name in list(names) if name not in sys.modules]
+
+
+def _brought(imports: Iterable[Import], package: str) -> Iterator[str]:
+    """The modules that imports may bring: those not loaded that they ask for at the top level, packages first."""
+    for each in [each for each in imports if each.is_toplevel]:
+        with suppress(ImportError):  # from beyond the topmost package
+            base = _scan.resolve(each, package)
+            inside = (f"{base}.{name}" for name in each.names if name != "*" and name not in space_of(base))
+            asked = (*reversed([base, *packages_of(base)]), *inside)
+            yield from (full for full in asked if full not in sys.modules)
 
 
 def _imports(part: Part) -> tuple[Import, ...]:

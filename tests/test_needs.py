@@ -716,6 +716,24 @@ def test_a_module_in_a_circle_takes_what_the_one_under_execution_has_by_then(pro
     assert package.user.ask() is package.RATE
 
 
+@pytest.mark.parametrize("new", ["new", "shop.new", "house.new"])
+def test_a_new_module_that_leads_back(project, registry, new):
+    """
+    Who is on the way round a circle that only a new module closes is executed after what it computes from.
+    """
+    project.load("house.__init__", "")
+    project.write("shop/__init__.py", "")
+    project.write("rates.py", "def rate(): return 1\n")
+    project.write("till.py", "from rates import rate\nPRICE = rate()\n")
+    project.load("main", "import till\n")
+    project.write(f"{new.replace('.', '/')}.py", "LIMIT = 1\nimport main\n")
+    project.write("rates.py", f"from {new} import *\ndef rate(): return 2\n")
+
+    registry.refresh()
+
+    assert sys.modules["till"].PRICE == 2
+
+
 def test_a_base_that_another_module_defines_from_now_on(project, registry):
     """
     Where a definition moved to another module, what uses it by its old name has changed too.
