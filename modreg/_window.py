@@ -340,11 +340,15 @@ class _Round:
         return found
 
     def _change(self, holder: object, owner: type | None) -> None:
-        """Change one holder; what CPython refuses (another layout) leaves it stuck."""
+        """Change one holder, or have one of its kind in its place; what CPython refuses leaves it stuck."""
         try:
             self._point(holder, owner)
         except TypeError:
-            self.stuck.append(holder)
+            made = _copied(holder, self.instead.kept)
+            if made is None:
+                self.stuck.append(holder)
+            else:
+                self._give_way(holder, made)
 
     def _point(self, holder: object, owner: type | None) -> None:
         if owner is not None:
@@ -353,12 +357,16 @@ class _Round:
             return
         made = _remade(holder, self.instead.kept)
         if made is not None:
-            if id(holder) not in self.seen:
-                self.seen.add(id(holder))
-                self.instead.add(made, holder)
-                self.targets.append(holder)
+            self._give_way(holder, made)
         elif not _changed(holder, self.instead.kept):
             self.stuck.append(holder)
+
+    def _give_way(self, holder: object, made: object) -> None:
+        """Have another object stand for a holder, and those that hold it be found in the next round."""
+        if id(holder) not in self.seen:
+            self.seen.add(id(holder))
+            self.instead.add(made, holder)
+            self.targets.append(holder)
 
 
 Kept = Callable[[Any], Any]
@@ -391,6 +399,27 @@ def _remade(holder: Any, kept: Kept) -> object | None:  # any object
         _attributes(named).update(_attributes(holder))
         return named
     return None
+
+
+def _copied(holder: Any, kept: Kept) -> object | None:  # any object
+    """
+    For an instance whose class CPython does not exchange for the kept one, one like it of that; `None` for any other.
+
+    So it is with slots where the kept class has not got the base of the new one.
+    """
+    cls = kept(type(holder))
+    if cls is type(holder) or is_class(holder):
+        return None
+    try:
+        made: object = object.__new__(cls)
+    except TypeError:  # of C: what is in it nobody can copy
+        return None
+    _attributes(made).update({name: kept(value) for name, value in _attributes(holder).items()})
+    own = dict(slots(made))
+    for name, slot in slots(holder):
+        with suppress(AttributeError):  # nothing is in it
+            own[name].__set__(made, kept(slot.__get__(holder)))
+    return made
 
 
 def _changed(holder: Any, kept: Kept) -> bool:  # any object

@@ -2538,6 +2538,27 @@ def test_a_base_that_cpython_does_not_exchange_is_told(project, registry):
     assert [finding.code for finding in registry.transactions()[-1].findings] == ["base-kept"]
 
 
+def test_an_instance_with_slots_that_is_made_anew_is_of_the_class_that_keeps_its_base(project, registry):
+    """
+    Where an instance cannot be moved to the kept class one like it stands wherever the module has put it.
+    """
+    text = "class Map{0}:\n    __slots__ = ('held', 'size', 'unset', '__weakref__')\n"
+    text += "    def __init__(self, size, held): self.size, self.held = size, held\n"
+    text += "EMPTY = Map({1}, Map)\nby_size = {{{1}: (EMPTY,)}}\nknown = weakref.WeakSet([EMPTY])\n"
+    m = project.load("m", "import weakref\n" + text.format("", 1))
+    held = m.Map
+    generic = text.format("(typing.Generic[T])", 2)
+    project.write("m.py", "import typing, weakref\nT = typing.TypeVar('T')\n" + generic)
+
+    registry.reload(m)
+
+    assert (type(m.EMPTY), m.EMPTY.held, m.EMPTY.size, hasattr(m.EMPTY, "unset")) == (held, held, 2, False)
+    assert m.by_size[2][0] is m.EMPTY is next(iter(m.known))
+    assert [finding.code for finding in registry.transactions()[-1].findings] == ["base-kept"]
+    registry.rollback(m)
+    assert (m.Map, type(m.EMPTY), m.EMPTY.size, [*m.by_size]) == (held, held, 1, [1])
+
+
 def test_a_class_that_gave_way_to_one_with_a_base_comes_back(project, registry):
     """
     After a rollback a class is made as before, though another one stood in its place that CPython keeps apart.
