@@ -117,8 +117,9 @@ class Registrations:
             for entry in self.noted.open():
                 point(entry.place.container, self.held)
                 forget(entry.place, gone)
-            for place in [each.place for each in self.journal if isinstance(each.place, Cache)]:
-                place.clear()  # of functions that dispatch
+            # Of functions that dispatch; what all classes have in common stands there once for each module.
+            for clear in {each.place.clear: None for each in self.journal if isinstance(each.place, Cache)}:
+                clear()
 
     def has_of(self, owner: str) -> bool:
         """Whether anything that a module defines stood in one of the containers before."""

@@ -2559,6 +2559,26 @@ def test_an_instance_with_slots_that_is_made_anew_is_of_the_class_that_keeps_its
     assert (m.Map, type(m.EMPTY), m.EMPTY.size, [*m.by_size]) == (held, held, 1, [1])
 
 
+def test_what_is_known_of_all_classes_is_forgotten_for_each_module_and_not_for_all_before_it(project, dropping):
+    """
+    Where many modules lose definitions and change classes, caches that are everybody's are emptied a few times for each.
+    """
+    names = [f"m{number}" for number in range(12)]
+    for name in names:
+        project.load(name, "class A:\n    def f(self): return 1\ndef gone(): return 1\n")
+    for name in names:
+        project.write(f"{name}.py", "class A:\n    def g(self): return 2\n")
+    emptied = []
+    typing._cleanups.append(lambda: emptied.append(1))
+
+    try:
+        dropping.refresh()
+    finally:
+        typing._cleanups.pop()
+
+    assert 0 < len(emptied) <= 3 * len(names)
+
+
 def test_a_class_that_gave_way_to_one_with_a_base_comes_back(project, registry):
     """
     After a rollback a class is made as before, though another one stood in its place that CPython keeps apart.
