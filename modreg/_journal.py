@@ -71,7 +71,8 @@ class Attribute:
     """
     An attribute that is a field of the interpreter's own object, such as a function's ``__code__``.
 
-    It is written by ``object.__setattr__``, past whatever the object's class makes of assignments.
+    It is written by ``object.__setattr__``, past whatever the object's class makes of assignments.  That goes past no
+    class in C that has its own (`threading.local`), as only the descriptor does.
     """
 
     owner: object
@@ -81,10 +82,16 @@ class Attribute:
         return object.__getattribute__(self.owner, self.name)
 
     def put(self, value: object) -> None:
-        object.__setattr__(self.owner, self.name, value)
+        if self.name == "__class__":
+            _CLASS_OF.__set__(self.owner, value)
+        else:
+            object.__setattr__(self.owner, self.name, value)
 
     def merged(self, before: object, after: object) -> object:
         return before
+
+
+_CLASS_OF: Final[Any] = object.__dict__["__class__"]  # typeshed has no type for it
 
 
 @attrs.define(eq=False)

@@ -2579,6 +2579,23 @@ def test_what_is_known_of_all_classes_is_forgotten_for_each_module_and_not_for_a
     assert 0 < len(emptied) <= 3 * len(names)
 
 
+def test_what_is_local_to_threads_is_of_the_kept_class(project, registry):
+    """
+    An instance of a class of its own below `threading.local` is moved to the kept class like any other.
+    """
+    text = "import threading\nclass Local(threading.local):\n    depth = {0}\nlocal = Local()\n"
+    m = project.load("m", text.format(1))
+    held = m.Local
+    project.write("m.py", text.format(22))
+
+    registry.reload(m)
+
+    assert (m.Local, type(m.local), m.local.depth) == (held, held, 22)
+    assert registry.transactions()[-1].findings == ()
+    registry.rollback(m)
+    assert (type(m.local), m.local.depth) == (held, 1)
+
+
 def test_a_class_that_gave_way_to_one_with_a_base_comes_back(project, registry):
     """
     After a rollback a class is made as before, though another one stood in its place that CPython keeps apart.
