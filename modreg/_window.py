@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import compress
 from types import (
+    BuiltinMethodType,
     CellType,
     FrameType,
     FunctionType,
@@ -18,6 +19,7 @@ from types import (
     GetSetDescriptorType,
     MemberDescriptorType,
     MethodType,
+    MethodWrapperType,
     ModuleType,
     UnionType,
 )
@@ -389,6 +391,9 @@ def _remade(holder: Any, kept: Kept) -> object | None:  # any object
         return frozenset(map(kept, holder))
     if kind is MethodType:
         return MethodType(kept(holder.__func__), kept(holder.__self__))
+    if kind is BuiltinMethodType or kind is MethodWrapperType:
+        owner = kept(holder.__self__)
+        return getattr(owner, holder.__name__, None) if owner is not holder.__self__ else None
     if kind is GenericAlias:
         return GenericAlias(kept(holder.__origin__), tuple(map(kept, holder.__args__)))
     if kind is UnionType:

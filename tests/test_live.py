@@ -2596,6 +2596,26 @@ def test_what_is_local_to_threads_is_of_the_kept_class(project, registry):
     assert (type(m.local), m.local.depth) == (held, 1)
 
 
+def test_methods_in_c_of_a_container_that_is_kept_are_those_of_the_kept_one(project, registry):
+    """
+    What a module took from a container of its own, under a name or as a default, goes on filling and reading that.
+    """
+    text = "cache = {{}}\nseen = []\nget = cache.get\n"
+    text += "def f(key, put=cache.__setitem__, add=seen.append):\n    put(key, {0})\n    add(key)\n"
+    m = project.load("m", text.format(1))
+    f, get = m.f, m.get
+    project.write("m.py", text.format(22))
+
+    registry.reload(m)
+    f("a")
+
+    assert (m.cache, m.seen, m.get("a"), get("a")) == ({"a": 22}, ["a"], 22, 22)
+    assert registry.transactions()[-1].findings == ()
+    registry.rollback(m)
+    f("b")
+    assert (m.cache["b"], m.seen, m.get("b")) == (1, ["a", "b"], 1)
+
+
 def test_a_class_that_gave_way_to_one_with_a_base_comes_back(project, registry):
     """
     After a rollback a class is made as before, though another one stood in its place that CPython keeps apart.
