@@ -255,7 +255,7 @@ def patch(
     """
     pairs = pair(old, new, owner)
     twins = twins or Twins()
-    replaced = [each for each in pairs if not _decide(each, twins, journal)]
+    replaced = [each for each in sorted(pairs, key=_turn) if not _decide(each, twins, journal)]
     values = _keep_alike(old, new, twins)
     # Caches last: what another thread calls meanwhile would put results of the old code into them.
     for each in sorted(twins.pairs, key=lambda each: type(each.old) is CACHED):
@@ -283,6 +283,12 @@ def _keep_alike(old: Mapping[str, object], new: Mapping[str, object], twins: Twi
         if former is not value and id(type(value)) in _COMPARED and is_alike(former, value, twins):
             (values if type(value) in (tuple, frozenset, MethodType) else twins).add(former, value)
     return values
+
+
+def _turn(each: Pair) -> tuple[bool, int]:
+    """Metaclasses and bases of the new source come first, so that the kept ones stand in what is made of them."""
+    cls: Any = each.new  # of any metaclass
+    return (not issubclass(cls, type), len(mro_of(cls))) if is_class(cls) else (False, 0)
 
 
 def _decide(each: Pair, twins: Twins, journal: Journal) -> bool:

@@ -492,6 +492,15 @@ CLASSES = [
     case("total ordering", "import functools\n@functools.total_ordering\nclass C:\n    def __lt__(self, o): return True\n    def __eq__(self, o): return False",
          "import functools\n@functools.total_ordering\nclass C:\n    def __lt__(self, o): return False\n    def __eq__(self, o): return False",
          "m.C()", "held <= held, held > held", (True, False), (False, True), is_kept=False),
+    case(
+        "a base that derives from what derived from it",
+        "class R: pass\nclass A(R): pass\nclass B(A): pass",
+        "class R: pass\nclass B(R): pass\nclass A(B): pass",
+        "m.A",
+        "[each.__name__ for each in held.__mro__[:-1]]",
+        ["A", "R"],
+        ["A", "B", "R"],
+    ),
 ]  # fmt: skip
 
 STRUCTURE = """
