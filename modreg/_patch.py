@@ -625,6 +625,8 @@ def _become_class(old: type, new: type, twins: Twins, journal: Journal) -> None:
             journal.write(ClassAttribute(old, name), MISSING)
     if "_abc_impl" in after:
         _become_abstract(old, new, twins, journal)
+    if isinstance(old, enum.EnumMeta) and issubclass(old, enum.Flag):
+        journal.write(Cache(functools.partial(_forget_inverted, old)), None)
 
 
 def _without_twins(value: object, twins: Twins) -> object:
@@ -652,6 +654,13 @@ def _pair_members(old: enum.EnumMeta, new: enum.EnumMeta, twins: Twins) -> None:
             twins.add(*both)
     if issubclass(old, enum.Flag) and issubclass(new, enum.Flag):
         _pair_combined(old, new, twins)
+
+
+def _forget_inverted(cls: Any) -> None:  # a flag: what is used is enum's own
+    """Each member of a flag remembers what ``~`` gave, which depends on all of them."""
+    for member in [*cls._value2member_map_.values()]:
+        if member.__dict__.get("_inverted_") is not None:
+            member._inverted_ = None
 
 
 def _pair_combined(old: Any, new: Any, twins: Twins) -> None:  # two flags: what is used is enum's own

@@ -501,6 +501,16 @@ CLASSES = [
         ["A", "R"],
         ["A", "B", "R"],
     ),
+    case(
+        "what a member of a flag is without",
+        "import enum\nclass F(enum.Flag):\n    A = 1\n    B = 2",
+        "import enum\nclass F(enum.Flag):\n    A = 1\n    B = 2\n    C = 4",
+        "m.F.A, m.F(0)",
+        "[(~each).value for each in held]",
+        [2, 3],
+        [6, 7],
+        is_kept=False,
+    ),
 ]  # fmt: skip
 
 STRUCTURE = """
