@@ -65,6 +65,8 @@ def _matters_to_derived(base: type, member: str, level: Level, use: Use) -> bool
     """
     if not is_standard(type(base)):
         return True
+    if member == "__init_subclass__":  # which may be gone
+        return True
     has_hook = any("__init_subclass__" in table(each) for each in mro_of(base) if not is_standard(each))
     if member:
         return (has_hook or type(base).__module__ == "enum") and may_reach(base, _DERIVING, member)

@@ -308,6 +308,19 @@ def test_subclasses_register_again_with_a_base_that_is_made_anew(project, regist
     assert sub.ran == 2
 
 
+def test_subclasses_lose_what_a_hook_did_that_is_gone(project, registry):
+    """
+    Where ``__init_subclass__`` left a base, what it did to the classes of others is not there any more.
+    """
+    project.load("base", "class Base:\n    def __init_subclass__(cls): cls.kind = 'sub'\n")
+    sub = project.load("sub", "from base import Base\nclass Sub(Base): pass\n").Sub
+    project.write("base.py", "class Base: pass\n")
+
+    registry.refresh()
+
+    assert not hasattr(sub, "kind")
+
+
 def test_what_is_told_its_name_is_told_again(project, registry):
     """
     ``__set_name__`` runs where a class is made that has the instance in its body: who has such a class is executed.
