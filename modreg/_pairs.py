@@ -457,10 +457,14 @@ def _is_left(value: object, owner: str, found: Mapping[int, Pair]) -> bool:
 def _by_label(
     namespace: Mapping[str, object], owner: str, without: set[int]
 ) -> dict[tuple[object, str, str], list[object]]:
-    """The module's own functions and classes that are not paired yet, by label."""
+    """
+    The module's own functions and classes that are not paired yet, by label.
+
+    What a function made has its label from there: that of another call (what else a decorator wrapped) is no other.
+    """
     made: dict[tuple[object, str, str], list[object]] = {}
     for value in {id(v): v for v in namespace.values()}.values():
         label = label_of(value)
-        if label is not None and label[1] == owner and id(value) not in without:
+        if label is not None and label[1] == owner and "<locals>" not in label[2] and id(value) not in without:
             made.setdefault(label, []).append(value)
     return made

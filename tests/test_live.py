@@ -226,6 +226,8 @@ CLOSURES = [
          "def make(x):\n    async def f(): return x\n    return f\nf = make(2)", "m.f", "run(held())", 1, 2, is_kept=False),
 ]  # fmt: skip
 
+DECO = "def d(f):\n    def w(*a): return 'w', f(*a)\n    return w\n"
+
 DECORATED = [
     case(
         "a cache goes",
@@ -296,6 +298,26 @@ DECORATED = [
          "import contextlib\n@contextlib.contextmanager\ndef f(): yield 1",
          "import contextlib\n@contextlib.contextmanager\ndef f(): yield 2", "m.f", "entered(held())", 1, 2),
     case("static method object", "f = staticmethod(lambda: 1)", "f = staticmethod(lambda: 2)", "m.f", "held()", 1, 2),
+    case(
+        "a decorator that goes from one function to another",
+        DECO + "@d\ndef f(): return 1\ndef g(): return 2",
+        DECO + "def f(): return 3\n@d\ndef g(): return 4",
+        "m.f, m.g",
+        "[each() for each in held]",
+        [("w", 1), 2],
+        [3, ("w", 4)],
+        is_kept=False,
+    ),
+    case(
+        "decorators that change places",
+        DECO + DECO.replace("d(f)", "e(f)").replace("'w'", "'x'") + "@d\ndef f(): return 1\n@e\ndef g(): return 2",
+        DECO + DECO.replace("d(f)", "e(f)").replace("'w'", "'x'") + "@e\ndef f(): return 1\n@d\ndef g(): return 2",
+        "m.f, m.g",
+        "[each() for each in held]",
+        [("w", 1), ("x", 2)],
+        [("x", 1), ("w", 2)],
+        is_kept=False,
+    ),
 ]  # fmt: skip
 
 CLASSES = [
