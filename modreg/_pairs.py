@@ -391,7 +391,35 @@ def rebound(
         and _is_defined_as(each.new, name)
         and is_own(each.old, owner)
     ]
-    return [*found, *(Pair(p.old.__wrapped__, p.new) for p in found if type(p.old) is CACHED)]
+    return [*_with_cached(found)]
+
+
+def _with_cached(found: Iterable[Pair]) -> Iterator[Pair]:
+    for each in found:
+        yield each
+        if type(each.old) is CACHED:
+            yield Pair(each.old.__wrapped__, each.new)
+
+
+def rebound_methods(owner: str, pairs: Iterable[Pair]) -> list[Pair]:
+    """As :func:`rebound`, for the methods of classes that are paired, which somebody may hold bound."""
+    pairs = tuple(pairs)
+    paired = {id(side) for p in pairs for side in (p.old, p.new)}
+    classes: list[Any] = [each for each in pairs if is_class(each.old)]  # pairs of any metaclasses
+    found = (method for each in classes for method in _exchanged_methods(each.old, each.new))
+    return [*_with_cached(p for p in found if paired.isdisjoint((id(p.old), id(p.new))) and is_own(p.old, owner))]
+
+
+def _exchanged_methods(old: type, new: type) -> Iterator[Pair]:
+    """What was defined as a method of one class, with the function that has its place in the other."""
+    body, after = type.__dict__["__qualname__"].__get__(old), table(new)
+    for name, value in table(old).items():
+        one, other = value, after.get(name)
+        if type(one) is type(other) and type(one) in (staticmethod, classmethod):
+            one, other = (each.__func__ for each in (one, other))  # type: ignore[attr-defined]  # as the line above says
+        is_exchanged = {id(type(one)), id(type(other))} in _EXCHANGED and one is not other
+        if is_exchanged and _is_defined_as(one, f"{body}.{name}"):
+            yield Pair(one, other)
 
 
 def moving(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> list[Pair]:

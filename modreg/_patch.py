@@ -46,6 +46,7 @@ from modreg._pairs import (
     mro_of,
     pair,
     rebound,
+    rebound_methods,
     table,
 )
 
@@ -257,10 +258,11 @@ def patch(
     twins = twins or Twins()
     replaced = [each for each in sorted(pairs, key=_turn) if not _decide(each, twins, journal)]
     values = _keep_alike(old, new, twins)
+    methods = rebound_methods(owner, pairs)  # before the old classes have the new ones
     # Caches last: what another thread calls meanwhile would put results of the old code into them.
     for each in sorted(twins.pairs, key=lambda each: type(each.old) is CACHED):
         _become(each.old, each.new, twins, journal)
-    more = rebound(old, new, owner, pairs)
+    more = [*rebound(old, new, owner, pairs), *methods]
     for each in (*replaced, *more):
         forward(each.old, each.new, journal)
     classes: list[tuple[Any, Any]] = [(p.old, p.new) for p in twins.pairs if is_class(p.old)]  # of any metaclass
