@@ -459,7 +459,7 @@ def _is_defined_as(value: Any, name: str) -> bool:  # what a function may lead t
     if type(value) not in (FunctionType, CACHED) and not is_class(value):
         return True
     qualname = type.__dict__["__qualname__"].__get__(value) if is_class(value) else value.__qualname__
-    return qualname in (name, "<lambda>") or "<locals>" in qualname
+    return qualname == name or qualname.endswith("<lambda>") or "<locals>" in qualname
 
 
 def _moved(

@@ -358,6 +358,16 @@ DECORATED = [
         2,
         is_kept=False,
     ),
+    case(
+        "a method that was a lambda",
+        "class C:\n    f = lambda self: 1",
+        "class C:\n    def f(self): return 2",
+        "m.C().f",
+        "held()",
+        1,
+        2,
+        is_kept=False,
+    ),
 ]  # fmt: skip
 
 CLASSES = [
