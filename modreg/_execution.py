@@ -545,7 +545,7 @@ class Execution(Ordered):
         if module not in self.loaded or earlier is None:
             return module not in self.loaded
         former = label_of(earlier.bindings.get(name))
-        return former is None or former[1] != module
+        return former is None or former[1:] != (module, name)
 
     def _forget_checks(self, since: int) -> None:
         """

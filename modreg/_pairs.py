@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from types import (
     BuiltinFunctionType,
@@ -426,21 +426,25 @@ def moving(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> 
     """
     The functions and classes whose name leads to one of that name in another module, or to one of another name.
 
-    That is so where a definition was renamed, and the former name goes on as an alias.  The module's own functions
-    that moved are left out, for which :func:`rebound` has more.
+    That is so where a definition was renamed, and the former name goes on as an alias; or the other way round, where
+    the alias is defined by itself now and its definition is gone.  The module's own functions that moved are left out,
+    for which :func:`rebound` has more.
     """
     found = {name: Pair(value, new[name]) for name, value in old.items() if name in new and value is not new[name]}
     labels = {name: label for name, each in found.items() if (label := label_of(each.new)) is not None}
-    return [found[name] for name, label in labels.items() if _is_moving(name, label_of(found[name].old), label, owner)]
+    both = ((name, label_of(found[name].old), label) for name, label in labels.items())
+    return [found[name] for name, former, label in both if former and _is_moving(name, former, label, owner, new)]
 
 
 def _is_moving(
-    name: str, old: tuple[object, str, str] | None, new: tuple[object, str, str], owner: str
+    name: str, old: tuple[object, str, str], new: tuple[object, str, str], owner: str, names: Container[str]
 ) -> bool:
-    if old is None or old[0] is not new[0]:
+    if old[0] is not new[0]:
         return False
     if old[1] == new[1]:
-        return old[1:] == (owner, name) and new[2] != name and "<locals>" not in new[2]
+        if new[1:] == (owner, name):
+            return old[2] != name and old[2].isidentifier() and old[2] not in names
+        return old[1:] == (owner, name) and "<locals>" not in new[2]
     return old[2] == new[2] and old[:2] != (FunctionType, owner)
 
 

@@ -2843,6 +2843,25 @@ def test_a_class_that_was_renamed(project, registry):
     assert (held.f(), method(), isinstance(held, m.Old)) == (1, 1, True)
 
 
+@pytest.mark.parametrize("aliases", ["", "Old = New\nold = new\n"])
+def test_an_alias_that_is_defined_by_itself(project, dropping, aliases):
+    """
+    What is held by an alias is what the alias leads to, also where that is a definition now, and goes back.
+    """
+    was, now = "class Old: pass\ndef old(): return 1\n", "class New: pass\ndef new(): return 2\n"
+    m = project.load("m", was + "New = Old\nnew = old\n")
+    held, instance = m.new, m.New()
+    project.write("m.py", now + aliases)
+
+    dropping.refresh()
+
+    assert (held(), isinstance(instance, m.New)) == (2, True)
+
+    dropping.rollback(m)
+
+    assert (held(), isinstance(instance, m.New), m.new) == (1, True, held)
+
+
 @pytest.mark.parametrize("move", MOVES)
 def test_definitions_that_moved_to_another_module(project, dropping, move):
     """
