@@ -60,6 +60,7 @@ from modreg._retained import (
     bind_submodules,
     drop,
     drop_stars,
+    forget_overloads,
     have_path,
     imports,
     is_as_defined,
@@ -560,6 +561,8 @@ class Execution(Ordered):
 
     def _prepare(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # as above
         """Let go of what must not steer the new code, and set what the import system sets."""
+        if self.is_live:
+            forget_overloads(part.name, self.journal)
         if self.is_dropping:
             drop(part, namespace, self.unloaded)
             drop_stars(part, namespace, self.starred.get(part.name, NONE))

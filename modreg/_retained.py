@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import typing
+from collections import defaultdict
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 from modreg._draft import Part
 from modreg._importer import namespace_of
-from modreg._journal import is_submodule
+from modreg._journal import Item, Journal, is_submodule
 from modreg._pairs import ATOMS, is_own
 from modreg._scan import Import
 from modreg._stars import all_given_names
@@ -89,6 +91,13 @@ def drop_stars(part: Part, namespace: dict[str, object], starred: frozenset[str]
     for name in starred - part.body.bound - IMPORT_SYSTEM - given:
         if not is_submodule(part.name, name, namespace):
             namespace.pop(name, None)
+
+
+def forget_overloads(module: str, journal: Journal) -> None:
+    """Begin anew what `typing.get_overloads` knows of a module: those that left the source would go on in it."""
+    known: Any = getattr(typing, "_overload_registry", {})  # CPython's own, as `typing.clear_overloads` empties it
+    if module in known:
+        journal.write(Item(known, module), defaultdict(dict))
 
 
 def is_as_defined(former: dict[str, object], namespace: dict[str, object]) -> bool:

@@ -196,6 +196,15 @@ FUNCTIONS = [
     case("a function becomes a lambda", "def f(): return 1", "f = lambda: 2", "m.f", "held()", 1, 2, is_kept=False),
     case("bound to another name", "def f(): return 1", "def f(): return 2\ng = f\ndel f\nf = None", "m.f", "held()", 1, 2,
          is_kept=False),
+    case(
+        "an overload leaves",
+        "import typing\n@typing.overload\ndef f(a: int): ...\n@typing.overload\ndef f(a: str): ...\ndef f(a): return a",
+        "import typing\n@typing.overload\ndef f(a: str): ...\ndef f(a): return a",
+        "m.f",
+        "[each.__annotations__['a'] for each in typing.get_overloads(held)]",
+        [int, str],
+        [str],
+    ),
 ]  # fmt: skip
 
 CLOSURES = [
