@@ -216,7 +216,8 @@ class View:
         """Find all places where definitions of a module are used, by the names that may reach one of them, or it."""
         aliases = (alias for name in (*names, module.rpartition(".")[2]) for alias in self._by_taken.get(name, ()))
         whole = (alias for alias, start in self._whole if module.startswith(start))
-        self._read({*names, *aliases, *whole})
+        package, _, last = module.rpartition(".")
+        self._read({*names, *aliases, *whole, *((last,) if package == self.name else ())})
 
     def _read(self, words: set[str]) -> None:
         """Read the statements that mention one of the words, or that may use names which they do not spell."""
@@ -253,6 +254,9 @@ class View:
                 for star in self.stars:
                     yield from self._inside(self.absolute(star), ref.path)
             yield self.name, head, tuple(rest)  # by whatever means it came here
+            # A package has its submodules by their names, however it imports what is in them.
+            if self.package == self.name and head not in self.taken and self._lead(self.name, head)[0]:
+                yield from self._inside(f"{self.name}.{head}", tuple(rest))
 
     def _through(self, taken: Taken, rest: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield from self._inside(self.absolute(taken), (taken.name, *rest) if taken.name else rest)

@@ -385,6 +385,22 @@ def test_a_name_that_left_a_star_import_is_not_there_for_the_execution(project, 
     assert user.IS_FAST is False
 
 
+@pytest.mark.parametrize("what", ["__all__ = one.__all__", "__all__ = [*one.__all__]", "def names(): return one.__all__\n__all__ = names()"])
+def test_a_package_that_names_its_submodules_without_importing_them(project, dropping, what):
+    """
+    A package that takes names from a submodule has that one under its own name, and is executed if it uses it so.
+    """
+    project.write("shop/one.py", "__all__ = ['a']\na = 1\n")
+    shop = project.load("shop.__init__", f"from .one import *\n{what}\n")
+    user = project.load("user", "from shop import *\nS = sorted({'a', 'b'} & globals().keys())\n")
+    project.write("shop/one.py", "__all__ = ['a', 'b']\na = 1\nb = 2\n")
+
+    dropping.refresh()
+
+    assert shop.__all__ == ["a", "b"]
+    assert user.S == ["a", "b"]
+
+
 def test_a_name_that_leaves_through_two_star_imports(project, dropping):
     """
     Names that a module has by a star import of what itself took them with a star leave with them.
