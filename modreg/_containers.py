@@ -106,14 +106,25 @@ def _inside(value: Any, owner: str) -> Iterable[tuple[str, object]]:  # any obje
     """What a module's own class, instance or function holds by name; nothing where no container is among it."""
     if type(value) is FunctionType:
         return _enclosed(value)
-    found: Any = table(value) if is_class(value) else attributes(value)  # some mapping, or nothing
-    if found.get("__module__") != owner if is_class(value) else type(found) is not dict:
+    if not is_class(value):
+        return of_instance(value)
+    found = dict(table(value))
+    if found.get("__module__") != owner or PLAIN.isdisjoint(map(id, map(type, found.values()))):
         return ()
-    held = found.copy()
-    return () if PLAIN.isdisjoint(map(id, map(type, held.values()))) else held.items()
+    return found.items()
+
+
+def of_instance(value: object, depth: int = 2) -> Iterator[tuple[str, object]]:
+    """What an instance has in its attributes, and the instances there in theirs, as an application its router's."""
+    found = attributes(value)
+    for name, held in found.copy().items() if type(found) is dict else ():
+        yield name, held
+        if depth > 1 and id(type(held)) not in _WITHOUT_ATTRIBUTES and not is_class(held):
+            yield from ((f"{name}.{each}", inner) for each, inner in of_instance(held, depth - 1))
 
 
 _DATA: Final = ATOMS | PLAIN
 _WITHOUT_CONTAINERS: Final = CONSTANTS | {id(ModuleType)}
+_WITHOUT_ATTRIBUTES: Final = _WITHOUT_CONTAINERS | PLAIN | {id(FunctionType)}
 _OF_IMPORT: Final = frozenset({"__builtins__", "__spec__", "__loader__"})
 """What the import system puts into every namespace."""

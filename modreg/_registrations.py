@@ -9,11 +9,11 @@ from types import FunctionType, ModuleType
 import attrs
 
 from modreg import _graph, _registered
-from modreg._containers import elements_of, owners, places
+from modreg._containers import elements_of, of_instance, owners, places
 from modreg._journal import PLAIN, Cache, Contents, Journal, Place
 from modreg._model import Edge, Finding
 from modreg._noted import Noted, Noting
-from modreg._pairs import attributes, is_class, is_own
+from modreg._pairs import is_class, is_own
 from modreg._patch import Twins
 from modreg._registered import Theirs
 from modreg._state import forget
@@ -147,10 +147,9 @@ class Registrations:
         of = value if type(value) is FunctionType or is_class(value) else type(value)
         module = value.__name__ if type(value) is ModuleType else getattr(of, "__module__", "")
         container = entry.place.container
-        if id(type(value)) in PLAIN:
-            return any(each is container for each in (value, *elements_of(value)))
-        held = attributes(value)
-        if type(held) is dict and any(each is container for each in held.copy().values()):
+        held = [value] if id(type(value)) in PLAIN else [each for _, each in of_instance(value)]
+        inside = (x for each in held if id(type(each)) in PLAIN for x in (each, *elements_of(each)))
+        if any(x is container for x in inside):
             return True
         # A decorator that only wraps has no container; what stands in one elsewhere was put there by others.
         return module != owner and module in self.graph and any(owners([module], {id(container)}))

@@ -1727,6 +1727,30 @@ def test_a_kept_registry_takes_what_is_registered_again(project, dropping, value
     assert m.f() == 2
 
 
+def test_what_is_registered_with_a_part_of_an_application(project, dropping):
+    """
+    What an instance in an attribute of another holds is registered there once, goes with its source, and an abort.
+    """
+    project.write(
+        "web.py",
+        "class Router:\n    def __init__(self): self.all = []\n"
+        "class App:\n    def __init__(self): self.router = Router()\n"
+        "    def route(self, n):\n        return lambda f: self.router.all.append((n, f)) or f\napp = App()\n",
+    )
+    source = "from web import app\n@app.route({0})\ndef f(): return {0}\n@app.route(0)\ndef {1}(): return {0}\n"
+    m = project.load("m", source.format(1, "g"))
+    project.write("m.py", source.format(2, "h") + "1 / 0\n")
+    with pytest.raises(ReloadError):
+        dropping.refresh()
+    aborted = list(m.app.router.all)
+    project.write("m.py", source.format(3, "h"))
+
+    dropping.refresh()
+
+    assert aborted == [(1, m.f), (0, aborted[1][1])]
+    assert m.app.router.all == [(3, m.f), (0, m.h)]
+
+
 READ = {
     "dict": ("ALL = {}\ndef add(f): ALL[f.__name__] = f; return f", "import base\n@base.add\ndef f(): return {n}",
              "from base import ALL\nFOUND = [x() for x in ALL.values()]"),
