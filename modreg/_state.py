@@ -10,11 +10,11 @@ from typing import Any, Final
 import attrs
 
 from modreg import _uses
-from modreg._journal import PLAIN, Contents, Journal
-from modreg._pairs import Pair, is_class
+from modreg._journal import PLAIN, Contents, Item, Journal
+from modreg._pairs import ROOM, Pair, attributes, is_class, is_holder
 from modreg._patch import CONSTANTS
 from modreg._registered import exchanged, matched, subjects
-from modreg._weak import data_for, target
+from modreg._weak import data_for
 
 _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS: Final = (ast.Import, ast.ImportFrom)
@@ -117,7 +117,7 @@ def keep(
     Bind names of values to their former objects again.
 
     A plain container keeps its entries and takes the definitions that the execution put in (a registry
-    that decorators fill).
+    that decorators fill), also one inside another, or of an instance (an application with its routes).
 
     Returns:
         As of :func:`bind`.
@@ -129,10 +129,7 @@ def keep(
         old, new = former[name], namespace[name]
         if _is_definition(old) or _is_definition(new):
             continue
-        if id(type(old)) in PLAIN and type(new) is type(old):
-            _take(old, new, journal)
-        elif (data := data_for(old, new)) is not None:
-            _take(old.data, data, journal)  # type: ignore[attr-defined]  # a weak container
+        _take_over(old, new, journal)
         kept.append(name)
     return bind(former, namespace, kept)
 
@@ -155,13 +152,30 @@ def _is_definition(value: object) -> bool:
     return type(value) is FunctionType or is_class(value)
 
 
+def _take_over(old: Any, new: Any, journal: Journal, depth: int = 3) -> None:  # any objects
+    """Put the definitions that an execution put into *new*, or into what it holds, into what is kept for it."""
+    if old is new or type(old) is not type(new):
+        return
+    if id(type(old)) in PLAIN:
+        _take(old, new, journal)
+    elif (data := data_for(old, new)) is not None:
+        _take(old.data, data, journal)
+    elif is_holder(old) and type(attributes(old)) is dict:
+        old, new = attributes(old), attributes(new)
+        for name, value in new.copy().items():
+            if _is_definition(value) and old.get(name) is not value:
+                journal.write(Item(old, name), value)
+    for name, value in new.copy().items() if isinstance(old, dict) and len(new) <= ROOM and depth else ():
+        _take_over(old.get(name), value, journal, depth - 1)
+
+
 def _take(old: Any, new: Any, journal: Journal) -> None:  # plain containers of one type
     """Take over the entries of *new* that *old* lacks, or that are definitions, weakly referred to or not."""
     if isinstance(old, dict):
         pairs = [*old.items()]
         added = [pair for pair in new.items() if pair[0] not in old and _is_of_definitions(pair)]
         merged = dict(exchanged(pairs, matched(added, [pair for pair in pairs if pair[0] not in new])))
-        merged.update((k, v) for k, v in new.items() if k not in old or _is_definition(target(v)))
+        merged.update((k, v) for k, v in new.items() if k not in old or _is_of_definitions(v))
         journal.write(Contents(old), tuple(merged.items()))
         return
     present, made = ({id(x) for x in each} for each in (old, new))
@@ -172,7 +186,10 @@ def _take(old: Any, new: Any, journal: Journal) -> None:  # plain containers of 
 
 
 def _is_of_definitions(element: object) -> bool:
-    return any(True for _ in subjects(element))
+    """Whether definitions are registered by an element: it is one, or made of some, or an instance made around one."""
+    held = [attributes(each) for each in (element if type(element) is tuple else (element,)) if is_holder(each)]
+    around = (value for each in held if type(each) is dict for value in each.copy().values())
+    return any(True for _ in subjects(element)) or any(map(_is_definition, around))
 
 
 def forget(place: Contents, gone: Mapping[int, object]) -> None:

@@ -1751,6 +1751,36 @@ def test_what_is_registered_with_a_part_of_an_application(project, dropping):
     assert m.app.router.all == [(3, m.f), (0, m.h)]
 
 
+@pytest.mark.parametrize("kept", ["('/{n}', f)", "f", "Command('/{n}', f)"])
+def test_a_kept_instance_takes_what_is_registered_with_it(project, dropping, kept):
+    """
+    With ``state="keep"`` an application that stays has its routes as they are in the source now, and all else it had.
+    """
+    project.write(
+        "web.py",
+        "class Command:\n    def __init__(self, *all): self.all = all; self.call = all[1]\n"
+        "class Router:\n    def __init__(self): self.list, self.table, self.events = [], {}, {}\n"
+        "class App:\n    def __init__(self): self.router, self.last, self.hits = Router(), None, 0\n"
+        "    def route(self, n):\n        def add(f):\n            self.last = f\n"
+        f"            made = {kept.replace('{n}', chr(39) + ' + n + ' + chr(39))}\n"
+        "            self.router.list.append(made)\n            self.router.table[n] = made\n"
+        "            self.router.events.setdefault('all', []).append(made)\n            return f\n        return add\n",
+    )
+    source = "from web import App\napp = App()\n"
+    m = project.load("m", f"{source}@app.route('1')\ndef f(): return 1\n@app.route('2')\ndef g(): return 1\n")
+    app, app.hits, app.router.table["theirs"] = m.app, 7, len
+    project.write("m.py", f"{source}@app.route('3')\ndef f(): return 2\n@app.route('4')\ndef h(): return 2\n")
+
+    dropping.refresh(state="keep")
+
+    router = m.app.router
+    made = [router.table["3"], router.table["4"]]
+    assert (m.app is app, app.hits, app.last, router.table.pop("theirs")) == (True, 7, m.h, len)
+    assert made == router.list == router.events["all"] == [*router.table.values()]
+    parts = [x.all if "Command" in kept else x for x in made]
+    assert parts == ([m.f, m.h] if kept == "f" else [("/3", m.f), ("/4", m.h)])
+
+
 READ = {
     "dict": ("ALL = {}\ndef add(f): ALL[f.__name__] = f; return f", "import base\n@base.add\ndef f(): return {n}",
              "from base import ALL\nFOUND = [x() for x in ALL.values()]"),
