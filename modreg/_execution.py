@@ -6,7 +6,7 @@ import ast
 import functools
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from importlib import util
 from itertools import dropwhile
 from types import FrameType, FunctionType, ModuleType
@@ -69,7 +69,7 @@ from modreg._retained import (
 from modreg._source import Source
 from modreg._spec import problem
 from modreg._stars import all_star_names
-from modreg._state import Statements, bind, keep, unchanged
+from modreg._state import NOTHING, Statements, bind, keep, keep_in_classes, take_over, unchanged
 from modreg._successor import living
 from modreg._transaction import sign, walk
 from modreg._view import Written, declared
@@ -330,10 +330,13 @@ class Execution(Ordered):
         if self.is_dropping and not part.is_unchanged and self.registrations.has_of(part.name):
             self._withdraw(part, former, namespace)
         _uses.trees.let_go()  # what is searched next are all objects that were made meanwhile, and trees are very many
+        in_classes = self._keep_in_classes(part, former, namespace) if self.is_keeping else []
         is_same = self.is_live and self._patch(part, former, namespace, since, self.finished[finished:])
         if self.is_live:
             settle_instances(former, namespace)
         kept = self._keep_state(part, former, namespace) if self.is_keeping else []
+        for each in in_classes:
+            take_over(each.old, each.new, self.journal)
         kept += bind(former, namespace, declared(part.name, "__keep__"))
         twins = Twins.of(self.window.made(kept, namespace)) if kept and self.is_live else None
         if twins:
@@ -451,16 +454,31 @@ class Execution(Ordered):
 
     def _keep_state(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> list[Pair]:
         """Bind names to their former objects where nothing that made them changed."""
+        old, new, is_stable = self._statements(part, former, namespace)
+        return keep(former, namespace, unchanged(old, new, is_stable) - new.definitions, self.journal)
+
+    def _keep_in_classes(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> list[Pair]:
+        """Give new classes the values of the former ones where nothing that made them changed."""
+        old, new, is_stable = self._statements(part, former, namespace)
+        if not old.classes.keys() & new.classes.keys():
+            return []
+        same = unchanged(old, new, is_stable)
+        return keep_in_classes(former, namespace, old, new, lambda name: name in same or is_stable(name))
+
+    def _statements(
+        self, part: Part, former: dict[str, object], namespace: dict[str, object]
+    ) -> tuple[Statements, Statements, Callable[[str], bool]]:
+        """The statements of both versions, and whether a name from elsewhere stands for what it stood for."""
         trees = [_tree(source) for source in (part.record.source, part.source)]
         if trees[0] is None or trees[1] is None:
-            return []
+            return NOTHING, NOTHING, bool
         old, new = Statements.of(trees[0]), Statements.of(trees[1])
         levels = self.draft.needs.levels
         others = {*self.finished, *self.executing, *self.unloaded}
         taken = {name.partition(".")[0] for module, name in (*levels, *self.draft.lost) if module == part.name}
         modules = {*others, *(module for module, _ in levels)}
         if not modules.isdisjoint(self._called(part)):
-            return []  # which of its statements has to do with them is not looked for
+            return NOTHING, NOTHING, bool  # which of its statements has to do with them is not looked for
 
         def is_stable(name: str) -> bool:
             value = namespace.get(name)
@@ -472,9 +490,8 @@ class Execution(Ordered):
                 is_other = any(each == module or each.startswith(f"{module}.") for each in modules - {part.name})
             return former.get(name) is value and not is_other and name not in taken
 
-        new = attrs.evolve(new, imported=new.imported | self.starred.get(part.name, NONE) | _starred(part) | taken)
-        names = unchanged(old, new, is_stable) - new.definitions
-        return keep(former, namespace, names, self.journal)
+        imported = new.imported | self.starred.get(part.name, NONE) | _starred(part) | taken
+        return old, attrs.evolve(new, imported=imported), is_stable
 
     def _called(self, part: Part) -> set[str]:
         """What a module imports by calls."""

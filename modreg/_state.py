@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FunctionType
 from typing import Any, Final
@@ -10,8 +11,8 @@ from typing import Any, Final
 import attrs
 
 from modreg import _uses
-from modreg._journal import PLAIN, Contents, Item, Journal
-from modreg._pairs import ROOM, Pair, attributes, is_class, is_holder
+from modreg._journal import MISSING, PLAIN, Contents, Item, Journal
+from modreg._pairs import ROOM, Pair, attributes, is_class, is_holder, table
 from modreg._patch import CONSTANTS
 from modreg._registered import exchanged, matched, subjects
 from modreg._weak import data_for
@@ -32,12 +33,14 @@ class Statements:
         inputs: For each name the names that those statements read, with what functions and classes read inside.
         definitions: The names that are bound by nothing but definitions and imports.
         imported: The names that an import may bind, wherever in a statement it is.
+        classes: The class statements, by name.
     """
 
     makers: dict[str, tuple[str, ...]]
     inputs: dict[str, frozenset[str]]
     definitions: frozenset[str]
     imported: frozenset[str]
+    classes: dict[str, ast.ClassDef]
 
     @classmethod
     def of(cls, tree: ast.Module) -> Statements:
@@ -63,10 +66,15 @@ class Statements:
         values |= set_inside
         texts = {name: tuple(found) for name, found in makers.items()}
         read = {name: frozenset(found - {name}) for name, found in inputs.items()}
-        return cls(texts, read, frozenset(makers) - values, frozenset(imported))
+        classes = {each.name: each for each in tree.body if isinstance(each, ast.ClassDef)}
+        return cls(texts, read, frozenset(makers) - values, frozenset(imported), classes)
+
+    def besides(self, name: str) -> list[str]:
+        """The texts of the statements that may change the class of a name, and do not define it."""
+        return [text for text in self.makers[name] if not text.startswith("ClassDef(")]
 
 
-def _read(statement: ast.stmt) -> set[str]:
+def _read(statement: ast.AST) -> set[str]:
     """The names that a statement reads, at once or when what it defines is called."""
     return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
 
@@ -87,6 +95,9 @@ def _imported(statement: ast.stmt) -> set[str]:
     """The names that imports in a statement bind."""
     imports = [node for node in ast.walk(statement) if isinstance(node, _IMPORTS)]
     return {each.asname or each.name.partition(".")[0] for node in imports for each in node.names}
+
+
+NOTHING: Final = Statements.of(ast.Module([], []))
 
 
 def unchanged(old: Statements, new: Statements, is_stable: Callable[[str], bool]) -> frozenset[str]:
@@ -129,9 +140,65 @@ def keep(
         old, new = former[name], namespace[name]
         if _is_definition(old) or _is_definition(new):
             continue
-        _take_over(old, new, journal)
+        take_over(old, new, journal)
         kept.append(name)
     return bind(former, namespace, kept)
+
+
+def keep_in_classes(
+    former: Mapping[str, object],
+    namespace: Mapping[str, object],
+    old: Statements,
+    new: Statements,
+    is_same: Callable[[str], bool],
+) -> list[Pair]:
+    """
+    Give classes that an execution made the values that the former ones have, as far as nothing changed in the body.
+
+    They are to give way to the former classes, which so keep them.  A metaclass or a decorator may make anything of
+    what is in a body, and so may a descriptor of what it is in.
+
+    Returns:
+        The former values with those that the execution made.
+    """
+    kept: list[Pair] = []
+    for name in old.classes.keys() & new.classes.keys():
+        before: Any = former.get(name)  # any object
+        after: Any = namespace.get(name)
+        if before is not after and type(before) is type(after) and type(after) in _PLAIN_CLASSES:
+            private = f"_{name.lstrip('_')}"
+            names = _unchanged_in_class(old, new, name, is_same)
+            kept.extend(_give(before, after, private + x if x.startswith("__") else x) for x in names)
+    return [each for each in kept if each.old is not each.new]
+
+
+_PLAIN_CLASSES: Final = (type, ABCMeta)
+
+
+def _unchanged_in_class(old: Statements, new: Statements, name: str, is_same: Callable[[str], bool]) -> Iterator[str]:
+    """The names in the body of a class whose makers are the same, and so is what decorators make of them."""
+    one, other = old.classes[name], new.classes[name]
+    reading = {each for found in other.decorator_list for each in _read(found)}
+    if old.besides(name) != new.besides(name) or ast.dump(_head(one)) != ast.dump(_head(other)):
+        return
+    if all(map(is_same, reading)):
+        mine, theirs = (Statements.of(ast.Module(each.body, [])) for each in (one, other))
+        names = unchanged(mine, theirs, is_same) - theirs.definitions
+        yield from (each for each in names if not (each.startswith("__") and each.endswith("__")))
+
+
+def _head(statement: ast.ClassDef) -> ast.ClassDef:
+    """A class statement without a body."""
+    return ast.ClassDef(statement.name, statement.bases, statement.keywords, [], statement.decorator_list)
+
+
+def _give(before: type, after: type, name: str) -> Pair:
+    """Give a class an attribute of another one; nothing if that is a definition, or it may be made for its class."""
+    old, new = (table(each).get(name, MISSING) for each in (before, after))
+    if any(x is MISSING or hasattr(type(x), "__get__") or _is_definition(x) for x in (old, new)):
+        return Pair(new, new)
+    type.__setattr__(after, name, old)
+    return Pair(old, new)
 
 
 def bind(former: Mapping[str, object], namespace: dict[str, object], names: Iterable[str]) -> list[Pair]:
@@ -152,7 +219,7 @@ def _is_definition(value: object) -> bool:
     return type(value) is FunctionType or is_class(value)
 
 
-def _take_over(old: Any, new: Any, journal: Journal, depth: int = 3) -> None:  # any objects
+def take_over(old: Any, new: Any, journal: Journal, depth: int = 3) -> None:  # any objects
     """Put the definitions that an execution put into *new*, or into what it holds, into what is kept for it."""
     if old is new or type(old) is not type(new):
         return
@@ -166,7 +233,7 @@ def _take_over(old: Any, new: Any, journal: Journal, depth: int = 3) -> None:  #
             if _is_definition(value) and old.get(name) is not value:
                 journal.write(Item(old, name), value)
     for name, value in new.copy().items() if isinstance(old, dict) and len(new) <= ROOM and depth else ():
-        _take_over(old.get(name), value, journal, depth - 1)
+        take_over(old.get(name), value, journal, depth - 1)
 
 
 def _take(old: Any, new: Any, journal: Journal) -> None:  # plain containers of one type

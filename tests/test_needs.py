@@ -935,6 +935,29 @@ def test_state_for_one_call(project, registry):
     assert (kept, m.cache) == ({"x": 1}, {})
 
 
+def test_class_attributes_are_state_too(project, registry):
+    """
+    With ``state="keep"`` a value in the body of a class stays where its statement is the same, and all that it reads.
+    """
+    source = (
+        "BASE = {0}\nclass C:\n    count = 0\n    _one = None\n    total = BASE + 1\n    twice = total * 2\n"
+        "    __all = {{}}\n    def f(self): return {0}\n    @classmethod\n"
+        "    def add(cls, f): cls.__all[f.__name__] = f; return f\n"
+        "@C.add\ndef {1}(): return {0}\nclass D(C): count = 0\nclass F: limit = 1\nF.limit = {0}\n"
+        "def deco(cls): cls.count += {0}; return cls\n@deco\nclass E: count = 0\n"
+    )
+    m = project.load("m", source.format(1, "one"))
+    was, all_ = m.C(), m.C._C__all
+    m.C.count, m.D.count, m.E.count, m.C._one, all_["theirs"] = 5, 6, 7, was, len
+    project.write("m.py", source.format(2, "two"))
+
+    registry.refresh(state="keep", removed="drop")
+
+    assert (m.C.count, m.D.count, m.C._one, was.f()) == (5, 6, was, 2)
+    assert m.C._C__all is all_ == {"theirs": len, "two": m.two}
+    assert (m.C.total, m.C.twice, m.E.count, m.F.limit) == (3, 6, 2, 2)
+
+
 def test_kept_names_keep_their_objects(project, dropping):
     """
     `__keep__` lists names whose objects outlive executions, whatever the source assigns or no longer has.
