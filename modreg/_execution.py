@@ -34,7 +34,7 @@ from modreg._journal import (
     is_submodule,
 )
 from modreg._matters import Level
-from modreg._model import Decision, Finding, Foreseen, Phase, Step
+from modreg._model import Cause, Decision, Finding, Foreseen, Phase, Step
 from modreg._needs import Calm
 from modreg._order import Ordered
 from modreg._pairs import (
@@ -226,6 +226,8 @@ class Execution(Ordered):
     def _unload(self, name: str) -> None:
         self.note(name, self.history.current(name).number)
         self.steps.append(Step(module=name, decision=Decision.UNLOAD, reason=self.draft.gone))
+        if self.is_dropping and self.draft.cause is Cause.REFRESH:
+            self.registrations.forget_all(name, space_of(name).keys())
         self.unload(name)
         parent, _, child = name.rpartition(".")
         if parent in self.draft.graph:

@@ -121,6 +121,17 @@ class Registrations:
             for clear in {each.place.clear: None for each in self.journal if isinstance(each.place, Cache)}:
                 clear()
 
+    def forget_all(self, owner: str, names: Collection[str]) -> None:
+        """Take what a module that is gone defined, under its names, out of the containers that it could reach."""
+        self.note(owner)
+        told = functools.partial(_registered.names_in, owner=owner, names=names, known={})
+        others = _graph.reachable(self.graph, [owner], set()) & self.graph.keys() - {owner}
+        for place in [place for each in others for place in places(each, [], set())]:
+            if isinstance(place, Contents):
+                _registered.take_out(place, told)
+            elif isinstance(place, Cache):
+                place.clear()  # of a function that dispatches
+
     def has_of(self, owner: str) -> bool:
         """Whether anything that a module defines stood in one of the containers before."""
         return bool(self.noted.of(owner))

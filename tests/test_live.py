@@ -1727,6 +1727,37 @@ def test_a_kept_registry_takes_what_is_registered_again(project, dropping, value
     assert m.f() == 2
 
 
+@pytest.mark.parametrize("removed", ["drop", "keep"])
+def test_what_a_module_registered_whose_file_is_gone(project, registry, removed):
+    """
+    With ``removed="drop"`` what a module registered with others goes with its file, and comes back with a rollback.
+    """
+    base = project.load(
+        "base",
+        "import enum, functools\nALL, COMMANDS, EVENTS = {}, [], {}\nclass Kind(enum.Enum): ANY = 1\nclass Command:\n    def __init__(self, f): self.f = f\n"
+        "def add(f):\n    ALL[f.__name__] = f; COMMANDS.append(Command(f)); EVENTS.setdefault('e', []).append((1, f))\n    return f\n"
+        "@functools.singledispatch\ndef show(x): return 'any'\n",
+    )
+    source = "import sys\nimport base\n@base.add\ndef {0}(): pass\n@base.show.register({1})\ndef _(x): return '{1}'\n"
+    own = "import enum\nclass E(enum.Enum): A = 1\nTABLE = {'f': f}\n"
+    own += "class Box: pass\nBOX, ANY = Box(), base.Kind.ANY\nbase.ALL['box'] = BOX\n"
+    m = project.load("m", source.format("f", "int") + own)
+    project.load("other", source.format("g", "str") + "base.ALL['sys'] = sys\n")
+    before = dict(base.ALL), list(base.COMMANDS), list(base.EVENTS["e"]), base.show(1)
+    (project.root / "m.py").unlink()
+
+    registry.refresh(removed=removed)
+    after = [*base.ALL], len(base.COMMANDS), len(base.EVENTS["e"]), base.show(1), base.show("")
+    own = [*m.E], [*m.TABLE], [*base.Kind]
+    registry.rollback("m", to=1)
+
+    assert after == (
+        (["g", "sys"], 1, 1, "any", "str") if removed == "drop" else (["f", "box", "g", "sys"], 2, 2, "int", "str")
+    )
+    assert (base.ALL, base.COMMANDS, base.EVENTS["e"], base.show(1)) == before
+    assert own == ([m.E.A], ["f"], [m.ANY])
+
+
 def test_what_is_registered_with_a_part_of_an_application(project, dropping):
     """
     What an instance in an attribute of another holds is registered there once, goes with its source, and an abort.
