@@ -351,7 +351,12 @@ class Needs:
         if level is Level.FILLED:  # who only puts something in as well is not concerned
             places = [place for place in places if not place.is_filling]
         is_declared, is_called = module in declared(user, "__depends__"), module in self.called.get(user, ())
-        if not (places or is_declared or is_called) or module in declared(user, "__accepts__"):
+        if not (places or is_declared or is_called):
+            return
+        if module in declared(user, "__accepts__"):
+            taken = [each.owner for each in places if each.use is Use.TAKEN and each.owner != ANY]
+            for each in taken if level is Level.OBJECT else ():
+                self.rebinds.setdefault(user, {})[each] = (module, top)
             return
         if is_declared:
             self._affect(user, f"it says that it depends on {module}, in which {name} changed")

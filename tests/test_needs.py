@@ -989,6 +989,21 @@ def test_who_accepts_changes_is_not_executed(project, registry):
     assert (user.ran, end.ran) == (1, 1)
 
 
+def test_who_accepts_changes_has_its_from_imports_rebound(project, registry):
+    """
+    A module that takes the changes of another by itself has what that one has, too, and is not executed for it.
+    """
+    project.load("leaf", LEAF)
+    user = project.load("user", HEAD + "__accepts__ = ('leaf',)\nfrom leaf import RATE, TABLE as T\nX = RATE\n")
+    end = project.load("end", HEAD + "from user import RATE\nY = RATE\n")
+    project.write("leaf.py", LEAF.replace(*RATE).replace("[1]", "[2]"))
+
+    registry.refresh()
+
+    assert (user.RATE, user.T, user.X) == (2, {"a": [2]}, 1)
+    assert (user.ran, end.ran) == (1, 1)
+
+
 def test_declared_dependencies_count_as_used(project, registry):
     """
     `__depends__` says that a module depends on another in a way that no import shows; it is an edge like others.
