@@ -496,10 +496,10 @@ class Execution(Ordered):
         return old, attrs.evolve(new, imported=imported), is_stable
 
     def _called(self, part: Part) -> set[str]:
-        """What a module imports by calls."""
+        """What a module imports by calls, or says that it depends on."""
         text = part.source.data.decode("latin-1") if part.source is not None else ""
         called = map(part.record.resolved, _scan.imports_by_call(text))
-        return {*called, *self.draft.needs.called.get(part.name, ())}
+        return {*called, *self.draft.needs.called.get(part.name, ()), *declared(part.name, "__depends__")}
 
     def _withdraw(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
         """Take out of containers what the former source put there, and the present one does not."""

@@ -1004,6 +1004,20 @@ def test_who_accepts_changes_has_its_from_imports_rebound(project, registry):
     assert (user.ran, end.ran) == (1, 1)
 
 
+def test_who_declares_a_dependency_keeps_no_state_when_that_changes(project, registry):
+    """
+    With ``state="keep"`` a module that is executed for what it says that it depends on computes all of it anew.
+    """
+    project.load("leaf", LEAF)
+    text = "import sys\n__depends__ = ['leaf']\nX = sys.modules['le' + 'af'].RATE\n"
+    user = project.load("user", text)
+    project.write("leaf.py", LEAF.replace(*RATE))
+
+    registry.refresh(state="keep")
+
+    assert user.X == 2
+
+
 def test_declared_dependencies_count_as_used(project, registry):
     """
     `__depends__` says that a module depends on another in a way that no import shows; it is an edge like others.
