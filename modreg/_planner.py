@@ -489,8 +489,9 @@ class Planner:
         signature = _source.sign(known.path)
         if signature is None:
             self._folders.look_anew()
-            if self._find_quietly(record.name) is not None:
-                return "its file moved"
+            spec = self._find_quietly(record.name)
+            if spec is not None:
+                return "" if _is_turned_away(record, spec.origin) else "its file moved"
             return "" if GONE in record.declined else "gone"
         source = _source.read(known.path)
         self._roll.forget_files()
@@ -545,7 +546,8 @@ class Planner:
         missed, failed = _absent(self.missed), _absent(self.failed)
         if missed or failed:
             self._folders.look_anew()
-        names = [name for name in missed if self._find_quietly(name) is not None]
+        specs = ((name, self._find_quietly(name)) for name in missed)
+        names = [name for name, spec in specs if spec is not None and not self._is_unwanted(name, spec.origin)]
         why = dict.fromkeys(self._mended(failed, names), "which failed before")
         why |= dict.fromkeys(names, "which is there now")
         found: dict[str, str] = {}
@@ -554,6 +556,10 @@ class Planner:
             for each in asked_by(record) & why.keys():
                 found[record.name] = f"it imports {each}, {why[each]}"
         return found
+
+    def _is_unwanted(self, name: str, path: str | None) -> bool:
+        """Whether a rollback unloaded a module that has the same file still."""
+        return name in self.history.records and _is_turned_away(self.history.current(name), path)
 
     def _mended(self, failed: Iterable[str], arrived: Iterable[str]) -> set[str]:
         """The modules whose import failed that have other sources now, or import what was missing or had failed."""
@@ -576,6 +582,14 @@ class Planner:
 
 def _is_other_file(one: _source.Signature | None, other: _source.Signature | None) -> bool:
     return one is not None and other is not None and one != other
+
+
+def _is_turned_away(record: Record, path: str | None) -> bool:
+    """Whether what a file holds is what a rollback turned away, and nobody wrote it since."""
+    signature = _source.sign(path or "") if record.declined else None
+    if signature is None or _is_other_file(record.turned_away, signature):
+        return False
+    return _source.read(path or "").hash in record.declined
 
 
 def _is_settled(source: Source) -> bool:

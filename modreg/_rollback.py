@@ -10,7 +10,7 @@ import attrs
 
 from modreg._closures import renew
 from modreg._history import Commit, Record
-from modreg._journal import Namespace
+from modreg._journal import Attribute, Namespace
 from modreg._model import Cause, Decision, Foreseen, Phase, Step
 from modreg._pairs import Pair
 from modreg._patch import forward
@@ -63,6 +63,7 @@ class Rollback(Work):
                 self.made.append(self._record(name, number))
             else:
                 self.unloaded.append(name)
+                self._turn_away(name)
         self.migrate(self.targets)
 
     def _note_bindings(self) -> None:
@@ -75,6 +76,13 @@ class Rollback(Work):
             found = bindings.get(id(namespace))
             if name not in self.snapshots and found is not None:
                 self.snapshots[name] = Snapshot(names=found[0], objects=found[1], images=(), is_shallow=True)
+
+    def _turn_away(self, name: str) -> None:
+        """Note the source of a module that was not loaded before: who asked for it in vain then is to go on without."""
+        record = self.history.current(name)
+        if record.source is not None:
+            self.journal.write(Attribute(record, "declined"), frozenset({record.source.hash}))
+            self.journal.write(Attribute(record, "turned_away"), sign(record.source))
 
     def _give_way(self, old: object, new: object, instances: Living) -> None:
         """What took another's place gives it back: those who took hold of it meanwhile are led on."""

@@ -1953,3 +1953,39 @@ def test_rollback_of_a_module_that_replaces_itself(registry, project, kind):
     registry.rollback("tax")
 
     assert sys.modules["tax"].RATE == 1
+
+
+def test_a_module_that_a_rollback_unloaded_does_not_come_back_by_itself(project, dropping):
+    """
+    Who asked in vain for a module that came, and went with a rollback, goes on without it until its file is written.
+    """
+    user = project.load("user", "try:\n    import extra\nexcept ImportError:\n    extra = None\n")
+    project.write("extra.py", "X = 1\n")
+    dropping.refresh()
+    came = user.extra.X
+
+    dropping.rollback(user)
+    again = bool(dropping.refresh()), user.extra
+    project.write("extra.py", "X = 2\n")
+    dropping.refresh()
+
+    assert (came, again) == (1, (False, None))
+    assert user.extra.X == 2
+
+
+def test_a_package_that_a_rollback_turned_away(project, dropping):
+    """
+    A module that became a package, and is a module again by a rollback, stays one until its file is written.
+    """
+    project.load("m", "X = 1\n")
+    (project.root / "m.py").unlink()
+    project.write("m/__init__.py", "X = 2\n")
+    dropping.refresh()
+
+    dropping.rollback("m")
+    again = bool(dropping.refresh()), sys.modules["m"].X
+    project.write("m/__init__.py", "X = 3\n")
+    dropping.refresh()
+
+    assert again == (False, 1)
+    assert sys.modules["m"].X == 3
