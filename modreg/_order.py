@@ -94,6 +94,7 @@ class Ordered(Work):
         else:
             self.left[name] = None
         self._take_halves(name)
+        self._rebind(name)  # before those behind it, who may read its names
         if not is_led_on:
             self._run_behind(name)
         self._rebind(name)

@@ -763,6 +763,21 @@ def test_a_new_module_that_leads_back(project, registry, new):
     assert sys.modules["till"].PRICE == 2
 
 
+def test_a_package_has_the_new_object_before_its_modules_read_it(project, registry):
+    """
+    A package that takes a name first and imports a module that reads it there has the new object by then.
+    """
+    project.write("shop/_version.py", "number = ' '.join(['1'])\n")
+    project.write("shop/client.py", "import shop\nclass Client:\n    name = f'shop {shop.number}'\n")
+    shop = project.load("shop.__init__", "from shop._version import number\nfrom shop.client import Client\n")
+    project.write("shop/_version.py", "number = ' '.join(['2'])\n")
+    project.write("shop/client.py", "import shop\nclass Client:\n    name = f'shop, {shop.number}'\n")
+
+    registry.refresh()
+
+    assert shop.Client.name == "shop, 2"
+
+
 def test_a_base_that_another_module_defines_from_now_on(project, registry):
     """
     Where a definition moved to another module, what uses it by its old name has changed too.
