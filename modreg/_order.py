@@ -11,6 +11,7 @@ import attrs
 
 from modreg import _scan
 from modreg._draft import WHOLE, Draft, Part
+from modreg._edges import at_import
 from modreg._holding import is_value
 from modreg._importer import namespace_of, space_of
 from modreg._journal import MISSING, Item, Namespace, is_submodule
@@ -127,7 +128,7 @@ class Ordered(Work):
         # going to be executed only if it asks for it.
         is_first = len(members) > 1 and self._is_going(name)
         inside = [each for each in imported if is_first and not set(members).isdisjoint(packages_of(each))]
-        for each in imported:
+        for each in (*self._packages_before(members), *imported):
             if each in self.pending.waiting and each not in members and each not in inside:
                 self._run_ahead(each)
         is_around = len(members) > 1 or not set(self.executing).isdisjoint(imported)
@@ -135,6 +136,12 @@ class Ordered(Work):
             self.foreseen.update(self.draft.foreseen((*self.executing, *members, *inside)))
         if self._is_whole(name):
             self.foreseen.update(dict.fromkeys((n for n in members if not self._is_going(n)), WHOLE))
+
+    def _packages_before(self, members: Collection[str]) -> list[str]:
+        """The packages that what modules import is in, outermost first, but for those that they are in themselves."""
+        imported = [each for member in members for each in at_import(self.draft.graph.get(member, {}))]
+        own = {package for member in members for package in packages_of(member)}
+        return [each for name in imported for each in reversed([*packages_of(name)]) if each not in own]
 
     def _is_going(self, name: str) -> bool:
         """Whether a module is known to be executed."""

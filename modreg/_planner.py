@@ -292,7 +292,8 @@ class Planner:
             if name not in parts:
                 parts[name] = self._dependent(name, reason, is_limited)
         changing = [name for name, part in parts.items() if not part.is_layout]
-        names = self._users.reached(*changing, *gone, *dict.fromkeys(name for name, _ in written))
+        below = _below([name for name in changing if parts[name].spec.submodule_search_locations is not None], old)
+        names = self._users.reached(*changing, *gone, *dict.fromkeys((*(name for name, _ in written), *below)))
         running = [n for n in names if n not in {*parts, *gone} and is_initializing(n)] if _module_locks else []
         new = self._graph_with(parts, old)
         left = {*gone, *running}
@@ -609,6 +610,12 @@ def _brought(imports: Iterable[Import], package: str) -> Iterator[str]:
             inside = (f"{base}.{name}" for name in each.names if name != "*" and name not in space_of(base))
             asked = (*reversed([base, *packages_of(base)]), *inside)
             yield from (full for full in asked if full not in sys.modules)
+
+
+def _below(packages: Iterable[str], names: Iterable[str]) -> Iterator[str]:
+    """Those of the names that are in packages: who imports them imports the packages first."""
+    starts = tuple(f"{package}." for package in packages)
+    return (name for name in names if starts and name.startswith(starts))
 
 
 def _imports(part: Part) -> tuple[Import, ...]:

@@ -763,6 +763,23 @@ def test_a_new_module_that_leads_back(project, registry, new):
     assert sys.modules["till"].PRICE == 2
 
 
+def test_a_package_is_executed_before_who_uses_what_is_in_it(project, registry):
+    """
+    A module that is left alone, and uses what is in a package, has had that package imported first.
+    """
+    project.write("shop/parts/base.py", "ALL = {'a': 1}\n")
+    project.write("shop/parts/__init__.py", "")
+    project.write("shop/context.py", "from .parts.base import ALL\n")
+    shop = project.load("shop.__init__", "from .context import ALL\nA = ALL['a']\n")
+    project.write("shop/parts/more.py", "from .base import ALL\nALL['b'] = 2\n")
+    project.write("shop/parts/__init__.py", "from . import more\n")
+    project.write("shop/__init__.py", "from .context import ALL\nB = ALL['b']\n")
+
+    registry.refresh()
+
+    assert shop.B == 2
+
+
 def test_a_package_has_the_new_object_before_its_modules_read_it(project, registry):
     """
     A package that takes a name first and imports a module that reads it there has the new object by then.
