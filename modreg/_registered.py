@@ -113,8 +113,8 @@ def put_back(place: Contents, before: Any, told: Theirs) -> None:  # as above
     if isinstance(place.container, dict):
         again = dict(now)
         back = {key: value for key, value in before if key in again or told(_unwrapped((key, value)))}
-        pairs = {key: _outer(value, again[key]) if key in again else value for key, value in back.items()}
-        place.put(tuple({**pairs, **again, **pairs}.items()))
+        pairs = {key: _outer(value, again.get(key, value)) for key, value in back.items()}
+        place.put((*pairs.items(), *(each for each in now if each[0] not in pairs)))
         return
     had, have = set(map(id, before)), set(map(id, now))
     former = [each for each in before if id(each) in have or told(_unwrapped(each))]
