@@ -96,7 +96,8 @@ class Gate:
         # by gate how a transaction closes it, and by module what shall be done when nobody is inside.
         self._notices = notices
         self._at_rest = at_rest  # does that
-        self._lock = _thread.allocate_lock()  # guards this gate's notice, and who waits
+        # Guards who waits, and the end of this gate's notice.  It lets in again who was interrupted on the way out.
+        self._lock = _thread.RLock()
 
     def __enter__(self) -> None:
         key = _get_ident()
@@ -236,9 +237,8 @@ class Gate:
         return closing
 
     def _close(self) -> _Closing:
-        """Let nobody in who is not inside."""
-        with self._lock:
-            self._notices[self] = closing = _Closing(_get_ident())
+        """Let nobody in who is not inside; who looks just before that is inside, and waited for."""
+        self._notices[self] = closing = _Closing(_get_ident())
         return closing
 
     def _open(self) -> None:

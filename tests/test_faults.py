@@ -696,12 +696,12 @@ def _spread(count, wanted):
     return sorted({1 + round(n * (count - 1) / max(wanted - 1, 1)) for n in range(wanted)})
 
 
-def swept(scene, prepare, kind, known=()):
+def swept(scene, prepare, kind, known=(), choose=chosen_visits):
     """Everything that is wrong after a fault at each chosen visit, as readable lines."""
     prepare(scene)()
     wanted = scene.answers(), scene.history()
     operation, wrong = None, []
-    for number, (site, visit) in enumerate(chosen_visits(visits_of(scene, prepare), kind, known)):
+    for number, (site, visit) in enumerate(choose(visits_of(scene, prepare), kind, known)):
         if operation is None:
             operation = prepare(scene)
             before = State(scene)
@@ -785,6 +785,22 @@ def wrong_next(scene, operation, wanted):
     except BaseException as error:
         return [f"again, it raised {error!r}"]
     return [f"again, {each}" for each in wrong_end(scene, wanted)]
+
+
+def visits_of_gates(visits, kind, known):
+    """Every visit of a line that closes or opens a gate."""
+    sites = [site for site in visits if site[0].co_qualname in ("Gate._close", "Gate._open")]
+    return [(site, number) for site in sites for number in range(1, visits[site] + 1)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fault_on_the_way_out_of_a_gate(scene, kind):
+    """
+    Whatever line of a gate raises, also where a lock has been given back or not, the next transaction finds it open.
+    """
+    wrong = swept(scene, refreshing, kind, choose=visits_of_gates)
+
+    assert not wrong, "\n".join([f"{len(wrong)} in all", *wrong])
 
 
 @pytest.mark.parametrize("kind", KINDS)
