@@ -416,6 +416,8 @@ class Execution(Ordered):
         number = part.record.number + 1
         if self.is_live and retire(former, namespace, part.name, number, self.journal):
             self.patched.add(part.name)
+        if self.is_live:
+            settle_instances(former, namespace)  # a former container may have become like the new one
 
     def _is_followed(self, name: str) -> bool:
         needs = self.draft.needs

@@ -2897,6 +2897,22 @@ def test_a_module_that_gives_itself_no_class_any_more_has_none(project, dropping
     assert m.p == 1
 
 
+def test_a_registry_whose_only_entry_left_the_source_is_one_for_all(project, dropping):
+    """
+    Who took a container by its name has the one that is there, also where the former one became like it.
+    """
+    source = "REG = {}\ndef add(f): REG[f.__name__] = f; return f\n"
+    m = project.load("m", source + "@add\ndef f(): return 1\n")
+    user = project.load("user", "from m import REG\n")
+    project.write("m.py", source)
+
+    dropping.refresh()
+
+    assert m.REG is user.REG == {}
+    dropping.rollback(m)
+    assert m.REG is user.REG == {"f": m.f}
+
+
 def test_a_definition_that_left_the_source_and_is_there_again(project, dropping):
     """
     Who holds a function or an instance of before has the definition that came back, until it is taken back.
