@@ -137,7 +137,6 @@ def python(tmp_path):
 # Rules that this version does not hold yet, by their tests; docs/explanation/limits.md has them for people.
 HIDING = "a metaclass whose __getattribute__ raises"
 ASKED = "annotations that were asked for in between"
-PLACES = "classes that change places"
 NOT_YET = {
     "test_what_was_held_is_the_new_definition[metaclass that hides attributes]": HIDING,
     "test_after_a_rollback_what_was_held_is_the_old_definition[metaclass that hides attributes]": HIDING,
@@ -153,12 +152,6 @@ if sys.version_info >= (3, 14):
         "test_new_answers_hold_through_further_transactions[annotations of a class come]": ASKED,
         "test_new_answers_hold_through_further_transactions[annotations of a class go]": ASKED,
         "test_new_answers_hold_through_further_transactions[typed dict]": ASKED,
-    }
-
-if sys.version_info >= (3, 15):
-    NOT_YET |= {
-        "test_after_a_rollback_what_was_held_is_the_old_definition[base and derived change places]": PLACES,
-        "test_new_answers_hold_through_further_transactions[base and derived change places]": PLACES,
     }
 
 
