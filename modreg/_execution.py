@@ -519,7 +519,6 @@ class Execution(Ordered):
         if is_as_defined(former, namespace):
             self._forget_checks(since)
             return True
-        former = {**self._left_before(name, former, namespace), **former}
         again = Twins.of(self._made_again(part, former, namespace))
         patched = patch(former, namespace, name, self.journal, again)
         if len(self.journal.entries) > begun:
@@ -535,16 +534,6 @@ class Execution(Ordered):
             self._stand_in(patched.twins, namespace, since, nested)
         self.moving.extend((name, each) for each in moving(former, namespace, name))
         return False
-
-    def _left_before(
-        self, module: str, former: dict[str, object], namespace: dict[str, object]
-    ) -> dict[str, object]:
-        """What an earlier version had under the names of definitions that are there again: somebody may hold it."""
-        again = {name for name, value in namespace.items() if name not in former and is_own(value, module)}
-        snapshots = [record.snapshot for record in self.history.records[module] if record.snapshot] if again else ()
-        left = {name: value for each in snapshots for name, value in each.bindings.items() if name in again}
-        present = set(map(id, former.values()))
-        return {name: value for name, value in left.items() if id(value) not in present}
 
     def _made_again(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> Iterator[Pair]:
         """What the module makes besides definitions, and stays the same object, by what its two sources say."""

@@ -22,7 +22,7 @@ import weakref
 import attrs
 import pytest
 
-from modreg import Decision, ReloadError, RemovedError
+from modreg import Decision, ReloadError
 
 PY312 = pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of 3.12")
 PY314 = pytest.mark.skipif(sys.version_info < (3, 14), reason="deferred annotations, from 3.14 on")
@@ -2911,30 +2911,6 @@ def test_a_registry_whose_only_entry_left_the_source_is_one_for_all(project, dro
     assert m.REG is user.REG == {}
     dropping.rollback(m)
     assert m.REG is user.REG == {"f": m.f}
-
-
-def test_a_definition_that_left_the_source_and_is_there_again(project, dropping):
-    """
-    Who holds a function or an instance of before has the definition that came back, until it is taken back.
-    """
-    m = project.load("m", "def f(): return 1\nclass C:\n    def go(self): return 1\n")
-    f, c = m.f, m.C()
-    project.write("m.py", "")
-    dropping.refresh()
-    project.write("m.py", "def f(): return 3\nclass C:\n    def go(self): return 3\n")
-
-    dropping.refresh()
-
-    assert (m.f, m.C) == (f, type(c))
-    assert (f(), c.go()) == (3, 3)
-
-    dropping.rollback(m)
-    with pytest.raises(RemovedError):
-        f()
-
-    dropping.rollback(m)
-    assert (m.f, m.C) == (f, type(c))
-    assert (f(), c.go()) == (1, 1)
 
 
 def test_a_class_that_was_renamed(project, registry):
