@@ -305,13 +305,15 @@ class Ordered(Work):
         if wanted is None or namespace is None:
             return
         former = self.draft.needs.former
+        body = self.parts[name].body if name in self.finished else None
         for mine, (module, theirs) in wanted.items():
             source = space_of(module)
             before = former.get((module, theirs or mine), MISSING if theirs else source.get(mine, MISSING))
             had, now = namespace.get(mine, MISSING), source.get(theirs, MISSING)
             is_given = had is MISSING and theirs in self.draft.needs.stars.get(module, ())  # to star imports, only now
             is_still = is_given or _is_still(had, before)
-            is_leaving = now is MISSING and self.is_dropping and not is_submodule(name, mine, namespace)
+            is_own = body is not None and mine in body.bound  # it has just bound it by itself
+            is_leaving = now is MISSING and self.is_dropping and not (is_own or is_submodule(name, mine, namespace))
             if now is not had and is_still and (now is not MISSING or is_leaving):
                 self._bind(name, namespace, mine, now)
 

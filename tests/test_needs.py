@@ -780,6 +780,22 @@ def test_a_package_is_executed_before_who_uses_what_is_in_it(project, registry):
     assert shop.B == 2
 
 
+def test_a_name_that_a_star_import_brings_no_more_and_a_package_binds_by_itself(project, dropping):
+    """
+    What an execution has bound by itself stays, though a module that was executed within it gives it no more.
+    """
+    project.write("shop/rates.py", "RATE = 1\n")
+    project.write("shop/till.py", "import shop.rates\ndef price(): return shop.rates.RATE\n")
+    shop = project.load("shop.__init__", "from shop.till import *\ndef ask(): return price()\n")
+    project.load("desk", "from shop import ask\nfrom shop.till import price\n")
+    project.write("shop/till.py", "from shop.rates import RATE\ndef price(): return RATE\n")
+    project.write("shop/__init__.py", "from shop.till import *\nimport shop.rates\ndef ask(): return price() + shop.rates.RATE\n")
+
+    dropping.refresh()
+
+    assert shop.ask() == 2
+
+
 def test_a_package_has_the_new_object_before_its_modules_read_it(project, registry):
     """
     A package that takes a name first and imports a module that reads it there has the new object by then.
