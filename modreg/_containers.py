@@ -103,7 +103,7 @@ def _enclosed(function: FunctionType, depth: int = 2) -> Iterator[tuple[str, obj
 
 
 def _inside(value: Any, owner: str) -> Iterable[tuple[str, object]]:  # any object
-    """What a module's own class, instance or function holds by name; nothing where no container is among it."""
+    """What a module's own class, instance or function holds by name; of a class only where a container is among it."""
     if type(value) is FunctionType:
         return _enclosed(value)
     if not is_class(value):
@@ -115,7 +115,13 @@ def _inside(value: Any, owner: str) -> Iterable[tuple[str, object]]:  # any obje
 
 
 def of_instance(value: object, depth: int = 2) -> Iterator[tuple[str, object]]:
-    """What an instance has in its attributes, and the instances there in theirs, as an application its router's."""
+    """
+    What an instance has in its attributes, and the instances there in theirs, as an application its router's.
+
+    Args:
+        value: Any object; one without a plain ``__dict__`` has nothing.
+        depth: In how many instances, one inside another, to look.
+    """
     found = attributes(value)
     for name, held in found.copy().items() if type(found) is dict else ():
         yield name, held

@@ -590,7 +590,9 @@ def _is_turned_away(record: Record, path: str | None) -> bool:
     signature = _source.sign(path or "") if record.declined else None
     if signature is None or _is_other_file(record.turned_away, signature):
         return False
-    return _source.read(path or "").hash in record.declined
+    with suppress(OSError):  # it went just now, or cannot be read: who takes it will say so
+        return _source.read(path or "").hash in record.declined
+    return False
 
 
 def _is_settled(source: Source) -> bool:
@@ -615,7 +617,7 @@ def _brought(imports: Iterable[Import], package: str) -> Iterator[str]:
 def _below(packages: Iterable[str], names: Iterable[str]) -> Iterator[str]:
     """Those of the names that are in packages: who imports them imports the packages first."""
     starts = tuple(f"{package}." for package in packages)
-    return (name for name in names if starts and name.startswith(starts))
+    return (name for name in names if name.startswith(starts))
 
 
 def _imports(part: Part) -> tuple[Import, ...]:

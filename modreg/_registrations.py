@@ -122,7 +122,13 @@ class Registrations:
                 clear()
 
     def forget_all(self, owner: str, names: Collection[str]) -> None:
-        """Take what a module that is gone defined, under its names, out of the containers that it could reach."""
+        """
+        Take what a module that is gone defined out of the containers of others that it could reach.
+
+        Args:
+            owner: Absolute name of the module.
+            names: Its names: what it defines under another one is not known.
+        """
         self.note(owner)
         told = functools.partial(_registered.names_in, owner=owner, names=names, known={})
         others = _graph.reachable(self.graph, [owner], set()) & self.graph.keys() - {owner}

@@ -220,7 +220,15 @@ def _is_definition(value: object) -> bool:
 
 
 def take_over(old: Any, new: Any, journal: Journal, depth: int = 3) -> None:  # any objects
-    """Put the definitions that an execution put into *new*, or into what it holds, into what is kept for it."""
+    """
+    Put the definitions that an execution put into *new*, or into what it holds, into what is kept for it.
+
+    Args:
+        old: What is kept.
+        new: What gives way to it; nothing is done where that is of another type.
+        journal: Where the changes are noted.
+        depth: In how many dicts or instances, one inside another, to look.
+    """
     if old is new or type(old) is not type(new):
         return
     if id(type(old)) in PLAIN:
