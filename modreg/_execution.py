@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from importlib import util
 from itertools import dropwhile
 from types import FrameType, FunctionType, ModuleType
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
@@ -21,7 +21,7 @@ from modreg._draft import Part
 from modreg._history import NONE, Record
 from modreg._holding import Held, holding
 from modreg._hooks import has_dispose
-from modreg._importer import namespace_of, space_of
+from modreg._importer import BOOTSTRAP, namespace_of, space_of
 from modreg._journal import (
     MISSING,
     Attribute,
@@ -74,8 +74,6 @@ from modreg._successor import living
 from modreg._transaction import sign, walk
 from modreg._view import Written, declared
 from modreg._window import Window, held, is_held, is_listed, orphan, point, replace
-
-_bootstrap: Final[Any] = sys.modules["_frozen_importlib"]  # private, and what importlib.reload itself uses
 
 
 @attrs.define(eq=False)
@@ -582,7 +580,7 @@ class Execution(Ordered):
         if part.spec.submodule_search_locations is None:
             namespace.pop("__path__", None)  # a package that became a module
         self.pending.put_on(part.spec)
-        _bootstrap._init_module_attrs(part.spec, module, override=True)
+        BOOTSTRAP._init_module_attrs(part.spec, module, override=True)
         if "__path__" in namespace:
             bind_submodules(part, namespace, self.history.records)
 

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module, reload
 from importlib.machinery import ModuleSpec
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import attrs
 
@@ -33,17 +33,19 @@ _DECIDING = {
     "reload": ("importlib", "reload"),
 }
 
+BOOTSTRAP: Final[Any] = sys.modules["_frozen_importlib"]
+"""The import system itself; private, but there since 3.3, and what `importlib.reload` uses."""
+
 # The code of importlib that asks for nearly every spec, two frames above our finder; read off once, for looking
 # at more than that costs each import what observing the rest of it does.
-_frozen: Any = sys.modules["_frozen_importlib"]  # private, but there since 3.3
-_IMPORTING: types.CodeType = _frozen._find_and_load_unlocked.__code__
-_EXECUTING: types.CodeType = _frozen._exec.__code__
+_IMPORTING: types.CodeType = BOOTSTRAP._find_and_load_unlocked.__code__
+_EXECUTING: types.CodeType = BOOTSTRAP._exec.__code__
 
 # Touched here, or under -X lazy_imports=all it would be imported by the finder that needs it to answer.
 _USUAL = _quick.FINDERS
 
 # How 3.11, the last to do so, asks a finder that only has find_module(). Later there is no such name.
-_ask_old_finder = getattr(_frozen, "_find_spec_legacy", None)
+_ask_old_finder = getattr(BOOTSTRAP, "_find_spec_legacy", None)
 
 # Only the descriptor of ModuleType itself reads a namespace without running anyone's code: a
 # subclass may define a property of this name (apipkg does, and loads everything in it).

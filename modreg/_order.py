@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
@@ -13,15 +13,13 @@ from modreg import _scan
 from modreg._draft import WHOLE, Draft, Part
 from modreg._edges import at_import
 from modreg._holding import is_value
-from modreg._importer import namespace_of, space_of
+from modreg._importer import BOOTSTRAP, namespace_of, space_of
 from modreg._journal import MISSING, Item, Namespace, is_submodule
 from modreg._model import EdgeKind
 from modreg._patch import CONSTANTS, is_alike
 from modreg._pending import Pending
 from modreg._scope import packages_of
 from modreg._transaction import Work
-
-_bootstrap: Final[Any] = sys.modules["_frozen_importlib"]  # private, and what importlib.reload itself uses
 
 
 @attrs.define(eq=False)
@@ -106,7 +104,7 @@ class Ordered(Work):
         self.executing.append(name)
         self.draft.needs.rebinds.pop(name, None)  # it takes its names by itself
         try:
-            with _bootstrap._ModuleLockManager(name):  # as importlib: who imports it now waits
+            with BOOTSTRAP._ModuleLockManager(name):  # as importlib: who imports it now waits
                 self.execute_part(part, time.perf_counter())
         except BaseException as error:
             self._failed(name, error)

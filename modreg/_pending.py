@@ -13,11 +13,11 @@ from typing import Any, Final, NoReturn
 import attrs
 
 from modreg import _scan
-from modreg._importer import space_of, spec_of
+from modreg._importer import BOOTSTRAP, space_of, spec_of
 from modreg._scope import packages_of
 
 # importlib keeps the lock of each module under its name here; see Pending.fail().
-_module_locks: Final[dict[str, Callable[[], Any]]] = sys.modules["_frozen_importlib"]._module_locks
+_module_locks: Final[dict[str, Callable[[], Any]]] = BOOTSTRAP._module_locks
 
 # The innermost watch of each thread, and the class that specs of each class have under a watch: made once, for
 # every class is a cycle, and a type that comes or goes empties the interpreter's caches.

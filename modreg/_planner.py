@@ -20,7 +20,7 @@ from modreg._draft import Draft, Part, used
 from modreg._edges import Rows, Users, at_import, edges_behind, edges_of, strongest
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
-from modreg._importer import is_unloaded_lazy, space_of, spec_of
+from modreg._importer import BOOTSTRAP, is_unloaded_lazy, space_of, spec_of
 from modreg._journal import MISSING
 from modreg._model import Cause, Edge
 from modreg._needs import Calm, Differing, Needs
@@ -42,9 +42,6 @@ from modreg._spec import (
 from modreg._statements import Body
 from modreg._view import View
 from modreg.errors import NotLoadedError, RefusedError, SourceError
-
-_module_locks: Final[Any] = sys.modules["_frozen_importlib"]._module_locks  # private
-"""There is one for each module that is being imported at the moment, and else none."""
 
 _ATTRIBUTE: Final = re.compile(r"\.\s*([^\W\d]\w*)")
 """What looks like an attribute of something."""
@@ -294,7 +291,9 @@ class Planner:
         changing = [name for name, part in parts.items() if not part.is_layout]
         below = _below([name for name in changing if parts[name].spec.submodule_search_locations is not None], old)
         names = self._users.reached(*changing, *gone, *dict.fromkeys((*(name for name, _ in written), *below)))
-        running = [n for n in names if n not in {*parts, *gone} and is_initializing(n)] if _module_locks else []
+        # Of each module that is being imported at the moment there is a lock, and else none.
+        locks = BOOTSTRAP._module_locks
+        running = [n for n in names if n not in {*parts, *gone} and is_initializing(n)] if locks else []
         new = self._graph_with(parts, old)
         left = {*gone, *running}
         others = [name for name in dict.fromkeys((*parts, *names)) if name not in left]
