@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import Any, Final
 
 from modreg._journal import PLAIN
-from modreg._pairs import ATOMS, attributes, is_atom, is_class, is_own, parts
+from modreg._pairs import ATOMS, attributes, is_atom, is_class, is_made_by_statement, is_own, parts
 from modreg._patch import is_alike
 
 Held = dict[str, dict[str, object]]
@@ -45,14 +45,11 @@ def _is_bare(value: object) -> bool:
     return id(kind) in ATOMS
 
 
-_HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
-
-
 def _is_instance(value: object) -> bool:
     """Whether a value is an instance of a plain class written in Python: it keeps its attributes in a dict."""
     kind = type(value)
-    is_heap_type = bool(kind.__flags__ & _HEAP_TYPE)
-    return is_heap_type and not is_class(value) and not is_standard(kind) and type(attributes(value)) is dict
+    is_plain = is_made_by_statement(kind) and not is_class(value) and not is_standard(kind)
+    return is_plain and type(attributes(value)) is dict
 
 
 def is_holding(value: object, former: Mapping[str, object]) -> bool:

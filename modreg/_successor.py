@@ -5,12 +5,23 @@ from __future__ import annotations
 import gc
 from collections.abc import Collection, Iterator
 from types import FunctionType
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
 from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Journal, is_layout
-from modreg._pairs import Pair, bases_of, is_class, is_of_c, is_wrapper, layout, mro_of, parts, table
+from modreg._pairs import (
+    Pair,
+    bases_of,
+    is_class,
+    is_made_by_statement,
+    is_of_c,
+    is_wrapper,
+    layout,
+    mro_of,
+    parts,
+    table,
+)
 from modreg._patch import forward, level
 
 
@@ -153,10 +164,6 @@ def _flat(cls: type) -> dict[str, object]:
     """The attributes of a class with those that it inherits from classes written in Python."""
     found: dict[str, object] = {}
     for each in reversed(mro_of(cls)):
-        if each.__flags__ & _HEAP_TYPE:
+        if is_made_by_statement(each):
             found.update((n, v) for n, v in table(each).items() if not is_layout(n, v))
     return found
-
-
-_HEAP_TYPE: Final = 1 << 9
-"""``Py_TPFLAGS_HEAPTYPE``: the class was made by a class statement, or like one."""
