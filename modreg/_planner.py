@@ -26,7 +26,7 @@ from modreg._model import Cause, Edge
 from modreg._needs import Calm, Differing, Needs
 from modreg._roll import Roll
 from modreg._scan import Import
-from modreg._scope import Scope, is_under, packages_of
+from modreg._scope import Scope, is_under_one, packages_of
 from modreg._source import Source
 from modreg._spec import (
     compile_of,
@@ -119,7 +119,7 @@ class Planner:
 
     def unload(self, roots: tuple[str, ...]) -> Draft:
         """Draft that modules and all below them leave; nobody is executed for it."""
-        names = tuple(name for name in list(sys.modules) if any(is_under(name, root) for root in roots))
+        names = tuple(name for name in list(sys.modules) if is_under_one(name, roots))
         for name in names:
             if name not in self.history.records:
                 self.adopt_one(name)
@@ -143,7 +143,7 @@ class Planner:
             self.scope.include(roots)
             self._strangers.clear()
             for name, records in list(self.history.records.items()):
-                if records[-1].source is None and name in sys.modules and any(is_under(name, root) for root in roots):
+                if records[-1].source is None and name in sys.modules and is_under_one(name, roots):
                     records[-1].source, records[-1].imports = read_quietly(spec_of(name), records[-1].origin), None
 
     def tracked(self) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from modreg._planner import Planner
 from modreg._recorder import Recorder
 from modreg._requests import Request
 from modreg._rollback import Rollback
-from modreg._scope import Scope, is_under
+from modreg._scope import Scope, is_under, is_under_one
 from modreg._snapshot import Manifest, Snapshot
 from modreg._source import Source
 from modreg._transaction import Work
@@ -390,7 +390,7 @@ class Registry:
         .. versionadded:: 0.1.0
         """
         roots = tuple(map(_name, modules))
-        self._history.let_go(name for name in list(self._history.records) if any(is_under(name, r) for r in roots))
+        self._history.let_go(name for name in list(self._history.records) if is_under_one(name, roots))
 
     def rollback(
         self,

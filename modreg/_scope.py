@@ -40,7 +40,8 @@ def is_under(name: str, root: str) -> bool:
     return name == root or name.startswith(root + ".")
 
 
-def _is_under_one(name: str, roots: Iterable[str]) -> bool:
+def is_under_one(name: str, roots: Iterable[str]) -> bool:
+    """Whether *name* is one of *roots* or a module below one."""
     return any(is_under(name, root) for root in roots)
 
 
@@ -96,8 +97,8 @@ class Scope:
         # Every import comes through here once: no generator, no call that can be spared.
         if origin is None or not origin.endswith(_SOURCES) or name.partition(".")[0] in _NEVER:
             return False
-        if name in self.asked or (self.included and _is_under_one(name, self.included)):
+        if name in self.asked or (self.included and is_under_one(name, self.included)):
             return True
         if self.roots is not None:
-            return _is_under_one(name, self.roots)
+            return is_under_one(name, self.roots)
         return not origin.startswith(self.installed)

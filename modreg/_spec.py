@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
@@ -19,9 +18,9 @@ import attrs
 
 from modreg import _lines, _source
 from modreg._history import Record
-from modreg._importer import namespace_of, spec_of
+from modreg._importer import space_of, spec_of
 from modreg._model import Finding, Phase
-from modreg._scope import OWN, is_under
+from modreg._scope import OWN, is_under_one
 from modreg._source import Source
 from modreg._statements import Body
 from modreg.errors import SourceError
@@ -40,7 +39,7 @@ def left_running(name: str) -> Finding:
 
 def refusal(name: str, spec: ModuleSpec | None, is_recorded: bool) -> str:
     """Why a module cannot be executed again; ``""`` if it can."""
-    if any(is_under(name, own) for own in OWN):
+    if is_under_one(name, OWN):
         return "it is modreg itself, or what modreg runs on"
     if name == "__main__":
         return "it is the program that was started; keep what shall be reloaded in modules that it imports"
@@ -68,9 +67,7 @@ def _refusal_of_kind(spec: ModuleSpec) -> str:
 
 
 def path_of_parent(name: str) -> Any:  # an iterable of folders, of whatever type the package has
-    parent = name.rpartition(".")[0]
-    namespace = namespace_of(sys.modules.get(parent)) if parent else None
-    return namespace.get("__path__") if namespace is not None else None
+    return space_of(name.rpartition(".")[0]).get("__path__")
 
 
 def read(spec: ModuleSpec) -> Source:
