@@ -743,7 +743,7 @@ def _place(module: str, name: str, rest: tuple[str, ...]) -> Item | ClassAttribu
         return None if namespace is None else Item(namespace, name)
     owner = namespace.get(name)
     if is_class(owner):
-        return ClassAttribute(owner, rest[0]) if len(rest) == 1 else None  # type: ignore[arg-type]  # asked a line above
+        return ClassAttribute(owner, rest[0]) if len(rest) == 1 else None
     found = attributes(owner)
     return Item(found, rest[0]) if type(found) is dict and len(rest) == 1 else None
 

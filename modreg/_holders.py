@@ -228,7 +228,7 @@ def _name(holder: object, modules: Mapping[int, str]) -> str:
     if id(holder) in modules:
         return modules[id(holder)]
     if is_class(holder):
-        return f"{table(holder).get('__module__', '?')}.{_qualname(holder)}"  # type: ignore[arg-type]  # a class
+        return f"{table(holder).get('__module__', '?')}.{_qualname(holder)}"
     if type(holder) is FunctionType:
         return f"{holder.__module__}.{holder.__qualname__}"
     if isinstance(holder, _SUSPENDED):

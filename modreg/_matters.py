@@ -45,9 +45,9 @@ def matters(module: str, name: str, member: str, level: Level, place: Place) -> 
     if place.is_deeper or not is_class(value):
         return place.is_deeper or place.use is not Use.STORED
     if place.use is Use.MADE:
-        return not member or may_reach(value, _MAKING, member)  # type: ignore[arg-type]  # a class by the lines above
+        return not member or may_reach(value, _MAKING, member)
     if place.use in (Use.BASE, Use.SHAPED):
-        return _matters_to_derived(value, member, level, place.use)  # type: ignore[arg-type]  # as above
+        return _matters_to_derived(value, member, level, place.use)
     return place.use is Use.USED
 
 

@@ -40,7 +40,7 @@ def _caches(module: str, name: str) -> Iterator[Any]:  # functions with a cache_
     top, _, member = name.partition(".")
     value = space_of(module).get(top)
     if is_class(value):
-        found = table(value)  # type: ignore[arg-type]  # a class by the line above
+        found = table(value)
         yield from (each for each in ([found.get(member)] if member else list(found.values())) if type(each) is CACHED)
     elif type(value) is CACHED:
         yield value

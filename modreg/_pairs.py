@@ -15,7 +15,7 @@ from types import (
     ModuleType,
     WrapperDescriptorType,
 )
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import attrs
 
@@ -87,7 +87,7 @@ def is_atom(kind: type) -> bool:
     return id(kind) in ATOMS or (type(module) is str and module in _OF_VALUES)
 
 
-def is_class(value: object) -> bool:
+def is_class(value: object) -> TypeGuard[type]:
     """Whether *value* is really a class: its type is asked, not its ``__class__``, which may be a lie."""
     return issubclass(type(value), type)
 
@@ -124,7 +124,7 @@ def parts(value: object) -> Iterator[tuple[str, object]]:
     elif kind is CACHED:
         yield "__wrapped__", value.__wrapped__  # type: ignore[attr-defined]  # as above
     elif is_class(value):
-        yield from table(value).items()  # type: ignore[arg-type]  # as above
+        yield from table(value).items()
         yield from ((f"__bases__[{n}]", base) for n, base in enumerate(bases_of(value)))
 
 
@@ -139,7 +139,7 @@ def label_of(value: object) -> tuple[object, str, str] | None:
     if type(value) is FunctionType:
         return FunctionType, value.__module__ or "", value.__qualname__
     if is_class(value):
-        module = table(value).get("__module__")  # type: ignore[arg-type]  # a class by the line above
+        module = table(value).get("__module__")
         return type, module if type(module) is str else "", type.__dict__["__qualname__"].__get__(value)
     return None
 
@@ -272,7 +272,7 @@ def _module_of_body(value: object, owner: str) -> str:
     label = label_of(value)
     if label is None or not is_class(value):
         return owner
-    labels = map(label_of, table(value).values())  # type: ignore[arg-type]  # a class by the line above
+    labels = map(label_of, table(value).values())
     modules = [each[1] for each in labels if each and each[2].startswith(f"{label[2]}.")]
     top = owner.partition(".")[0]  # what others make for a class (a named tuple) says nothing of its body
     inside = [each for each in modules if each.partition(".")[0] == top]

@@ -81,6 +81,7 @@ def succeed(pair: Pair, journal: Journal, instances: Living | None = None) -> Su
     methods = [*_methods(old, new)]
     moved = left = 0
     example = ""
+    subclass: Any  # of any metaclass
     for subclass in type.__subclasses__(old):
         bases = tuple(new if base is old else base for base in subclass.__bases__)
         if not journal.attempt(ClassField(subclass, "__bases__"), bases):
