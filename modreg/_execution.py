@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from importlib import util
 from itertools import dropwhile
-from types import FrameType, FunctionType, ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import attrs
@@ -43,6 +43,7 @@ from modreg._pairs import (
     home,
     is_atom,
     is_class,
+    is_definition,
     is_own,
     label_of,
     moving,
@@ -485,7 +486,7 @@ class Execution(Ordered):
         def is_stable(name: str) -> bool:
             value = namespace.get(name)
             module = value.__name__ if type(value) is ModuleType else getattr(type(value), "__module__", "")
-            if type(value) is FunctionType or is_class(value):
+            if is_definition(value):
                 module = getattr(value, "__module__", "")
             is_other = module != part.name and module in others
             if type(value) is ModuleType:  # a package may be asked for what is in it

@@ -22,7 +22,7 @@ from typing import Any, Final
 import attrs
 
 from modreg._journal import Entry
-from modreg._pairs import attributes, bases_of, is_class, mro, table
+from modreg._pairs import attributes, bases_of, is_class, is_definition, mro, table
 from modreg._snapshot import Snapshot
 
 
@@ -74,7 +74,7 @@ def definitions(snapshot: Snapshot) -> dict[int, tuple[str, object]]:
     """The functions and classes of a version and the instances of its classes, each with its name, by identity."""
     found: dict[int, tuple[str, object]] = {}
     for image in snapshot.images:
-        if type(image[0]) is FunctionType or is_class(image[0]):
+        if is_definition(image[0]):
             found[id(image[0])] = _qualname(image[0]), image[0]
     for name, value in snapshot.bindings.items():
         if id(type(value)) in found:

@@ -13,7 +13,6 @@ import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
-from types import FunctionType
 from typing import Any, Final
 
 import attrs
@@ -24,7 +23,7 @@ from modreg._importer import space_of
 from modreg._journal import MISSING
 from modreg._matters import Changes, Level, matters
 from modreg._model import Edge
-from modreg._pairs import CACHED, is_class, parts, table
+from modreg._pairs import CACHED, is_class, is_definition, parts, table
 from modreg._patch import is_alike
 from modreg._uses import ANY, Statement, Use
 from modreg._view import Place, View, declared, is_given
@@ -565,7 +564,7 @@ class Needs:
             if is_value(value):
                 if each in inputs:
                     found[each] = Level.OBJECT
-            elif type(value) is not FunctionType and not is_class(value) and not any(parts(value)):
+            elif not is_definition(value) and not any(parts(value)):
                 found[each] = Level.OBJECT
         return {each: level for each, level in found.items() if self.levels.get((name, each), 0) < level}
 
@@ -631,7 +630,7 @@ def _expected_level(name: str, sides: tuple[bool, bool], namespace: Mapping[str,
     if not all(sides):
         return Level.PRESENCE
     value = namespace.get(name)
-    return Level.SHAPE if type(value) is FunctionType or is_class(value) else Level.OBJECT
+    return Level.SHAPE if is_definition(value) else Level.OBJECT
 
 
 def _is_value_of(module: str, name: str) -> bool:

@@ -92,6 +92,12 @@ def is_class(value: object) -> TypeGuard[type]:
     return issubclass(type(value), type)
 
 
+def is_definition(value: object) -> TypeGuard[FunctionType | type]:
+    """Whether *value* is really a function or a class."""
+    kind = type(value)
+    return kind is FunctionType or issubclass(kind, type)
+
+
 def is_of_c(cls: type) -> bool:
     """Whether C code makes classes like this one, and knows more of them than they show: `ctypes`, bindings of Qt."""
     kinds = (table(kind).values() for kind in mro(cls) if kind is not type and kind is not object)

@@ -7,7 +7,7 @@ from types import CodeType, FunctionType
 from typing import Any, Final
 
 from modreg._journal import ClassAttribute, Code, Journal
-from modreg._pairs import is_class, is_own, parts, table
+from modreg._pairs import is_definition, is_own, parts, table
 from modreg._source import is_same_constant
 
 
@@ -90,7 +90,7 @@ def _reached(owner: str, namespace: Mapping[str, object]) -> Iterator[Any]:  # f
         if type(value) in (list, tuple, set, frozenset, dict):
             inside = value.values() if type(value) is dict else value
             queue.extend(inside if len(value) <= _MANY else ())  # type: ignore[arg-type]  # collections by the lines above
-        elif is_class(value) or type(value) is FunctionType:
+        elif is_definition(value):
             if is_own(value, owner):
                 yield value
                 queue.extend(part for _, part in parts(value))

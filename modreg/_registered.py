@@ -9,7 +9,7 @@ from types import FunctionType, MethodType
 from typing import Any, Final
 
 from modreg._journal import Contents
-from modreg._pairs import ATOMS, attributes, is_class, is_holder, label_of, parts
+from modreg._pairs import ATOMS, attributes, is_definition, is_holder, label_of, parts
 from modreg._weak import target
 
 Element = Any  # what stands in a container: of a dict a pair of key and value
@@ -199,7 +199,7 @@ def all_told(elements: Iterable[Element]) -> Iterator[object]:
 def subjects(element: Element, depth: int = 3) -> Iterator[object]:
     """The functions and classes that an element says it is made of."""
     value = target(element)
-    if type(value) is FunctionType or is_class(value):
+    if is_definition(value):
         yield value
     elif type(value) is MethodType:
         yield value.__func__

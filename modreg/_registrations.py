@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Iterator, Mapping
-from types import FunctionType, ModuleType
+from types import ModuleType
 
 import attrs
 
@@ -13,7 +13,7 @@ from modreg._containers import elements_of, of_instance, owners, places
 from modreg._journal import PLAIN, Cache, Contents, Journal, Place
 from modreg._model import Edge, Finding
 from modreg._noted import Noted, Noting
-from modreg._pairs import is_class, is_own
+from modreg._pairs import is_definition, is_own
 from modreg._patch import Twins
 from modreg._registered import Theirs
 from modreg._state import forget
@@ -109,7 +109,7 @@ class Registrations:
             id(value): value
             for key, value in former.items()
             if id(value) not in present
-            and (type(value) is FunctionType or is_class(value))
+            and is_definition(value)
             and getattr(value, "__module__", None) == owner
             and not is_own(namespace.get(key), owner)
         }
@@ -161,7 +161,7 @@ class Registrations:
 
     def _may_lead(self, value: object, entry: Noting, owner: str) -> bool:
         """Whether code may put something into a container by what a name of a module stands for."""
-        of = value if type(value) is FunctionType or is_class(value) else type(value)
+        of = value if is_definition(value) else type(value)
         module = value.__name__ if type(value) is ModuleType else getattr(of, "__module__", "")
         container = entry.place.container
         held = [value] if id(type(value)) in PLAIN else [each for _, each in of_instance(value)]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import FunctionType
 from typing import Any, Final
 
 import attrs
 
 from modreg import _uses
 from modreg._journal import MISSING, PLAIN, Contents, Item, Journal
-from modreg._pairs import ROOM, Pair, attributes, is_class, is_holder, table
+from modreg._pairs import ROOM, Pair, attributes, is_definition, is_holder, table
 from modreg._patch import CONSTANTS
 from modreg._registered import exchanged, matched, subjects
 from modreg._weak import data_for
@@ -138,7 +137,7 @@ def keep(
         if name not in former or name not in namespace or former[name] is namespace[name]:
             continue
         old, new = former[name], namespace[name]
-        if _is_definition(old) or _is_definition(new):
+        if is_definition(old) or is_definition(new):
             continue
         take_over(old, new, journal)
         kept.append(name)
@@ -195,7 +194,7 @@ def _head(statement: ast.ClassDef) -> ast.ClassDef:
 def _give(before: type, after: type, name: str) -> Pair:
     """Give a class an attribute of another one; nothing if that is a definition, or it may be made for its class."""
     old, new = (table(each).get(name, MISSING) for each in (before, after))
-    if any(x is MISSING or hasattr(type(x), "__get__") or _is_definition(x) for x in (old, new)):
+    if any(x is MISSING or hasattr(type(x), "__get__") or is_definition(x) for x in (old, new)):
         return Pair(new, new)
     type.__setattr__(after, name, old)
     return Pair(old, new)
@@ -213,10 +212,6 @@ def bind(former: Mapping[str, object], namespace: dict[str, object], names: Iter
     made = [(old, namespace.get(name, old)) for name, old in wanted.items()]
     namespace.update(wanted)
     return [Pair(old, new) for old, new in made if old is not new and id(type(new)) not in CONSTANTS]
-
-
-def _is_definition(value: object) -> bool:
-    return type(value) is FunctionType or is_class(value)
 
 
 def take_over(old: Any, new: Any, journal: Journal, depth: int = 3) -> None:  # any objects
@@ -238,7 +233,7 @@ def take_over(old: Any, new: Any, journal: Journal, depth: int = 3) -> None:  # 
     elif is_holder(old) and type(attributes(old)) is dict:
         old, new = attributes(old), attributes(new)
         for name, value in new.copy().items():
-            if _is_definition(value) and old.get(name) is not value:
+            if is_definition(value) and old.get(name) is not value:
                 journal.write(Item(old, name), value)
     for name, value in new.copy().items() if isinstance(old, dict) and len(new) <= ROOM and depth else ():
         take_over(old.get(name), value, journal, depth - 1)
@@ -264,7 +259,7 @@ def _is_of_definitions(element: object) -> bool:
     """Whether definitions are registered by an element: it is one, or made of some, or an instance made around one."""
     held = [attributes(each) for each in (element if type(element) is tuple else (element,)) if is_holder(each)]
     around = (value for each in held if type(each) is dict for value in each.copy().values())
-    return any(True for _ in subjects(element)) or any(map(_is_definition, around))
+    return any(True for _ in subjects(element)) or any(map(is_definition, around))
 
 
 def forget(place: Contents, gone: Mapping[int, object]) -> None:
