@@ -168,10 +168,7 @@ class Record:
 
     def resolved(self, imported: Import) -> str:
         """The absolute name that an import asks for, or ``""`` where it leaves the top-level package."""
-        try:
-            return _scan.resolve(imported, self.package)
-        except ImportError:
-            return ""
+        return _scan.absolute(imported, self.package)
 
 
 def _parsed(declared: str | None) -> Version | None:

@@ -208,10 +208,7 @@ class Planner:
     def edges(self, name: str, imports: Iterable[Import], package: str) -> Iterator[Edge]:
         """What a module uses of the loaded ones, by its import statements."""
         for each in imports:
-            try:
-                base = _scan.resolve(each, package)
-            except ImportError:
-                continue
+            base = _scan.absolute(each, package)
             yield from edges_of(name, each, base)
             yield from edges_behind(name, each, base)
 
@@ -605,12 +602,11 @@ def _absent(names: Iterable[str]) -> list[str]:
 
 def _brought(imports: Iterable[Import], package: str) -> Iterator[str]:
     """The modules that imports may bring: those not loaded that they ask for at the top level, packages first."""
-    for each in [each for each in imports if each.is_toplevel]:
-        with suppress(ImportError):  # from beyond the topmost package
-            base = _scan.resolve(each, package)
-            inside = (f"{base}.{name}" for name in each.names if name != "*" and name not in space_of(base))
-            asked = (*reversed([base, *packages_of(base)]), *inside)
-            yield from (full for full in asked if full not in sys.modules)
+    bases = ((each, _scan.absolute(each, package)) for each in imports if each.is_toplevel)
+    for each, base in bases:
+        inside = (f"{base}.{name}" for name in each.names if name != "*" and name not in space_of(base))
+        asked = (*reversed([base, *packages_of(base)]), *inside) if base else ()
+        yield from (full for full in asked if full not in sys.modules)
 
 
 def _below(packages: Iterable[str], names: Iterable[str]) -> Iterator[str]:

@@ -152,6 +152,14 @@ def resolve(imp: Any, package: str) -> str:  # an Import, or what has its module
     return importlib.util.resolve_name("." * imp.level + imp.module, package) if imp.level else imp.module
 
 
+def absolute(imp: Any, package: str) -> str:  # as above
+    """As :func:`resolve`; ``""`` for an import from beyond the top-level package, which has failed."""
+    try:
+        return resolve(imp, package)
+    except ImportError:
+        return ""
+
+
 def bound_names(code: CodeType) -> frozenset[str]:
     """
     Collect every name that executing a module can bind in its namespace, now or when its functions run.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 
 from modreg import _scan
 from modreg._importer import space_of
@@ -24,9 +23,8 @@ def all_given_names(package: str, imports: Iterable[Import]) -> frozenset[str]:
 
 def _starred(package: str, imports: Iterable[Import]) -> Iterator[str]:
     for each in imports:
-        if each.names == ("*",):
-            with suppress(ImportError):  # beyond the top-level package: that import failed
-                yield _scan.resolve(each, package)
+        if each.names == ("*",) and (base := _scan.absolute(each, package)):
+            yield base
 
 
 def _given_names(module: str) -> list[str]:

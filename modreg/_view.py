@@ -131,10 +131,7 @@ class View:
         self.places.setdefault(target, []).append(place)
 
     def absolute(self, taken: Taken | _scan.Import) -> str:
-        try:
-            return _scan.resolve(taken, self.package)
-        except ImportError:
-            return ""
+        return _scan.absolute(taken, self.package)
 
     def written(self) -> dict[Written, tuple[str, ...]]:
         """What an execution sets in other modules, each with the texts of the statements that do."""
