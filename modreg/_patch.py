@@ -436,17 +436,18 @@ def forward(old: Any, new: object, journal: Journal) -> None:  # any definition
         journal.write(Cache(old.cache_clear), None)
     elif type(old) is FunctionType:
         journal.write(Item(old.__dict__, "__wrapped__"), new)  # for `inspect.signature`
-        journal.write(Code(old, "__code__"), forwarding(old.__code__, new))
-        # Afterwards: another thread may call it in between, and miss what the code counted on.
-        journal.write(Attribute(old, "__defaults__"), None)
-        journal.write(Attribute(old, "__kwdefaults__"), None)
+        have_call(old, new, journal)
 
 
-def forwarding(code: CodeType, target: object) -> CodeType:
-    """Code that calls *target*, for a function with the free variables of *code*."""
-    model = _calls.__code__
+def have_call(function: FunctionType, target: object, journal: Journal) -> None:
+    """Have a function do nothing but call *target*, with whatever it is called."""
+    code, model = function.__code__, _calls.__code__
     constants = tuple(target if c == "target" else c for c in model.co_consts)
-    return model.replace(co_consts=constants, co_freevars=code.co_freevars, co_name=code.co_name)
+    calling = model.replace(co_consts=constants, co_freevars=code.co_freevars, co_name=code.co_name)
+    journal.write(Code(function, "__code__"), calling)
+    # Afterwards: another thread may call it in between, and miss what the code counted on.
+    journal.write(Attribute(function, "__defaults__"), None)
+    journal.write(Attribute(function, "__kwdefaults__"), None)
 
 
 # Wrappers

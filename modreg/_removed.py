@@ -8,8 +8,8 @@ from typing import NoReturn, TypeGuard
 
 import attrs
 
-from modreg._journal import Attribute, Code, Journal
-from modreg._patch import forwarding
+from modreg._journal import Journal
+from modreg._patch import have_call
 from modreg.errors import RemovedError
 
 
@@ -54,16 +54,9 @@ def retire(
         if name not in namespace and id(value) not in present and _is_own(value, owner)
     ]
     for function in gone:
-        _retire(function, _Removed(owner, function.__qualname__, number), journal)
+        have_call(function, _Removed(owner, function.__qualname__, number), journal)
     return len(gone)
 
 
 def _is_own(value: object, owner: str) -> TypeGuard[FunctionType]:
     return type(value) is FunctionType and value.__module__ == owner
-
-
-def _retire(function: FunctionType, instead: _Removed, journal: Journal) -> None:
-    journal.write(Code(function, "__code__"), forwarding(function.__code__, instead))
-    # Afterwards: another thread may call it in between, and miss what the code counted on.
-    journal.write(Attribute(function, "__defaults__"), None)
-    journal.write(Attribute(function, "__kwdefaults__"), None)
