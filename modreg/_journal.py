@@ -66,8 +66,17 @@ class Item:
         return before if now is after else now
 
 
+class Whole:
+    """A place that goes back as a whole, whatever was written there after the change."""
+
+    __slots__ = ()
+
+    def merged(self, before: Any, after: object) -> Any:  # as the place gave it
+        return before
+
+
 @attrs.define(eq=False)
-class Attribute:
+class Attribute(Whole):
     """
     An attribute that is a field of the interpreter's own object, such as a function's ``__code__``.
 
@@ -86,9 +95,6 @@ class Attribute:
             _CLASS_OF.__set__(self.owner, value)
         else:
             object.__setattr__(self.owner, self.name, value)
-
-    def merged(self, before: object, after: object) -> object:
-        return before
 
 
 _CLASS_OF: Final[Any] = object.__dict__["__class__"]  # typeshed has no type for it
@@ -118,7 +124,7 @@ def _kind(code: Any) -> int:  # a code object
 
 
 @attrs.define(eq=False)
-class ClassAttribute:
+class ClassAttribute(Whole):
     """
     An entry of a class's attribute table, written past its metaclass.
 
@@ -141,9 +147,6 @@ class ClassAttribute:
             in_c(self.owner, "__delattr__")(self.owner, self.name)
             if self.name == "__new__":
                 _restore_new(self.owner)
-
-    def merged(self, before: object, after: object) -> object:
-        return before
 
 
 def in_c(owner: Any, name: str) -> Any:  # a class of any metaclass, and a slot wrapper
@@ -189,7 +192,7 @@ def is_exchangeable(name: str, value: object) -> bool:
 
 
 @attrs.define(eq=False)
-class ClassField:
+class ClassField(Whole):
     """A field of a class that is no entry of its table: ``__bases__``, ``__qualname__`` and their like."""
 
     owner: type
@@ -201,12 +204,9 @@ class ClassField:
     def put(self, value: object) -> None:
         in_c(self.owner, "__setattr__")(self.owner, self.name, value)
 
-    def merged(self, before: object, after: object) -> object:
-        return before
-
 
 @attrs.define(eq=False)
-class Cell:
+class Cell(Whole):
     """What a closure's cell holds."""
 
     cell: CellType
@@ -223,12 +223,9 @@ class Cell:
         elif self.get() is not MISSING:
             del self.cell.cell_contents
 
-    def merged(self, before: object, after: object) -> object:
-        return before
-
 
 @attrs.define(eq=False)
-class Namespace:
+class Namespace(Whole):
     """
     All bindings of a namespace at once, as a pair of names and objects.
 
@@ -259,9 +256,6 @@ class Namespace:
             is_still = self.namespace.get(name, MISSING) is each
             if is_still and not is_submodule(self.namespace.get("__name__"), name, self.namespace):
                 self.namespace.pop(name, None)
-
-    def merged(self, before: Any, after: Any) -> Any:  # a pair, as in get()
-        return before
 
 
 def is_submodule(package: object, name: str, namespace: dict[str, object]) -> bool:
@@ -404,7 +398,7 @@ class Registered:
 
 
 @attrs.define(eq=False)
-class Cache:
+class Cache(Whole):
     """A cache of results that a changed definition makes wrong: whatever is written, it is emptied."""
 
     clear: Callable[[], object]
@@ -414,9 +408,6 @@ class Cache:
 
     def put(self, value: object) -> None:
         self.clear()
-
-    def merged(self, before: object, after: object) -> object:
-        return before
 
 
 @attrs.define(eq=False)

@@ -24,6 +24,7 @@ from modreg._journal import (
     Item,
     Journal,
     Registered,
+    Whole,
     is_exchangeable,
 )
 from modreg._pairs import (
@@ -393,7 +394,7 @@ def _write_field(old: FunctionType, name: str, wanted: object, journal: Journal)
 
 
 @attrs.frozen(eq=False)
-class _Annotations:
+class _Annotations(Whole):
     """
     A function's annotations, evaluated or not yet.
 
@@ -412,9 +413,6 @@ class _Annotations:
             self.function.__annotate__ = annotate  # type: ignore[attr-defined]  # from 3.14 on
         else:
             self.function.__annotations__ = evaluated
-
-    def merged(self, before: object, after: object) -> object:
-        return before
 
 
 def _write_annotations(old: FunctionType, new: FunctionType, journal: Journal) -> None:
@@ -454,7 +452,7 @@ def have_call(function: FunctionType, target: object, journal: Journal) -> None:
 
 
 @attrs.frozen(eq=False)
-class _Wrapped:
+class _Wrapped(Whole):
     """What a static or class method wraps; both can be initialised again."""
 
     wrapper: Any  # a staticmethod or classmethod
@@ -465,12 +463,9 @@ class _Wrapped:
     def put(self, value: tuple[object]) -> None:
         self.wrapper.__init__(*value)
 
-    def merged(self, before: object, after: object) -> object:
-        return before
-
 
 @attrs.frozen(eq=False)
-class _Accessors:
+class _Accessors(Whole):
     """The functions of a property, and its words; it can be initialised again, which gives it those of its getter."""
 
     accessor: property
@@ -484,12 +479,9 @@ class _Accessors:
         if self.accessor.__doc__ != doc:
             self.accessor.__doc__ = doc
 
-    def merged(self, before: object, after: object) -> object:
-        return before
-
 
 @attrs.frozen(eq=False)
-class _PartialState:
+class _PartialState(Whole):
     """All of a `functools.partial`, as its own pickling gives and takes it."""
 
     partial: Any  # a functools.partial of anything
@@ -500,9 +492,6 @@ class _PartialState:
 
     def put(self, value: tuple[Any, ...]) -> None:
         self.partial.__setstate__(value)
-
-    def merged(self, before: object, after: object) -> object:
-        return before
 
 
 def _mapped_state(state: tuple[Any, ...], twins: Twins) -> tuple[Any, ...]:

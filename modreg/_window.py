@@ -27,7 +27,7 @@ from typing import Any, Final, cast
 
 import attrs
 
-from modreg._journal import PLAIN, Attribute, Cell, ClassAttribute, ClassField, Contents, Gone, Item
+from modreg._journal import PLAIN, Attribute, Cell, ClassAttribute, ClassField, Contents, Gone, Item, Whole
 from modreg._pairs import Pair, bases_of, is_class, is_of_definitions, mro, mro_of, slots, table
 from modreg._patch import Twins
 from modreg._weak import references, renewed
@@ -536,7 +536,7 @@ def _attributes(holder: object) -> dict[str, object]:
 
 
 @attrs.frozen(eq=False)
-class _Slot:
+class _Slot(Whole):
     """An attribute that an instance keeps in a slot."""
 
     holder: object
@@ -550,6 +550,3 @@ class _Slot:
 
     def put(self, value: object) -> None:
         self.member.__set__(self.holder, value)
-
-    def merged(self, before: object, after: object) -> object:
-        return before
