@@ -151,7 +151,9 @@ class Rows:
         places, packages = (was.places, was.packages) if is_known else _places(tracked)
         changed = zip(tracked, was.records, now, strict=True) if is_known else ()
         names = [*(name for name, mine, theirs in changed if mine is not theirs), *was.loose]
-        near = self._near(seeds, names) & was.edges.keys() if is_known and seeds is not None else ()
+        near: Collection[str] = ()
+        if is_known and seeds is not None:
+            near = _reached(self._asking, (*seeds, *names)).keys() & was.edges.keys()
         is_same = bool(near) and all(was.is_still(name) for name in near)
         situation = was.situation if is_same else _situation(tracked, places, packages)
         if is_known and was.situation == situation:
@@ -167,16 +169,6 @@ class Rows:
         self._found = _Found(
             tracked, places, packages, now, situation, bound, declaring, tuple(loose), found, where
         )
-        return found
-
-    def _near(self, *names: Iterable[str]) -> set[str]:
-        """The names, and all that may come to any of them by asking for modules."""
-        found = set(itertools.chain(*names))
-        queue = list(found)
-        for name in queue:
-            around = (name, *packages_of(name))  # who imports a package may ask it for what is in it
-            queue.extend(fresh := {user for each in around for user in self._asking.get(each, ())} - found)
-            found |= fresh
         return found
 
     def _edges(self, record: Record, make: Callable[[Record], dict[str, Edge]]) -> dict[str, Edge]:
@@ -222,6 +214,17 @@ def _situation(
     return bound, asked, declaring
 
 
+def _reached(users: Mapping[str, Iterable[str]], names: Iterable[str]) -> dict[str, None]:
+    """The names, and all that may come to one of them, by those that import or ask for each."""
+    found = dict.fromkeys(names)
+    queue = list(found)
+    for name in queue:  # it grows while it is walked
+        around = (name, *packages_of(name))  # who imports a package may ask it for what is in it
+        queue.extend(fresh := [user for each in around for user in users.get(each, ()) if user not in found])
+        found.update(dict.fromkeys(fresh))
+    return found
+
+
 @attrs.define(eq=False)
 class Users:
     """Who imports whom, turned round again only when an edge came or went."""
@@ -245,13 +248,7 @@ class Users:
     def reached(self, *names: str) -> tuple[str, ...]:
         """The names, and all that import one of them, directly or not."""
         if names not in self._reached:
-            found = dict.fromkeys(names)
-            queue = list(found)
-            for name in queue:
-                around = (name, *packages_of(name))  # who imports a package may ask it for what is in it
-                queue.extend(fresh := [u for each in around for u in self._users.get(each, ()) if u not in found])
-                found.update(dict.fromkeys(fresh))
-            self._reached[names] = tuple(found)
+            self._reached[names] = tuple(_reached(self._users, names))
         return self._reached[names]
 
     def grouped(self, graph: Mapping[str, dict[str, Edge]], names: tuple[str, ...]) -> Groups:
