@@ -14,10 +14,9 @@ from modreg._journal import MISSING, PLAIN, Contents, Item, Journal
 from modreg._pairs import ROOM, Pair, attributes, is_definition, is_holder, table
 from modreg._patch import CONSTANTS
 from modreg._registered import exchanged, matched, subjects
+from modreg._uses import DEFINITIONS, IMPORTS, taken_by
 from modreg._weak import data_for
 
-_DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_IMPORTS: Final = (ast.Import, ast.ImportFrom)
 _READING_ANY: Final = _uses.REACHING_ANY | {"vars", "locals", "dir"}  # what they give no statement says
 
 
@@ -55,7 +54,7 @@ class Statements:
             for name in _uses.made(statement):
                 makers.setdefault(name, []).append(text)
                 inputs.setdefault(name, set()).update(_read(statement) | taken)
-                if not isinstance(statement, (*_DEFINITIONS, *_IMPORTS)):
+                if not isinstance(statement, (*DEFINITIONS, *IMPORTS)):
                     values.add(name)
         for name, statement in _setting(tree):
             if name not in makers or name in set_inside:
@@ -80,9 +79,9 @@ def _read(statement: ast.AST) -> set[str]:
 
 def _setting(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
     """The names that functions declare to be global, each with the statements that may call such a function at once."""
-    bodies = {each.name: each for each in tree.body if isinstance(each, _DEFINITIONS)}
+    bodies = {each.name: each for each in tree.body if isinstance(each, DEFINITIONS)}
     for statement in tree.body:
-        read = set() if isinstance(statement, _DEFINITIONS) else _read(statement)
+        read = set() if isinstance(statement, DEFINITIONS) else _read(statement)
         queue = sorted(read & bodies.keys())
         for name in queue:
             queue.extend(sorted(_read(bodies[name]).intersection(bodies).difference(queue)))
@@ -92,8 +91,8 @@ def _setting(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
 
 def _imported(statement: ast.stmt) -> set[str]:
     """The names that imports in a statement bind."""
-    imports = [node for node in ast.walk(statement) if isinstance(node, _IMPORTS)]
-    return {each.asname or each.name.partition(".")[0] for node in imports for each in node.names}
+    imports = [node for node in ast.walk(statement) if isinstance(node, IMPORTS)]
+    return {name for node in imports for name, _ in taken_by(node)}
 
 
 NOTHING: Final = Statements.of(ast.Module([], []))

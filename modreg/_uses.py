@@ -13,8 +13,8 @@ from typing import Any, Final
 import attrs
 
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
-_DEFINITIONS: Final = (*_FUNCTIONS, ast.ClassDef)
-_IMPORTS: Final = (ast.Import, ast.ImportFrom)
+DEFINITIONS: Final = (*_FUNCTIONS, ast.ClassDef)
+IMPORTS: Final = (ast.Import, ast.ImportFrom)
 _ANNOTATIONS_WAIT: Final = sys.version_info >= (3, 14)
 
 ANY: Final = "*"
@@ -113,15 +113,15 @@ class Statement:
     def of(cls, node: ast.stmt, text: str, place: int, *, is_future: bool) -> Statement:
         """Read what is always asked; the tree itself is large, and made again for the rest."""
         nodes = list(_at_once(node))
-        imports = [each for each in nodes if isinstance(each, _IMPORTS)]
-        taken = tuple(each for found in imports for each in _taken(found))
+        imports = [each for each in nodes if isinstance(each, IMPORTS)]
+        taken = tuple(each for found in imports for each in taken_by(found))
         return cls(
             text=text,
             place=place,
             is_future=is_future,
             names=frozenset(_made(node, nodes)),
             taken=taken,
-            is_definition=isinstance(node, _DEFINITIONS),
+            is_definition=isinstance(node, DEFINITIONS),
             is_compound=hasattr(node, "body"),
             is_reaching_any=_is_reaching_any(text),
         )
@@ -240,11 +240,11 @@ def _giving(statements: Iterable[Statement], other: Iterable[Statement]) -> Iter
     """Names that statements may give away, of which the other module has none that are written alike."""
     known = {each.text for each in other}
     for node in (each.node for each in statements if each.text not in known):
-        if isinstance(node, _DEFINITIONS):
+        if isinstance(node, DEFINITIONS):
             parts = [*node.decorator_list, *getattr(node, "bases", ()), *getattr(node, "keywords", ())]
             by = set().union(*map(_names, parts))
             yield from ((node.name, ast.dump(each), by) for each in parts)
-        elif not isinstance(node, _IMPORTS):
+        elif not isinstance(node, IMPORTS):
             names = _names(node)
             yield from ((name, ast.dump(node), names) for name in names)
 
@@ -446,15 +446,15 @@ def made(statement: ast.stmt) -> set[str]:
 
 def _made(statement: ast.stmt, nodes: Iterable[Any]) -> set[str]:  # nodes, asked for what their kind has
     """The same of a statement with the nodes that run when it does."""
-    if isinstance(statement, _DEFINITIONS):
+    if isinstance(statement, DEFINITIONS):
         return {statement.name}
     found: set[str] = set()
     for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             found.add(node.id)
-        elif isinstance(node, _IMPORTS):
-            found.update(name for name, _ in _taken(node))
-        elif isinstance(node, (*_DEFINITIONS, ast.ExceptHandler)) and node.name:
+        elif isinstance(node, IMPORTS):
+            found.update(name for name, _ in taken_by(node))
+        elif isinstance(node, (*DEFINITIONS, ast.ExceptHandler)) and node.name:
             found.add(node.name)
         elif isinstance(node, (ast.Subscript, ast.Attribute)) and not isinstance(node.ctx, ast.Load):
             found.update(_names(node.value))
@@ -489,7 +489,7 @@ def _at_once(statement: ast.stmt) -> Iterator[Any]:  # nodes, asked for what the
         yield node
         if isinstance(node, ast.If) and _is_left_out(node.test):
             queue.extend(node.orelse)
-        elif not isinstance(node, (*_DEFINITIONS, ast.Lambda)):
+        elif not isinstance(node, (*DEFINITIONS, ast.Lambda)):
             queue.extend(_children(node))
 
 
@@ -500,7 +500,7 @@ def _is_left_out(test: ast.expr) -> bool:
     return name == "TYPE_CHECKING" or (is_compared and ast.unparse(test) == "__name__ == '__main__'")
 
 
-def _taken(node: Any) -> Iterator[tuple[str, Taken]]:  # one of _IMPORTS
+def taken_by(node: Any) -> Iterator[tuple[str, Taken]]:  # one of IMPORTS
     for alias in node.names:
         if isinstance(node, ast.ImportFrom):
             yield alias.asname or alias.name, Taken(node.module or "", node.level, alias.name)
@@ -531,7 +531,7 @@ def _said_by_class(node: ast.ClassDef, lines: list[str], first: int) -> dict[str
     return found
 
 
-def _emptied(definition: Any) -> ast.AST:  # one of _DEFINITIONS
+def _emptied(definition: Any) -> ast.AST:  # one of DEFINITIONS
     return type(definition)(**{**dict(ast.iter_fields(definition)), "body": []})  # type: ignore[no-any-return]  # as the line above says
 
 
@@ -572,7 +572,7 @@ class _Reader:
             self._expression(node.value, Use.USED, owner)
         elif isinstance(node, ast.Expr):
             self._filling(node.value, Use.STORED, owner)  # and thrown away
-        elif isinstance(node, _IMPORTS):
+        elif isinstance(node, IMPORTS):
             if owner:
                 self._import(node)
         else:
@@ -623,7 +623,7 @@ class _Reader:
                     self._expression(each.annotation, Use.STORED, owner)
 
     def _import(self, node: ast.AST) -> None:
-        for name, taken in _taken(node):
+        for name, taken in taken_by(node):
             self.inner.setdefault(name, []).append(taken)
 
     def _later(self, node: ast.AST, owner: str) -> None:
@@ -644,7 +644,7 @@ class _Reader:
                 self._note((name,), Use.LATER, owner)
                 queue.extend(_beside_globals(each))
                 continue
-            elif isinstance(each, _IMPORTS):
+            elif isinstance(each, IMPORTS):
                 self._import(each)
             queue.extend(_children(each))
 
