@@ -83,21 +83,23 @@ class View:
             if each.is_definition or not imported or len(each.names) > len(imported) or each.is_compound:
                 made |= each.names
             for name, taken in each.taken:
-                if taken.name == ANY:
-                    self.stars.append(taken)
-                    continue
-                self.taken.setdefault(name, []).append(taken)
-                if taken.name:
-                    self._by_taken.setdefault(taken.name, []).append(name)
-                else:
-                    self._whole.append((name, taken.module))
-        self.made = frozenset(made)
-        self._rebinding = [each for each in statements if not self.taken.keys().isdisjoint(each.names)]
-        for each in statements:
-            for name, taken in each.taken:
+                self._note_taken(name, taken)
                 self._note_import(name, taken)
             for called in _scan.imports_by_call(each.text):
                 self._note_call(called, each)
+        self.made = frozenset(made)
+        self._rebinding = [each for each in statements if not self.taken.keys().isdisjoint(each.names)]
+
+    def _note_taken(self, name: str, taken: Taken) -> None:
+        """What an import binds a name to."""
+        if taken.name == ANY:
+            self.stars.append(taken)
+            return
+        self.taken.setdefault(name, []).append(taken)
+        if taken.name:
+            self._by_taken.setdefault(taken.name, []).append(name)
+        else:
+            self._whole.append((name, taken.module))
 
     def _note_call(self, imported: _scan.Import, statement: Statement) -> None:
         """What ``import_module`` gives may be used in any way: at once, or by whatever the statement defines."""
@@ -118,10 +120,12 @@ class View:
         return found
 
     def _note_import(self, name: str, taken: Taken) -> None:
+        """Where a name is from, unless it is a module as a whole."""
+        if not taken.name:
+            return
         base = self.absolute(taken)
-        if taken.name:
-            self._add((base, taken.name), Place(name, Use.TAKEN))
-        if taken.name and self._lead(base, taken.name)[1]:
+        self._add((base, taken.name), Place(name, Use.TAKEN))
+        if self._lead(base, taken.name)[1]:
             self._add((base, "__getattr__"), Place("", Use.USED))
             self._add((base, "__getattr__"), Place(name, Use.USED))
             self._add(behind(self.name, base, taken.name), Place(name, Use.TAKEN))
