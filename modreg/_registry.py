@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import _thread
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from itertools import pairwise
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any, Final, Literal, TypeVar
 
 import attrs
 
-from modreg import _diff, _graph, _holders, _importer, _loop, _pending, _uses
+from modreg import _chain, _diff, _graph, _holders, _importer, _loop, _pending, _uses
 from modreg._diff import Diff, Side
 from modreg._draft import Draft
 from modreg._events import Subscriber, Subscribers, TransactionAborted, TransactionCommitted, VersionCommitted
 from modreg._execution import Execution
-from modreg._guard import Gate, Gates, thread_name
+from modreg._guard import Gate, Gates
 from modreg._history import Commit, History, Record
 from modreg._holders import Holder
 from modreg._importer import Finder, namespace_of
@@ -30,8 +27,8 @@ from modreg._requests import Request
 from modreg._rollback import Rollback
 from modreg._scope import Scope, is_under, is_under_one
 from modreg._snapshot import Manifest, Snapshot
-from modreg._source import Source
 from modreg._transaction import Work
+from modreg._turn import Turn
 from modreg.errors import (
     BusyError,
     InsideGuardError,
@@ -41,73 +38,11 @@ from modreg.errors import (
     NotAModuleError,
     NotLoadedError,
     NotTrackedError,
-    RefusedError,
-    UnknownVersionError,
 )
 
 T = TypeVar("T")
 Module = ModuleType | str
 """A module, or its absolute dotted name."""
-
-
-@attrs.define(eq=False)
-class _Turn:
-    """Whose turn it is: one transaction at a time, and none inside another."""
-
-    _lock: Any = attrs.field(factory=_thread.RLock)  # guards `owner` and the open transaction
-    owner: int | None = None
-    work: Work | None = None
-    wanted: str = ""
-    timeout: float | None = None
-    # A fork copies the lock as it is, and in the child nobody gives it back.
-    _process: int = attrs.field(factory=os.getpid)
-
-    @contextmanager
-    def taken(self, wanted: str, timeout: float | None) -> Iterator[None]:
-        """
-        Wait for the turn, and hold it.
-
-        Raises:
-            NestedTransactionError: This thread has it already.
-            BusyError: It did not come within *timeout* seconds.
-        """
-        if self._process != os.getpid():
-            self._process, self._lock = os.getpid(), _thread.RLock()
-        if self._lock._is_owned() and self._is_nested():
-            executing = self.work.executing if self.work is not None else ()
-            raise NestedTransactionError(wanted, executing[-1] if executing else "")
-        self._give_back()
-        try:
-            if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
-                raise BusyError(timeout or 0.0, str(thread_name(self.owner)))
-            self.owner, self.wanted, self.timeout = _thread.get_ident(), wanted, timeout
-            yield
-        finally:
-            self._give_back()
-
-    def _give_back(self) -> None:
-        """
-        Let the next one have the turn; also a turn that a signal kept this thread from giving back.
-
-        A `KeyboardInterrupt` may come between any two lines, so that the lock can outlive the call.
-        """
-        while self._lock._is_owned():
-            self.owner = self.work = None
-            self._lock.release()
-
-    def _is_nested(self) -> bool:
-        """Whether a call that has the turn is on this thread's stack, below the one that asks."""
-        frame: FrameType | None = sys._getframe(1)
-        found = 0
-        while frame is not None and found < 2:
-            found += frame.f_code in _TAKING and frame.f_locals["self"]._turn is self
-            frame = frame.f_back
-        return found == 2
-
-    def mine(self) -> Work | None:
-        """The transaction that this thread has open."""
-        work = self.work
-        return work if work is not None and not work.is_over and self.owner == _thread.get_ident() else None
 
 
 class Registry:
@@ -123,7 +58,7 @@ class Registry:
         self._scope = Scope()
         self._missed: set[str] = set()
         self._planner = Planner(self._history, self._scope, self._missed)
-        self._turn = _Turn()
+        self._turn = Turn(_TAKING)
         self._subscribers = Subscribers()
         self._finder: Finder | None = None
         self._removed: Literal["keep", "drop"] = "keep"
@@ -439,8 +374,8 @@ class Registry:
             raise TypeError("give `to` or `revision`, not both")
         with self._turn.taken(f"rollback({name!r})", timeout), _uses.trees:
             if revision is None:
-                wanted = self._revision_before(name, to)
-                work = self._rollback(self._chain((name,), wanted), wanted, within)
+                wanted = _chain.revision_before(self._history, name, to)
+                work = self._rollback(_chain.of(self._history, (name,), wanted), wanted, within)
             else:
                 work = self._back(name, revision, within)
             if work is not None:
@@ -690,7 +625,7 @@ class Registry:
         name = records[-1].name
         if isinstance(version, str):
             raise TypeError(f"expected a version number or a ModuleVersion, got {version!r}")
-        wanted = records[:-1] if version is None else (self._wanted(name, version),)
+        wanted = records[:-1] if version is None else (_chain.wanted(self._history, name, version),)
         namespace = namespace_of(sys.modules.get(name))
         live = Snapshot.take(namespace) if namespace is not None else None
         own = _holders.own_objects(
@@ -849,73 +784,6 @@ class Registry:
 
     # Rollback
 
-    def _revision_before(self, name: str, to: int | ModuleVersion | str | None) -> int:
-        """The revision whose state a rollback is to bring back."""
-        if to is not None:
-            return self._wanted(name, to).revision
-        latest = self._history.standing(name)
-        if latest is None and (first := self._history.of(name)[0].number) > 1:
-            raise UnknownVersionError(name, f"before {first}", first)
-        if latest is None:
-            raise NoEarlierVersionError(name, self._history.current(name).number)
-        return latest.revision - 1
-
-    def _wanted(self, name: str, to: int | ModuleVersion | str) -> Record:
-        if isinstance(to, ModuleVersion):
-            if to.name != name:
-                raise UnknownVersionError(name, to)
-            to = to.number
-        if isinstance(to, int) and not isinstance(to, bool):
-            return self._history.record(name, to)
-        if isinstance(to, str):
-            return self._fitting(name, to)
-        raise TypeError(f"expected a version number, a ModuleVersion or a specifier, got {to!r}")
-
-    def _fitting(self, name: str, specifier: str) -> Record:
-        from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415  # Few need it.
-
-        try:
-            wanted = SpecifierSet(specifier, prereleases=True)
-        except InvalidSpecifier as error:
-            raise UnknownVersionError(name, repr(specifier)) from error
-        for record in reversed(self._history.of(name)):
-            declared = record.version.distribution_version
-            if declared is not None and declared in wanted:
-                return record
-        raise UnknownVersionError(name, repr(specifier))
-
-    def _chain(self, names: tuple[str, ...], revision: int) -> tuple[Commit, ...]:
-        """
-        The commits to take back, newest first.
-
-        These are the modules' own after *revision*, and those that changed
-        any of the same modules since; a rollback and what it took back cancel out.
-        """
-        for name in names:
-            self._history.at(name, revision)  # it is not forgotten
-        later = self._without_undone(revision)
-        concerned, found, left = set(names), set[int](), later
-        while left and (more := [each for each in left if not concerned.isdisjoint(each.before)]):
-            found.update([each.revision for each in more])
-            concerned.update(*[each.before for each in more])
-            left = [each for each in left if each.revision not in found]
-        return tuple([each for each in reversed(later) if each.revision in found])
-
-    def _without_undone(self, revision: int) -> list[Commit]:
-        """The commits after a revision without the rollbacks that took back others of them, and without these."""
-        left = {commit.revision: commit for commit in self._history.since(revision)}
-        for commit in reversed([*left.values()]):
-            # Of what is forgotten nobody needs to know more than that it was taken back.
-            undone = {each for each in commit.undoes if self._history.commit_of(each) is not None}
-            if commit.undoes and min(commit.undoes) > revision and left.keys() >= {commit.revision, *undone}:
-                for each in (commit.revision, *undone):
-                    del left[each]
-        return [*left.values()]
-
-    def _targets(self, chain: tuple[Commit, ...], revision: int) -> dict[str, int]:
-        """For each module that the chain changed, the version whose state it gets."""
-        return {name: self._history.at(name, revision) for commit in reversed(chain) for name in commit.before}
-
     def _back(self, root: str, revision: int, within: Participant | None) -> Work | None:
         """
         What takes a module and all below it back to a revision, and leaves alone what others have become since.
@@ -924,23 +792,12 @@ class Registry:
         unless it came again with somebody else's.
         """
         own = {name for name in list(self._history.records) if is_under(name, root)}
-        chain = self._chain(tuple(own), revision)
-        mine = [commit for commit in chain if not own.isdisjoint(_brought(commit))]
+        chain = _chain.of(self._history, own, revision)
+        mine = [commit for commit in chain if not own.isdisjoint(_chain.brought(commit))]
         if len(mine) == len(chain):
             return self._rollback(chain, revision, within)
-        theirs = {name for commit in chain if commit not in mine for name in _brought(commit)}
-        wanted = {name for commit in mine for name in _brought(commit)} - theirs
-        targets = {name: number for name, number in self._targets(chain, revision).items() if name in wanted}
-        current = {name: self._history.current(name).source for name in targets}
-        changed = {n: number for n, number in targets.items() if self._source(n, number) is not current[n]}
+        changed = _chain.apart(self._history, chain, mine, revision)
         return self._executed(changed, (), within) if changed else None
-
-    def _source(self, name: str, number: int) -> Source | None:
-        """What a version was executed from; nothing for none."""
-        record = self._history.record(name, number) if number else None
-        if record is not None and record.source is not None and record.text is None:
-            raise RefusedError(name, f"version {number} ran from byte-code whose text nobody has seen")
-        return record.source if record is not None else None
 
     def _rollback(self, chain: tuple[Commit, ...], revision: int, within: Participant | None) -> Work | None:
         """
@@ -948,7 +805,7 @@ class Registry:
 
         The latter where a journal is let go of, or speaks of a module that is not the one that is loaded now.
         """
-        targets = self._targets(chain, revision)
+        targets = _chain.targets(self._history, chain, revision)
         undoes = tuple(commit.revision for commit in chain)
         if not chain:
             return None
@@ -959,7 +816,8 @@ class Registry:
 
     def _executed(self, targets: dict[str, int], undoes: tuple[int, ...], within: Participant | None) -> Execution:
         """What brings versions back by executing their sources; 0 stands for a module that was not loaded."""
-        sources = {n: source for n, number in targets.items() if (source := self._source(n, number)) is not None}
+        found = {name: _chain.source_of(self._history, name, number) for name, number in targets.items()}
+        sources = {name: source for name, source in found.items() if source is not None}
         for name in sources:
             if sys.modules.get(name) is None:
                 raise NotLoadedError(name)
@@ -1013,11 +871,6 @@ def _check_number(name: str, number: int, least: int) -> None:
         raise TypeError(f"{name} must be a whole number, not {number!r}")
     if number < least:
         raise ValueError(f"{name} must be at least {least}, not {number}")
-
-
-def _brought(commit: Commit) -> set[str]:
-    """The modules that a commit was about: not those that were executed for the sake of others."""
-    return {*(record.name for record in commit.records if record.cause is not Cause.DEPENDENT), *commit.unloaded}
 
 
 def _name(module: object) -> str:

@@ -367,7 +367,16 @@ EACH = 20
 """After so many faults the operation is done undisturbed, and its result compared."""
 
 
-ACTING = ("_transaction.py", "_journal.py", "_pending.py", "_history.py", "_registry.py", "_recorder.py")
+ACTING = (
+    "_transaction.py",
+    "_journal.py",
+    "_pending.py",
+    "_history.py",
+    "_chain.py",
+    "_turn.py",
+    "_registry.py",
+    "_recorder.py",
+)
 PATCHING = ("_window.py", "_patch.py", "_successor.py", "_importer.py")
 
 

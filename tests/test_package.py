@@ -46,7 +46,7 @@ FLOORS = [
         "_weak",
         "_window",
     },
-    {"_asked", "_events", "_history"},
+    {"_asked", "_chain", "_events", "_history"},
     {"_folders", "_importer", "_pending", "_quick", "_recorder"},
     {
         "_containers",
@@ -66,6 +66,7 @@ FLOORS = [
         "_spec",
         "_stars",
         "_transaction",
+        "_turn",
         "_view",
     },
     {"__init__", "_names", "_registry"},
@@ -96,7 +97,7 @@ ROWS = [
         "_loop",
         "_hooks",
     ],
-    ["_events", "_history", "_asked"],
+    ["_events", "_history", "_chain", "_asked"],
     ["_folders", "_quick", "_importer", "_pending", "_recorder"],
     [
         "_containers",
@@ -111,6 +112,7 @@ ROWS = [
         "_roll",
         "_planner",
         "_transaction",
+        "_turn",
         "_plain",
         "_rollback",
         "_registrations",
