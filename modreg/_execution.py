@@ -121,15 +121,7 @@ class Execution(Ordered):
         return (*self.parts, *self.draft.unload)
 
     def do(self) -> None:
-        if self.is_keeping:
-            self.draft.needs.calm = Calm.off()  # what is kept depends on all that a change leads to
-            self.draft.needs.is_thorough = True
-        for record in map(self.history.current, self.draft.starring):
-            self.starred[record.name] = all_star_names(record.name, record.package, record.read())
-        self._keep(self.parts if self.draft.is_calm else [name for name in self.draft.order if name in self.parts])
-        for part in self.parts.values():
-            _lines.forget(part.spec.origin)
-            have_path(part)
+        self._make_ready()
         self._dispose_first()
         self.loaded = [*sys.modules]
         try:
@@ -140,20 +132,20 @@ class Execution(Ordered):
         finally:
             self.window.close()
         self.phase = Phase.PATCH
-        for name in self.draft.needs.rebinds:
-            self._rebind(name)
-        if self.held:
-            replace(self.held, self.window)
-        self.registrations.settle()
-        self._follow_moved()
-        since = len(self.journal.entries)
-        instances = living([each.old for _, each in self.replaced])
-        for name, each in self.replaced:
-            self.succeed(name, each, instances)
-        self._forget_checks(since)
-        renew(self.journal)
-        renew_abstract(self.journal)
+        self._bring_the_rest_up_to_date()
         self.migrate(self.finished)
+
+    def _make_ready(self) -> None:
+        """Note all that is known to be executed as it is, and have the new sources be found."""
+        if self.is_keeping:
+            self.draft.needs.calm = Calm.off()  # what is kept depends on all that a change leads to
+            self.draft.needs.is_thorough = True
+        for record in map(self.history.current, self.draft.starring):
+            self.starred[record.name] = all_star_names(record.name, record.package, record.read())
+        self._keep(self.parts if self.draft.is_calm else [name for name in self.draft.order if name in self.parts])
+        for part in self.parts.values():
+            _lines.forget(part.spec.origin)
+            have_path(part)
 
     def _execute_all(self) -> None:
         """Execute the parts, and who has to be for their sake."""
@@ -171,6 +163,22 @@ class Execution(Ordered):
                 self._raise_caught()
                 self._look_again()
                 self.window.move()
+
+    def _bring_the_rest_up_to_date(self) -> None:
+        """What could wait until all is executed, and the allocation window is closed."""
+        for name in self.draft.needs.rebinds:
+            self._rebind(name)
+        if self.held:
+            replace(self.held, self.window)
+        self.registrations.settle()
+        self._follow_moved()
+        since = len(self.journal.entries)
+        instances = living([each.old for _, each in self.replaced])
+        for name, each in self.replaced:
+            self.succeed(name, each, instances)
+        self._forget_checks(since)
+        renew(self.journal)
+        renew_abstract(self.journal)
 
     def _clean(self) -> None:
         self.window.close()
@@ -312,12 +320,9 @@ class Execution(Ordered):
         written = self._keep_written(part)
         try:
             self._run_in(part, module, namespace)
-        except BaseException as error:  # what was defined until then may be anywhere, and the old definitions go on
-            if self.window.is_leaking(namespace):
-                self.held.update(Twins.of(held(pair(former, namespace, part.name), namespace)))
-            if not (self._is_refused(error, namespace) and self._run_again(part, module, namespace, former)):
+        except BaseException as error:
+            if not self._is_mended(error, part, module, namespace, former):
                 raise
-            self.findings.append(_refused(part.name, error))
         for target, entry in written.items():
             self._wrote(part.name, target, entry)
         if self.is_dropping and type(module) is kind and is_own(kind, part.name):
@@ -328,11 +333,33 @@ class Execution(Ordered):
         if self.is_dropping:
             drop_stars(part, namespace, self.starred.get(part.name, NONE))
         self.phase = Phase.PATCH
+        self._bring_up_to_date(part, former, namespace, since, self.finished[finished:])
+        if is_used:
+            self._tell(part, former, namespace, held_before)
+        self.draft.needs.executed.add(part.name)
+        self.phase = Phase.EXECUTE
+
+    def _is_mended(
+        self, error: BaseException, part: Part, module: Any, namespace: dict[str, object], former: dict[str, object]
+    ) -> bool:
+        """Whether a module that failed came through once more, what it has registered being out of the way."""
+        # What was defined until then may be anywhere, and the old definitions go on.
+        if self.window.is_leaking(namespace):
+            self.held.update(Twins.of(held(pair(former, namespace, part.name), namespace)))
+        if not (self._is_refused(error, namespace) and self._run_again(part, module, namespace, former)):
+            return False
+        self.findings.append(_refused(part.name, error))
+        return True
+
+    def _bring_up_to_date(
+        self, part: Part, former: dict[str, object], namespace: dict[str, object], since: int, nested: list[str]
+    ) -> None:
+        """Have what is held of a module be what its new source defines, and names keep what they are to keep."""
         if self.is_dropping and not part.is_unchanged and self.registrations.has_of(part.name):
             self._withdraw(part, former, namespace)
         _uses.trees.let_go()  # what is searched next are all objects that were made meanwhile, and trees are very many
         in_classes = self._keep_in_classes(part, former, namespace) if self.is_keeping else []
-        is_same = self.is_live and self._patch(part, former, namespace, since, self.finished[finished:])
+        is_same = self.is_live and self._patch(part, former, namespace, since, nested)
         if self.is_live:
             settle_instances(former, namespace)
         kept = self._keep_state(part, former, namespace) if self.is_keeping else []
@@ -341,13 +368,9 @@ class Execution(Ordered):
         kept += bind(former, namespace, declared(part.name, "__keep__"))
         twins = Twins.of(self.window.made(kept, namespace)) if kept and self.is_live else None
         if twins:
-            self._stand_in(twins, namespace, since, self.finished[finished:])
+            self._stand_in(twins, namespace, since, nested)
         if self.is_dropping and not (is_same or is_as_defined(former, namespace)):
             self._drop_gone(part, former, namespace)
-        if is_used:
-            self._tell(part, former, namespace, held_before)
-        self.draft.needs.executed.add(part.name)
-        self.phase = Phase.EXECUTE
 
     def _run_in(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # as above
         self._prepare(part, module, namespace)
