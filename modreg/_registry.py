@@ -15,6 +15,7 @@ from modreg._diff import Diff, Side
 from modreg._draft import Draft
 from modreg._events import Subscriber, Subscribers, TransactionAborted, TransactionCommitted, VersionCommitted
 from modreg._execution import Execution
+from modreg._given import Module, check_number, check_words, checked_roots, loaded_name, name_of
 from modreg._guard import Gate, Gates
 from modreg._history import Commit, History, Record
 from modreg._holders import Holder
@@ -35,14 +36,11 @@ from modreg.errors import (
     ModregError,
     NestedTransactionError,
     NoEarlierVersionError,
-    NotAModuleError,
     NotLoadedError,
     NotTrackedError,
 )
 
 T = TypeVar("T")
-Module = ModuleType | str
-"""A module, or its absolute dotted name."""
 
 
 class Registry:
@@ -118,11 +116,11 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        checked = _checked_roots(roots)
-        _check_words(removed=removed, state=state, dependents=dependents)
-        _check_number("keep_snapshots", keep_snapshots, 0)
+        checked = checked_roots(roots)
+        check_words(removed=removed, state=state, dependents=dependents)
+        check_number("keep_snapshots", keep_snapshots, 0)
         if keep_versions is not None:
-            _check_number("keep_versions", keep_versions, 1)
+            check_number("keep_versions", keep_versions, 1)
         self._planner.limit(checked)
         self._history.keep, self._history.limit = keep_snapshots, keep_versions
         self._removed, self._live, self._state, self._dependents = removed, live, state, dependents
@@ -165,7 +163,7 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        checked = _checked_roots(roots) or ()
+        checked = checked_roots(roots) or ()
         self._planner.include(checked)
         if self._finder is None:
             return self.install(roots=checked)
@@ -228,7 +226,7 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        name = _loaded_name(module)
+        name = loaded_name(module)
         if not (self._live if live is None else live):
             return self._reload_plainly(name, timeout)
         how: dict[str, Any] = {"removed": removed, "state": state, "dependents": dependents, "within": within}
@@ -281,7 +279,7 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        roots = _checked_roots(only)
+        roots = checked_roots(only)
         how: dict[str, Any] = {"removed": removed, "state": state, "dependents": dependents, "within": within}
         return self._transaction("refresh()", timeout, lambda: self._planner.refresh(roots), live=live, **how)
 
@@ -307,7 +305,7 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        roots = tuple(map(_name, modules))
+        roots = tuple(map(name_of, modules))
         return self._transaction("unload()", timeout, lambda: self._planner.unload(roots), within=within)
 
     def forget(self, *modules: Module) -> None:
@@ -324,7 +322,7 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        roots = tuple(map(_name, modules))
+        roots = tuple(map(name_of, modules))
         self._history.let_go(name for name in list(self._history.records) if is_under_one(name, roots))
 
     def rollback(
@@ -369,7 +367,7 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        name = _name(module)
+        name = name_of(module)
         if to is not None and revision is not None:
             raise TypeError("give `to` or `revision`, not both")
         with self._turn.taken(f"rollback({name!r})", timeout), _uses.trees:
@@ -398,7 +396,7 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        name, roots = _loaded_name(module) if module is not None else "", _checked_roots(only)
+        name, roots = loaded_name(module) if module is not None else "", checked_roots(only)
 
         def draft() -> Draft:
             return self._planner.reload(name) if name else self._planner.refresh(roots)
@@ -431,7 +429,7 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        return self._gate if unit is None else self._gates.of(_name(unit))
+        return self._gate if unit is None else self._gates.of(name_of(unit))
 
     def is_guarded(self) -> bool:
         """
@@ -454,7 +452,7 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        return self._requested(_name(module))
+        return self._requested(name_of(module))
 
     def request_refresh(self) -> Request:
         """
@@ -503,7 +501,7 @@ class Registry:
         name = request.module
         if name is None:
             return self.refresh(timeout=timeout)
-        return self._transaction(f"reload({name!r})", timeout, lambda: self._planner.reload(_loaded_name(name)))
+        return self._transaction(f"reload({name!r})", timeout, lambda: self._planner.reload(loaded_name(name)))
 
     def _apply_at_rest(self) -> None:
         self.apply_requests(timeout=0.0)
@@ -523,7 +521,7 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        self._gates.refuse_task(f"areload({_name(module)!r})")
+        self._gates.refuse_task(f"areload({name_of(module)!r})")
         return await _loop.off_the_loop(lambda: self.reload(module, **how), executor)
 
     async def arefresh(self, *, executor: Any = None, **how: Any) -> Transaction:
@@ -541,7 +539,7 @@ class Registry:
 
         .. versionadded:: 0.1.0
         """
-        self._gates.refuse_task(f"arollback({_name(module)!r})")
+        self._gates.refuse_task(f"arollback({name_of(module)!r})")
         return await _loop.off_the_loop(lambda: self.rollback(module, **how), executor)
 
     # Questions
@@ -709,7 +707,7 @@ class Registry:
     # Inside
 
     def _records(self, module: Module) -> tuple[Record, ...]:
-        name = _name(module)
+        name = name_of(module)
         if name not in self._history.records:
             try:
                 self._planner.adopt_one(name)
@@ -734,7 +732,7 @@ class Registry:
     ) -> Commit | Transaction:
         """Draft under the lock, and carry it out; a draft without steps is an empty transaction."""
         given = {"removed": how.get("removed"), "state": how.get("state"), "dependents": dependents}
-        _check_words(**{option: word for option, word in given.items() if word is not None})
+        check_words(**{option: word for option, word in given.items() if word is not None})
         with self._turn.taken(wanted, timeout), _uses.trees:
             found = self._told(draft)
             if found.is_empty:
@@ -854,61 +852,6 @@ class Registry:
         if full is None or snapshot is None:
             return Manifest.of(full) if full is not None else None
         return Manifest.of(attrs.evolve(snapshot, images=full.images))
-
-
-def _check_words(**given: str) -> None:
-    for option, word in given.items():
-        *most, last = _WORDS[option]
-        if word not in (*most, last):
-            raise ValueError(f"{option} must be {', '.join(map(repr, most))} or {last!r}, not {word!r}")
-
-
-_WORDS: Final = {"removed": ("keep", "drop"), "state": ("reset", "keep"), "dependents": ("needed", "all", "none")}
-
-
-def _check_number(name: str, number: int, least: int) -> None:
-    if type(number) is not int:
-        raise TypeError(f"{name} must be a whole number, not {number!r}")
-    if number < least:
-        raise ValueError(f"{name} must be at least {least}, not {number}")
-
-
-def _name(module: object) -> str:
-    """The absolute name that *module* is or has."""
-    if isinstance(module, str):
-        # What is loaded may have any name: plugins come from files that no import statement could name.
-        if module not in sys.modules and not all(part.isidentifier() for part in module.split(".")):
-            raise NotAModuleError(module)
-        return module
-    namespace = namespace_of(module)
-    if namespace is None:
-        raise NotAModuleError(module)
-    name = getattr(namespace.get("__spec__"), "name", None) or namespace.get("__name__")
-    if not isinstance(name, str):
-        raise NotAModuleError(module)
-    return name
-
-
-def _loaded_name(module: object) -> str:
-    """As :func:`_name`, of the very module that `sys.modules` holds."""
-    name = _name(module)
-    if not isinstance(module, str) and sys.modules.get(name) is not module:
-        raise NotLoadedError(name)
-    return name
-
-
-def _checked_roots(roots: Iterable[str] | None) -> tuple[str, ...] | None:
-    if roots is None:
-        return None
-    if isinstance(roots, str):
-        raise TypeError(f"roots must be a collection of module names, not the string {roots!r}")
-    checked = tuple(roots)
-    for root in checked:
-        if not isinstance(root, str):
-            raise TypeError(f"a root must be a module name, not {root!r}")
-        if not root or not all(part.isidentifier() for part in root.split(".")):
-            raise ValueError(f"a root must be an absolute dotted name, not {root!r}")
-    return checked
 
 
 _TAKING: Final = frozenset(

@@ -47,7 +47,7 @@ FLOORS = [
         "_window",
     },
     {"_asked", "_chain", "_events", "_history"},
-    {"_folders", "_importer", "_pending", "_quick", "_recorder"},
+    {"_folders", "_given", "_importer", "_pending", "_quick", "_recorder"},
     {
         "_containers",
         "_draft",
@@ -98,7 +98,7 @@ ROWS = [
         "_hooks",
     ],
     ["_events", "_history", "_chain", "_asked"],
-    ["_folders", "_quick", "_importer", "_pending", "_recorder"],
+    ["_folders", "_quick", "_importer", "_given", "_pending", "_recorder"],
     [
         "_containers",
         "_holding",
