@@ -10,7 +10,7 @@ from typing import Final
 from modreg._holding import is_standard, is_value
 from modreg._importer import space_of
 from modreg._pairs import is_class, mro_of, parts, table
-from modreg._uses import Use
+from modreg._refs import Use
 from modreg._view import Place
 
 

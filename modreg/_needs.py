@@ -25,7 +25,8 @@ from modreg._matters import Changes, Level, matters
 from modreg._model import Edge
 from modreg._pairs import CACHED, is_class, is_definition, parts, table
 from modreg._patch import is_alike
-from modreg._uses import ANY, Statement, Use
+from modreg._refs import ANY, Use
+from modreg._uses import Statement
 from modreg._view import Place, View, declared, is_given
 
 

@@ -13,11 +13,11 @@ from modreg import _uses
 from modreg._journal import MISSING, PLAIN, Contents, Item, Journal
 from modreg._pairs import ROOM, Pair, attributes, is_definition, is_holder, table
 from modreg._patch import CONSTANTS
+from modreg._refs import DEFINITIONS, IMPORTS, REACHING_ANY, taken_by
 from modreg._registered import exchanged, matched, subjects
-from modreg._uses import DEFINITIONS, IMPORTS, taken_by
 from modreg._weak import data_for
 
-_READING_ANY: Final = _uses.REACHING_ANY | {"vars", "locals", "dir"}  # what they give no statement says
+_READING_ANY: Final = REACHING_ANY | {"vars", "locals", "dir"}  # what they give no statement says
 
 
 @attrs.frozen(eq=False)

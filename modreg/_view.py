@@ -13,7 +13,8 @@ import attrs
 from modreg import _scan
 from modreg._importer import namespace_of, space_of
 from modreg._pairs import label_of
-from modreg._uses import ANY, Ref, Statement, Taken, Use
+from modreg._refs import ANY, Ref, Taken, Use
+from modreg._uses import Statement
 
 
 @attrs.frozen(eq=False)

@@ -22,7 +22,7 @@ PACKAGE = ROOT / "modreg"
 # DESIGN, section 10: a module imports from the floors below its own.
 FLOORS = [
     {"_model", "errors"},
-    {"_graph", "_scan", "_scope", "_source", "_statements", "_uses"},
+    {"_graph", "_refs", "_scan", "_scope", "_source", "_statements", "_uses"},
     {
         "_alike",
         "_closures",
@@ -76,7 +76,7 @@ FLOORS = [
 FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in modules}
 # Within a floor a module may import only from those before it in one of these rows.
 ROWS = [
-    ["_scan", "_source", "_uses", "_statements"],
+    ["_scan", "_source", "_refs", "_uses", "_statements"],
     [
         "_journal",
         "_snapshot",

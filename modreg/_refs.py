@@ -1,0 +1,351 @@
+"""The names that a statement reads, and what for, from its syntax tree."""
+
+from __future__ import annotations
+
+import ast
+import enum
+from collections.abc import Iterator
+from typing import Any, Final
+
+import attrs
+
+FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+DEFINITIONS: Final = (*FUNCTIONS, ast.ClassDef)
+IMPORTS: Final = (ast.Import, ast.ImportFrom)
+
+ANY: Final = "*"
+"""Stands for any name: a star import, a use of names that the code does not spell."""
+
+# Built-ins through which code can use names that it does not spell.
+REACHING_ANY: Final = frozenset({"globals", "eval", "exec"})
+
+
+class Use(enum.IntEnum):
+    """
+    What a statement does with an object while it runs; later ones ask more of it.
+
+    Attributes:
+        LATER: Nothing: a function uses it when it is called.
+        TAKEN: An import statement binds it to a name.
+        STORED: It is put somewhere: under another name, in a display, as a default value.
+        BASE: A class is derived from it.
+        SHAPED: The same, and decorators look at what the class inherits, but call nothing of it.
+        MADE: It is called, and what that gives is put somewhere.
+        USED: Anything else: its contents, its attributes, its truth.
+    """
+
+    LATER = 0
+    TAKEN = 1
+    STORED = 2
+    BASE = 3
+    SHAPED = 4
+    MADE = 5
+    USED = 6
+
+
+@attrs.frozen
+class Taken:
+    """
+    What an import statement binds a name to.
+
+    Attributes:
+        module: The module as written, without leading dots.
+        level: The number of leading dots.
+        name: What is taken from it; ``""`` for the module itself, `ANY` for all.
+    """
+
+    module: str
+    level: int = 0
+    name: str = ""
+
+
+@attrs.frozen
+class Ref:
+    """
+    A name that a statement reads, with the attributes asked of it.
+
+    Attributes:
+        path: ``("shop", "tax", "rate")`` for ``shop.tax.rate``; `ANY` alone where it is not spelled.
+        use: What for.
+        taken: Where the first name comes from, if a function imports it itself.
+        is_filling: Whether something is put there, and no more: by a decorator, say.
+    """
+
+    path: tuple[str, ...]
+    use: Use
+    taken: Taken | None = None
+    is_filling: bool = False
+
+
+@attrs.define(eq=False)
+class Reader:
+    """
+    Collects the names that a statement reads, each with the method it stands in, if any.
+
+    Names of parameters and locals are taken for the module's of the same name, which asks too much at most.
+    """
+
+    is_future: bool
+    read: list[tuple[str, Ref]] = attrs.field(factory=list)
+    inner: dict[str, list[Taken]] = attrs.field(factory=dict)
+    is_filling: bool = False
+
+    def found(self) -> Iterator[tuple[str, Ref]]:
+        for owner, ref in self.read:
+            yield owner, ref
+            yield from ((owner, attrs.evolve(ref, taken=taken)) for taken in self.inner.get(ref.path[0], ()))
+
+    def visit_statement(self, node: ast.AST, owner: str, *, is_top: bool = True) -> None:
+        """Read a statement that runs when the module does."""
+        if isinstance(node, FUNCTIONS):
+            self._function(node, owner)
+        elif isinstance(node, ast.ClassDef):
+            self._class(node, owner, is_top=is_top)
+        elif isinstance(node, ast.If) and is_left_out(node.test):
+            for each in node.orelse:
+                self.visit_statement(each, owner, is_top=False)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            self._assignment(node, owner)
+        elif isinstance(node, ast.AugAssign):
+            self._filling(_loaded(node.target), Use.USED, owner)
+            self._expression(node.value, Use.USED, owner)
+        elif isinstance(node, ast.Expr):
+            self._filling(node.value, Use.STORED, owner)  # and thrown away
+        elif isinstance(node, IMPORTS):
+            if owner:
+                self._import(node)
+        else:
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, (ast.stmt, ast.ExceptHandler, ast.match_case)):
+                    self.visit_statement(child, owner, is_top=False)
+                else:
+                    self._expression(child, Use.USED, owner)
+
+    def _assignment(self, node: Any, owner: str) -> None:  # an Assign or AnnAssign
+        for target in targets(node):
+            self._filling(target, Use.USED, owner)
+        if node.value is not None:
+            self._expression(node.value, Use.STORED, owner)
+        if isinstance(node, ast.AnnAssign) and not self.is_future:
+            self._expression(node.annotation, Use.STORED, owner)
+
+    def _class(self, node: ast.ClassDef, owner: str, *, is_top: bool) -> None:
+        use = _use_of_bases(node)
+        own = node.name if is_top else owner
+        for base in node.bases:
+            self._filling(base, use, own)
+        for each in (*node.keywords, *node.decorator_list):
+            self._filling(each, Use.USED, own)
+        for each in node.body:
+            is_method = is_top and isinstance(each, FUNCTIONS)
+            if is_method:
+                self._function(each, own, f"{own}.{each.name}")  # type: ignore[attr-defined]  # by the line above
+            else:
+                self.visit_statement(each, own, is_top=False)
+
+    def _function(self, node: Any, owner: str, body_owner: str | None = None) -> None:  # one of FUNCTIONS
+        for each in node.decorator_list:
+            self._filling(each, Use.USED, owner)
+        self._arguments(node.args, owner)
+        if node.returns is not None and not self.is_future:
+            self._expression(node.returns, Use.STORED, owner)
+        for each in node.body:
+            self._later(each, owner if body_owner is None else body_owner)
+
+    def _arguments(self, args: ast.arguments, owner: str) -> None:
+        for default in (*args.defaults, *args.kw_defaults):
+            if default is not None:
+                self._expression(default, Use.STORED, owner)
+        if not self.is_future:
+            for each in (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg):
+                if each is not None and each.annotation is not None:
+                    self._expression(each.annotation, Use.STORED, owner)
+
+    def _import(self, node: ast.AST) -> None:
+        for name, taken in taken_by(node):
+            self.inner.setdefault(name, []).append(taken)
+
+    def _later(self, node: ast.AST, owner: str) -> None:
+        """Read what runs when a function is called."""
+        queue = [node]
+        for each in queue:  # it grows while it is walked
+            filled = _filled(each)
+            if filled is not None and (path := path_of(filled)):
+                self._note(path, Use.LATER, owner, is_filling=True)
+                queue.extend(child for child in children(each) if child is not filled)
+                continue
+            if isinstance(each, (ast.Attribute, ast.Name)):
+                path = path_of(each)
+                if path:
+                    self._note(path, Use.LATER, owner)
+                    continue
+            elif isinstance(each, _WITH_GLOBALS) and (name := _spelled(each)):
+                self._note((name,), Use.LATER, owner)
+                queue.extend(_beside_globals(each))
+                continue
+            elif isinstance(each, IMPORTS):
+                self._import(each)
+            queue.extend(children(each))
+
+    def _filling(self, node: ast.AST, use: Use, owner: str) -> None:
+        """Read an expression that is there for what it puts somewhere: what it gives is used for nothing else."""
+        self.is_filling = True
+        self._expression(node, use, owner)
+        self.is_filling = False
+
+    def _expression(self, node: ast.AST, use: Use, owner: str) -> None:
+        name = _spelled(node)
+        if name:
+            self._note((name,), Use.USED, owner)
+            for each in _beside_globals(node):
+                self._expression(each, Use.USED, owner)
+        elif isinstance(node, (ast.Attribute, ast.Name)):
+            path = path_of(node)
+            if path:
+                self._note(path, use, owner)
+            elif isinstance(node, ast.Attribute):
+                self._expression(node.value, Use.USED, owner)
+        elif isinstance(node, ast.Lambda):
+            self._arguments(node.args, owner)
+            if use is Use.USED:  # whoever gets it may call it at once
+                self._expression(node.body, Use.USED, owner)
+            else:
+                self._later(node.body, owner)
+        elif isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+            for each in node.elts:
+                self._expression(each, use, owner)
+        elif isinstance(node, ast.Dict):
+            for key in node.keys:
+                if key is not None:
+                    self._expression(key, Use.USED, owner)
+            for key, value in zip(node.keys, node.values, strict=True):
+                self._expression(value, use if key is not None else Use.USED, owner)
+        elif isinstance(node, ast.Call):
+            is_kept = use is Use.STORED and path_of(node.func)
+            self._expression(node.func, Use.MADE if is_kept else Use.USED, owner)
+            self.is_filling = False
+            is_storing = use is Use.STORED and _last(node.func) in _STORING
+            for each in (*node.args, *(keyword.value for keyword in node.keywords)):
+                self._expression(each, Use.STORED if is_storing else Use.USED, owner)
+        else:
+            for child in ast.iter_child_nodes(node):
+                self._expression(child, Use.USED, owner)
+
+    def _note(self, path: tuple[str, ...], use: Use, owner: str, *, is_filling: bool = False) -> None:
+        if path[0] in REACHING_ANY:
+            path = (ANY,)
+        self.read.append((owner, Ref(path, use, is_filling=is_filling or self.is_filling)))
+
+
+# Nodes
+
+# Class decorators that look at names and annotations, and at which attributes there are.
+_LOOKING: Final = frozenset({"dataclass", "runtime_checkable", "total_ordering", "final", "unique"})
+
+# What keeps its arguments and does nothing else with them.
+_STORING: Final = frozenset({"partial", "partialmethod", "staticmethod", "classmethod", "property", "cached_property"})
+
+_FILLING: Final = frozenset({"append", "appendleft", "add", "insert", "extend", "setdefault", "update"})
+
+
+def _filled(node: Any) -> Any:  # nodes
+    """What a node puts something into, with the name of the method."""
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+        return node.value
+    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    return node.func if is_call and node.func.attr in _FILLING else None
+
+
+def _use_of_bases(node: ast.ClassDef) -> Use:
+    """What a class statement does with its bases: whoever gets the class may call all that it inherits."""
+    if node.keywords:
+        return Use.USED
+    decorators = [each.func if isinstance(each, ast.Call) else each for each in node.decorator_list]
+    if not all(_last(each) in _LOOKING for each in decorators):
+        return Use.USED
+    return Use.SHAPED if decorators else Use.BASE
+
+
+def path_of(node: ast.AST) -> tuple[str, ...]:
+    """The names of a dotted expression that is read; nothing for any other."""
+    names: list[str] = []
+    at: ast.AST = node
+    if not isinstance(getattr(node, "ctx", None), ast.Load):
+        return ()
+    while isinstance(at, ast.Attribute):
+        names.append(at.attr)
+        at = at.value
+    return (at.id, *reversed(names)) if isinstance(at, ast.Name) else ()
+
+
+def _last(node: ast.AST) -> str:
+    """The last name of a dotted expression."""
+    return "".join(path_of(node)[-1:])
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """As `ast.iter_child_nodes`, which takes several times as long, without contexts and constants."""
+    found: list[ast.AST] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            found.extend([each for each in value if isinstance(each, ast.AST) and type(each) is not ast.Constant])
+        elif isinstance(value, ast.AST) and not isinstance(value, _SAYING_NOTHING):
+            found.append(value)
+    return found
+
+
+_SAYING_NOTHING: Final = (ast.expr_context, ast.Constant)
+
+_WITH_GLOBALS: Final = (ast.Subscript, ast.Call, ast.Compare)
+"""The nodes that :func:`_spelled` may find a name in."""
+
+
+def _spelled(node: Any) -> str:  # any node
+    """The name that ``globals()["name"]``, ``globals().get("name")`` or ``"name" in globals()`` is about."""
+    name: Any = None
+    if isinstance(node, ast.Subscript) and _is_globals(node.value):
+        name = node.slice
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_globals(node.func.value):
+        name = node.args[0] if node.args and node.func.attr in ("get", "setdefault", "pop") else None
+    elif isinstance(node, ast.Compare) and _is_globals(node.comparators[-1]):
+        name = node.left
+    return name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else ""
+
+
+def _is_globals(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and path_of(node.func) in (("globals",), ("vars",), ("locals",)) and not node.args
+
+
+def _beside_globals(node: ast.AST) -> list[ast.AST]:
+    """What else an expression about a name of ``globals()`` asks for."""
+    return list(node.args[1:]) if isinstance(node, ast.Call) else []
+
+
+def targets(node: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
+    """What an assignment assigns to."""
+    return node.targets if isinstance(node, ast.Assign) else [node.target]
+
+
+def is_left_out(test: ast.expr) -> bool:
+    """Whether an ``if`` is for type checkers alone, or for who runs the file as a program."""
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
+    is_compared = isinstance(test, ast.Compare)
+    return name == "TYPE_CHECKING" or (is_compared and ast.unparse(test) == "__name__ == '__main__'")
+
+
+def taken_by(node: Any) -> Iterator[tuple[str, Taken]]:  # one of IMPORTS
+    """The names that an import binds, each with what to."""
+    for alias in node.names:
+        if isinstance(node, ast.ImportFrom):
+            yield alias.asname or alias.name, Taken(node.module or "", node.level, alias.name)
+        elif alias.asname:
+            yield alias.asname, Taken(alias.name)
+        else:
+            top = alias.name.partition(".")[0]
+            yield top, Taken(top)
+
+
+def _loaded(target: Any) -> Any:  # what can be assigned to in place
+    """What an assignment in place reads: its target."""
+    return type(target)(**{**dict(ast.iter_fields(target)), "ctx": ast.Load()})
