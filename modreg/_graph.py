@@ -55,7 +55,8 @@ def components(graph: Graph) -> tuple[tuple[str, ...], ...]:
     placed: set[str] = set()
     for root in reversed(_finished(graph, ranks)):
         if root not in placed:
-            members = _spread(dependents, root, placed)
+            members = reachable(dependents, [root], placed)
+            placed |= members
             found.append(tuple(sorted(members, key=ranks.__getitem__)))
     return tuple(reversed(found))
 
@@ -107,17 +108,6 @@ def _finished(graph: Graph, ranks: Mapping[str, int]) -> list[str]:
                 fresh.sort(key=ranks.__getitem__, reverse=True)
                 waiting.extend((each, False) for each in fresh)
     return finished
-
-
-def _spread(graph: Graph, root: str, placed: set[str]) -> list[str]:
-    """Collect what *root* reaches without what is *placed*, and place it."""
-    placed.add(root)
-    members = [root]
-    for name in members:
-        fresh = set(graph[name]) - placed
-        placed |= fresh
-        members.extend(fresh)
-    return members
 
 
 def _trace(origins: Mapping[str, str | None], end: str) -> tuple[str, ...]:
