@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from modreg import _lines, _positions, _registered, _scan, _uses, _weak
+from modreg import _lines, _positions, _registered, _uses, _weak
 from modreg._alike import settle, settle_instances
 from modreg._closures import renew
 from modreg._draft import Part
@@ -521,9 +521,9 @@ class Execution(Ordered):
 
     def _called(self, part: Part) -> set[str]:
         """What a module imports by calls, or says that it depends on."""
-        text = part.source.data.decode("latin-1") if part.source is not None else ""
-        called = map(part.record.resolved, _scan.imports_by_call(text))
-        return {*called, *self.draft.needs.called.get(part.name, ()), *declared(part.name, "__depends__")}
+        called = part.source.called if part.source is not None else ()
+        computed = self.draft.needs.called.get(part.name, ())
+        return {*map(part.record.resolved, called), *computed, *declared(part.name, "__depends__")}
 
     def _withdraw(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
         """Take out of containers what the former source put there, and the present one does not."""

@@ -137,7 +137,7 @@ class Record:
         """What the source imports; nothing without a source that compiles.  Who has compiled it gives the *body*."""
         if self.imports is None:
             found = self.skimmed() if body is None else body
-            called = _scan.imports_by_call(self.source.data.decode("latin-1")) if self.source is not None else ()
+            called = self.source.called if self.source is not None else ()
             self.imports = (*(() if found is None else found.imports), *called)
             self.declared = None if found is None else found.string_constant("__version__")
         return self.imports

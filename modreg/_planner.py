@@ -618,7 +618,7 @@ def _below(packages: Iterable[str], names: Iterable[str]) -> Iterator[str]:
 def _imports(part: Part) -> tuple[Import, ...]:
     if part.body is None or part.source is None:
         return part.record.read()
-    return (*part.body.imports, *_scan.imports_by_call(part.source.data.decode("latin-1")))
+    return (*part.body.imports, *part.source.called)
 
 
 def _taken(module: str, name: str) -> object:

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import attrs
 
-from modreg._scan import handlers
+from modreg._scan import Import, handlers, imports_by_call
 
 UNKNOWN: Final = "unknown"
 """Stands for the hash of a text that nobody has seen."""
@@ -128,6 +128,11 @@ class Source:
         import zlib  # noqa: PLC0415  # as below
 
         return zlib.decompressobj(zdict=self.near.data if self.near is not None else b"").decompress(self._held)
+
+    @property
+    def called(self) -> tuple[Import, ...]:
+        """The imports that it asks for by calls, as far as they show."""
+        return imports_by_call(self.data.decode("latin-1"))
 
     def packed(self, near: Source | None = None) -> Source:
         """
