@@ -94,14 +94,19 @@ class Place(Protocol):
 
 
 @attrs.define(eq=False)
-class FilePlace:
-    """One file of source."""
+class _AtPath:
+    """Anything that a path leads to."""
 
     path: Path
 
     @property
     def where(self) -> str:
         return str(self.path)
+
+
+@attrs.define(eq=False)
+class FilePlace(_AtPath):
+    """One file of source."""
 
     def look(self) -> Look:
         if self.spec("_") is None:
@@ -119,14 +124,8 @@ class FilePlace:
 
 
 @attrs.define(eq=False)
-class FolderPlace:
+class FolderPlace(_AtPath):
     """A folder: a package, or one whose ``plugin.toml`` names the file that stands for an ``__init__.py``."""
-
-    path: Path
-
-    @property
-    def where(self) -> str:
-        return str(self.path)
 
     def look(self) -> Look:
         if not os.path.isdir(self.path):
@@ -155,7 +154,7 @@ class FolderPlace:
 
 
 @attrs.define(eq=False)
-class ZipPlace:
+class ZipPlace(_AtPath):
     """
     An archive, unpacked anew whenever its bytes change.
 
@@ -166,13 +165,8 @@ class ZipPlace:
         folder: Where it is unpacked.
     """
 
-    path: Path
     folder: Path
     _hash: str = ""
-
-    @property
-    def where(self) -> str:
-        return str(self.path)
 
     def look(self) -> Look:
         stamp = self.stamp()

@@ -208,4 +208,4 @@ class Turnover:
 
 def changed(steps: Iterable[Step]) -> tuple[str, ...]:
     """The modules that come to hold something else: not those in which only positions move."""
-    return tuple(step.module for step in steps if step.decision.value != "patch")
+    return tuple(step.module for step in steps if step.decision is not Decision.PATCH)
