@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from modreg import _source
-from modreg._model import _table
+from modreg._model import in_columns
 from modreg._snapshot import Item, Kind, Manifest
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Change:
         return self.kind.value, self.path, " -> ".join(dict.fromkeys(told))
 
     def __str__(self) -> str:
-        return _table([self.columns])
+        return in_columns([self.columns])
 
 
 @attrs.frozen(kw_only=True)
@@ -112,7 +112,7 @@ class Diff:
         if not self:
             where = " in what can be compared" if self.notes else ""
             return "\n".join([f"{head}: no difference{where}", *self.notes])
-        table = _table([change.columns for change in self.changes]) if self.changes else ""
+        table = in_columns([change.columns for change in self.changes]) if self.changes else ""
         return "\n\n".join(filter(None, [f"{head}:", table, "\n".join(self.notes), self.text]))
 
     def _repr_html_(self) -> str:

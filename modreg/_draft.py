@@ -118,7 +118,7 @@ class Draft:
     unedited: set[str] = attrs.field(factory=set)
     group: Callable[[dict[str, dict[str, Edge]], tuple[str, ...]], Groups] = attrs.field(default=grouped)
     make: Callable[[str, str, bool], Part] | None = None
-    is_fragile: Callable[[str, tuple[str, ...]], bool] | None = None
+    is_fragile: Callable[[str, tuple[str, ...]], bool] = attrs.field(default=lambda _name, _members: False)
     _imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
 
     @functools.cached_property
@@ -150,7 +150,8 @@ class Draft:
         affected, rebound = self._predicted(self.order)
         found = {name: rebinding(name, names) for name, names in rebound.items()}
         found.update((name, part.step) for name, part in self.parts.items())
-        found.update((name, _executing(name, why)) for name, why in self.completed(affected).items())
+        for name, why in self.completed(affected).items():
+            found[name] = Step(module=name, decision=Decision.EXECUTE, reason=why)
         return (*gone, *(found[name] for name in self.order if name in found))
 
     @property
@@ -212,11 +213,8 @@ class Draft:
         Whether that fails depends on how far the others have come, so that all are executed if one of the former is.
         """
         found: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
-        is_fragile = self.is_fragile
-        if is_fragile is None:
-            return found
         for members in dict.fromkeys(each for each in self.components.values() if len(each) > 1):
-            fragile = tuple(n for n in members if is_fragile(n, members))
+            fragile = tuple(n for n in members if self.is_fragile(n, members))
             found.update(dict.fromkeys(members if fragile else (), (fragile, members)))
         return found
 
@@ -231,10 +229,6 @@ class Draft:
     @functools.cached_property
     def _names(self) -> frozenset[str]:
         return frozenset(self.members)
-
-
-def _executing(name: str, reason: str) -> Step:
-    return Step(module=name, decision=Decision.EXECUTE, reason=reason)
 
 
 def _unread(name: str) -> View:

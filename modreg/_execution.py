@@ -516,7 +516,8 @@ class Execution(Ordered):
                 is_other = any(each == module or each.startswith(f"{module}.") for each in modules - {part.name})
             return former.get(name) is value and not is_other and name not in taken
 
-        imported = new.imported | self.starred.get(part.name, NONE) | _starred(part) | taken
+        starred = all_star_names(part.name, part.spec.parent or "", imports(part))
+        imported = new.imported | self.starred.get(part.name, NONE) | starred | taken
         return old, attrs.evolve(new, imported=imported), is_stable
 
     def _called(self, part: Part) -> set[str]:
@@ -783,11 +784,6 @@ def _tree(source: Source | None) -> ast.Module | None:
         return None if source is None else ast.parse(source.data)
     except (SyntaxError, ValueError):
         return None  # what a loader that transforms takes
-
-
-def _starred(part: Part) -> frozenset[str]:
-    """The names that the star imports of a source have bound."""
-    return all_star_names(part.name, part.spec.parent or "", imports(part))
 
 
 def _unmarked(cls: type, name: str) -> Finding:

@@ -190,7 +190,7 @@ class Step:
     reason: str
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
+def in_columns(rows: Sequence[tuple[str, ...]]) -> str:
     """Rows as lines of columns, each as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
@@ -290,7 +290,7 @@ class Plan:
         if not self.steps:
             return "nothing to do: no source changed"
         rows = [(s.decision.value, s.module, s.reason) for s in self.steps]
-        return "\n".join([_table(rows), *map(str, self.findings)])
+        return "\n".join([in_columns(rows), *map(str, self.findings)])
 
     def __bool__(self) -> bool:
         return bool(self.steps)

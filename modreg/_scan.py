@@ -165,8 +165,8 @@ def bound_names(code: CodeType) -> frozenset[str]:
     Collect every name that executing a module can bind in its namespace, now or when its functions run.
 
     Names that a star import, ``globals()`` or ``exec`` binds are not to be seen in the code, and those that are bound
-    under ``if TYPE_CHECKING:`` never are. Names that the
-    compiler binds (``__annotations__``, ``__annotate__``) are included where it does.
+    under ``if TYPE_CHECKING:`` never are. Names that the compiler binds (``__annotations__``, ``__annotate__``) are
+    included where it does.
     """
     raw = code.co_code
     unreached = _unreached(code, raw) if "TYPE_CHECKING" in code.co_names else []

@@ -420,7 +420,7 @@ def _listing(path: str, value: object, home: str, images: dict[int, Image]) -> I
     each step inwards, so that classes referring to each other make no endless listing.
     """
     image = images.get(id(value))
-    if image is None or len(image) != 4 or _qualname(image[0]) != home:
+    if image is None or len(image) != _CLASS or _qualname(image[0]) != home:
         yield path, _item(value, images, set())
         return
     cls, bases, names, values = image
@@ -444,14 +444,14 @@ def _inheritance(cls: type, bases: tuple[type, ...]) -> str:
 def _item(value: object, images: dict[int, Image], seen: set[int]) -> Item:
     """What *value* was when *images* were made; what was *seen* around it is not told again."""
     image = images.get(id(value))
-    if image is None or len(image) == 4:
+    if image is None or len(image) == _CLASS:
         return _named(value)
     # A module that wraps its own function anew at each reload makes a chain without end.
     if id(value) in seen or len(seen) >= _MOST_INSIDE:
         return Item(Kind.VALUE, "...")
     seen.add(id(value))
     inside = [_item(part, images, seen) for part in image[-1] if part is not None]
-    whole = _defined(image) if len(image) == 5 else _wrapping(value)
+    whole = _defined(image) if len(image) == _FUNCTION else _wrapping(value)
     text = " of ".join(filter(None, [whole.text, ", ".join(part.text for part in inside)]))
     return _made(whole.kind, text, whole.digest, *(part.digest for part in inside))
 

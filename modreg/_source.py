@@ -245,7 +245,7 @@ def doubtful_code(source: Source, before: float) -> CodeType | None:
     return code
 
 
-def cached_code(source: Source, imported: float = 0.0) -> CodeType | None:
+def cached_code(source: Source, imported: float) -> CodeType | None:
     """
     Find the code of *source* in its byte-code file, where that is certainly of this very text.
 
