@@ -268,12 +268,8 @@ class Planner:
         *,
         is_limited: bool = False,
     ) -> Draft:
-        for name in seeds:
-            if name not in self.history.records:
-                self.adopt_one(name)
-        self._folders.look_anew()
         is_edit = len(seeds) <= _EDITED_AT_ONCE
-        parts = {n: self._seed(n, cause, why, (sources or {}).get(n), is_edit=is_edit) for n, why in seeds.items()}
+        parts = self._seeds(cause, seeds, sources or {}, is_edit=is_edit)
         needs = Needs(self._view, {}, spelled=self._spelled, differing=self._differing)
         for part in parts.values():
             part.is_layout = cause is not Cause.ROLLBACK and self._is_layout(part, needs)
@@ -286,11 +282,10 @@ class Planner:
             if name not in parts:
                 parts[name] = self._dependent(name, reason, is_limited)
         changing = [name for name, part in parts.items() if not part.is_layout]
-        below = _below([name for name in changing if parts[name].spec.submodule_search_locations is not None], old)
-        names = self._users.reached(*changing, *gone, *dict.fromkeys((*(name for name, _ in written), *below)))
-        # Of each module that is being imported at the moment there is a lock, and else none.
-        locks = BOOTSTRAP._module_locks
-        running = [n for n in names if n not in {*parts, *gone} and is_initializing(n)] if locks else []
+        packages = [name for name in changing if parts[name].spec.submodule_search_locations is not None]
+        more = (*(name for name, _ in written), *_below(packages, old))
+        names = self._users.reached(*changing, *gone, *dict.fromkeys(more))
+        running = _running(name for name in names if name not in {*parts, *gone})
         new = self._graph_with(parts, old)
         left = {*gone, *running}
         others = [name for name in dict.fromkeys((*parts, *names)) if name not in left]
@@ -320,6 +315,16 @@ class Planner:
         else:
             self._prepare(draft)
         return draft
+
+    def _seeds(
+        self, cause: Cause, seeds: dict[str, str], sources: Mapping[str, Source], *, is_edit: bool
+    ) -> dict[str, Part]:
+        """The modules that take part for their own sake, with the sources given or those that their files have."""
+        for name in seeds:
+            if name not in self.history.records:
+                self.adopt_one(name)
+        self._folders.look_anew()
+        return {name: self._seed(name, cause, why, sources.get(name), is_edit=is_edit) for name, why in seeds.items()}
 
     def _is_fragile(self, parts: Mapping[str, Part], name: str, members: tuple[str, ...]) -> bool:
         """Whether a module failed to import one of the members, and went on; it is taken to fail again."""
@@ -607,6 +612,11 @@ def _brought(imports: Iterable[Import], package: str) -> Iterator[str]:
         inside = (f"{base}.{name}" for name in each.names if name != "*" and name not in space_of(base))
         asked = (*reversed([base, *packages_of(base)]), *inside) if base else ()
         yield from (full for full in asked if full not in sys.modules)
+
+
+def _running(names: Iterable[str]) -> list[str]:
+    """Those of the modules that are being imported at the moment; for each of these there is a lock, and else none."""
+    return [name for name in names if is_initializing(name)] if BOOTSTRAP._module_locks else []
 
 
 def _below(packages: Iterable[str], names: Iterable[str]) -> Iterator[str]:
