@@ -369,7 +369,8 @@ class Needs:
                 if self._is_undecided(user) and matters(module, top, member, level, place):
                     self._affect(user, f"it uses {module}.{name}, which changed")
             elif place.owner == ANY:
-                yield from ((each, min(level, Level.BODY)) for each in _definitions(user))
+                values = space_of(user).copy().items()
+                yield from ((each, min(level, Level.BODY)) for each, value in values if not is_value(value))
             else:
                 inherits = member and place.use in (Use.BASE, Use.SHAPED)
                 owner = f"{place.owner}.{member}" if inherits and "." not in place.owner else place.owner
@@ -637,10 +638,6 @@ def _expected_level(name: str, sides: tuple[bool, bool], namespace: Mapping[str,
 def _is_value_of(module: str, name: str) -> bool:
     namespace = space_of(module)
     return name in namespace and is_value(namespace[name])
-
-
-def _definitions(module: str) -> list[str]:
-    return [name for name, value in space_of(module).copy().items() if not is_value(value)]
 
 
 def _is_public(module: str, name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import pairwise
 from types import ModuleType
 from typing import Any, Final, Literal, TypeVar
@@ -65,7 +66,7 @@ class Registry:
         self._dependents: Literal["needed", "all", "none"] = "needed"
         # The requests, by module; and by gate how a transaction closes it.
         self._notices: dict[Any, Any] = {}
-        self._gate = Gate(self._notices, self._apply_at_rest)
+        self._gate = Gate(self._notices, partial(self.apply_requests, timeout=0.0))
         self._gates = Gates(self._gate)
 
     # Installation
@@ -502,9 +503,6 @@ class Registry:
         if name is None:
             return self.refresh(timeout=timeout)
         return self._transaction(f"reload({name!r})", timeout, lambda: self._planner.reload(loaded_name(name)))
-
-    def _apply_at_rest(self) -> None:
-        self.apply_requests(timeout=0.0)
 
     async def areload(self, module: Module, *, executor: Any = None, **how: Any) -> ModuleType:
         """

@@ -181,17 +181,13 @@ def _threads() -> _Found:
 
 def _of_thread(thread: Any, *, is_timer: bool) -> Effect:  # a threading.Thread
     if is_timer:
-        name, module = f"timer {thread.name!r}", module_of(thread.function)
-        return Effect("thread", name, module, partial(_end, thread), partial(_is_set, thread))
+        name, module, end = f"timer {thread.name!r}", module_of(thread.function), partial(_end, thread)
+        return Effect("thread", name, module, end, lambda: thread.is_alive() and not thread.finished.is_set())
     module = module_of(getattr(thread, "_target", None) or thread)
     return Effect("thread", f"thread {thread.name!r}", module, _nothing, thread.is_alive)
 
 
-def _is_set(timer: Any) -> bool:  # a threading.Timer
-    return timer.is_alive() and not timer.finished.is_set()
-
-
-def _end(timer: Any) -> None:  # as above
+def _end(timer: Any) -> None:  # a threading.Timer
     """Cancel it, and wait until its thread has let go of its function; one that runs already is not waited for long."""
     timer.cancel()
     if timer is not sys.modules["threading"].current_thread():
@@ -222,26 +218,18 @@ def _tasks() -> _Found:
 
 
 def _of_task(task: Any) -> Effect:  # an asyncio.Task
-    name, module, alive = f"task {task.get_name()!r}", module_of(task.get_coro()), partial(_is_going_on, task)
-    return Effect("task", name, module, task.cancel, alive, _context(task))
+    name, module = f"task {task.get_name()!r}", module_of(task.get_coro())
+    return Effect("task", name, module, task.cancel, lambda: not (task.done() or task.cancelling()), _context(task))
 
 
 def _of_timer(timer: Any) -> Effect:  # an asyncio.TimerHandle
-    name, module, alive = f"timer of {timer._callback!r}", module_of(timer._callback), partial(_is_waiting, timer)
-    return Effect("task", name, module, timer.cancel, alive, timer._context)
+    name, module = f"timer of {timer._callback!r}", module_of(timer._callback)
+    return Effect("task", name, module, timer.cancel, lambda: not timer.cancelled(), timer._context)
 
 
 def _context(task: Any) -> Any:  # an asyncio.Task, and its contextvars.Context
     """The context of a task; up to 3.11 none can be had, and what its code is of has to do."""
     return task.get_context() if hasattr(task, "get_context") else None
-
-
-def _is_going_on(task: Any) -> bool:  # an asyncio.Task
-    return not task.done() and not task.cancelling()
-
-
-def _is_waiting(timer: Any) -> bool:  # an asyncio.TimerHandle
-    return not timer.cancelled()
 
 
 @attrs.define(eq=False)
@@ -291,18 +279,14 @@ def _handlers() -> _Found:
 
 
 def _of_handler(logger: Any, handler: Any) -> Effect:  # logging's classes
-    undo, alive = partial(_remove_handler, logger, handler), partial(_has_handler, logger, handler)
-    return Effect("handler", f"logging handler {handler!r}", module_of(handler), undo, alive)
+    name, undo = f"logging handler {handler!r}", partial(_remove_handler, logger, handler)
+    return Effect("handler", name, module_of(handler), undo, lambda: handler in logger.handlers)
 
 
 def _remove_handler(logger: Any, handler: Any) -> None:  # logging's classes
     if handler in logger.handlers:
         logger.removeHandler(handler)
         handler.close()
-
-
-def _has_handler(logger: Any, handler: Any) -> bool:  # as above
-    return handler in logger.handlers
 
 
 _SIGNALS: list[Any] = []  # the numbers, read once: that takes longer than asking for their handlers
