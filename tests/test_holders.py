@@ -51,6 +51,7 @@ def test_nobody_holds_what_became_its_new_definition(project, dropping, shop):
         ("Desk.kept = Point", "class", "shop.Desk.kept"),
         ("shop.point = Point()", "instance", "shop.point (an instance of it)"),
         ("shop.make = lambda kind=Point: kind", "container", "test_holders.<lambda> (its defaults)[0]"),
+        ("shop.all = {Point}", "container", "shop.all (an element)"),
     ],
 )
 def test_holders_of_a_class_are_told_by_their_paths(dropping, held, shop, place, kind, path):

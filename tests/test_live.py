@@ -219,6 +219,8 @@ CLOSURES = [
          "def make(x, y):\n    def f(a, b, *, c): return x, y, a, b, c\n    return f\nf = make(2, 3)", "m.f",
          "attempt(lambda: held(4, 5, c=6)), str(inspect.signature(held))",
          (TypeError, "(a=1, *, k=1)"), ((2, 3, 4, 5, 6), "(a, b, *, c)"), is_kept=False),
+    case("as many free variables", "def make(x):\n    def f(): return x\n    return f",
+         "def make(x):\n    def f(): return x + 1\n    return f", "m.make(1)", "held()", 1, 2, is_kept=False),
     case("fewer free variables", "def make(x, y):\n    def f(): return x, y\n    return f",
          "def make(x, y):\n    def f(): return [y]\n    return f", "m.make(1, 2)", "held()", (1, 2), [2], is_kept=False),
     case("renamed free variable", "def make(x):\n    def f(): return x\n    return f\nf = make(1)",
