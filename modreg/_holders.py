@@ -268,11 +268,12 @@ def _step_from_function(holder: Any, target: object) -> str:  # a function, a bo
         return ""
     if type(holder) is MethodType:
         return " (bound method)"
-    cells = dict(zip(holder.__code__.co_freevars, holder.__closure__ or (), strict=False))
-    for name, cell in cells.items():
-        if cell is target:
-            return f" (its variable {name})"
-    parts = {"its defaults": holder.__defaults__, "its globals": holder.__globals__, "its attributes": holder.__dict__}
+    parts = {
+        "its defaults": holder.__defaults__,
+        "its closure": holder.__closure__,
+        "its globals": holder.__globals__,
+        "its attributes": holder.__dict__,
+    }
     return f" ({next((said for said, part in parts.items() if part is target), 'a part of it')})"
 
 

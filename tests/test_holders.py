@@ -51,6 +51,7 @@ def test_nobody_holds_what_became_its_new_definition(project, dropping, shop):
         ("Desk.kept = Point", "class", "shop.Desk.kept"),
         ("shop.point = Point()", "instance", "shop.point (an instance of it)"),
         ("shop.make = lambda kind=Point: kind", "container", "test_holders.<lambda> (its defaults)[0]"),
+        ("shop.make = (lambda kind: lambda: kind)(Point)", "function", "test_holders.<lambda>.<locals>.<lambda> (its closure)[0]"),
         ("shop.all = {Point}", "container", "shop.all (an element)"),
     ],
 )
