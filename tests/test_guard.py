@@ -484,6 +484,22 @@ def test_requests_are_carried_out_when_the_host_says_so(project, registry, pair)
     assert registry.apply_requests() == ()
 
 
+def test_a_request_that_cannot_be_carried_out_yet_stands(registry, pair):
+    """
+    Where somebody is still inside when its time is over, a request waits for the next safe point.
+    """
+    module, write = pair
+    write(2)
+    request = registry.request_reload("pair")
+
+    with Inside(registry.guard()):
+        assert registry.apply_requests(timeout=0) == ()
+        assert not request.is_done
+
+    assert request.wait().revision == 1
+    assert module.a() == 2
+
+
 def test_a_request_from_a_signal_handler_and_a_finaliser(registry, pair):
     """
     Both may ask, at any moment.
