@@ -183,10 +183,9 @@ def _closure(method: Any) -> tuple[CellType, ...]:  # as above
 
 
 def _is_inside_free(wrapper: object) -> bool:
-    """Whether a wrapper alone holds what it wraps; a static method has it twice, as ``__wrapped__`` too."""
+    """Whether a wrapper alone holds what it wraps."""
     inside = [each for each in _inside(wrapper) if each is not None]
-    own = 0 if type(wrapper) is property else 1
-    return _counts(inside) == [_UNHELD + own] * len(inside)
+    return _counts(inside) == [_UNHELD] * len(inside)
 
 
 def _counts(values: list[Any]) -> list[int]:  # of any objects
@@ -289,6 +288,10 @@ def _is_alike_attribute(old: Any, new: Any, pair: Pair) -> bool:  # values in at
     if kind is FunctionType:
         return _is_alike_function(old, new, pair)
     if kind is staticmethod or kind is classmethod:
-        mine, theirs = ({k: v for k, v in each.__dict__.items() if k != "__wrapped__"} for each in (old, new))
+        mine, theirs = ({k: v for k, v in each.__dict__.items() if k not in _OF_FUNCTION} for each in (old, new))
         return _is_alike_attribute(old.__func__, new.__func__, pair) and _is_alike_reference(mine, theirs, pair)
     return is_same(old, new)
+
+
+_OF_FUNCTION: Final = frozenset({"__annotations__", "__annotate__"})
+"""What a static or class method has of its function besides; up to 3.13 it is there from the start."""

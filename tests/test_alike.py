@@ -88,7 +88,7 @@ def test_settling_comes_to_what_patching_comes_to(old, new):
     assert patched(old, new, settle) == patched(old, new, lambda *_: None)
 
 
-@pytest.mark.parametrize("text", ["def f(x=1, *, y=2): 'doc'", "class f:\n    x = 1\n    def m(self): return __class__\n    @property\n    def p(self): pass"])
+@pytest.mark.parametrize("text", ["def f(x=1, *, y=2): 'doc'", "class f:\n    x = 1\n    def m(self): return __class__\n    @property\n    def p(self): pass", "class f:\n    @staticmethod\n    def s(x: int = 1): pass\n    @classmethod\n    def c(cls) -> int: return __class__"])
 def test_what_is_alike_is_bound_again(text):
     """A definition that nobody could tell from the one before is that one again, in place."""
     namespace, former = world(text)
