@@ -104,13 +104,15 @@ class Planner:
         tracked = self.tracked()
         below = tuple(f"{root}." for root in only or ())
         wanted = [name for name in tracked if only is None or name in only or name.startswith(below)]
-        for name in self._roll.suspects(tracked, self.history) if only is None else wanted:
+        suspects = self._roll.suspects(tracked, self.history) if only is None else wanted
+        for name in suspects:
             record = self.history.current(name)
             change = self._change(record)
             if change == "gone":
                 gone.append(name)
             elif change:
                 seeds[name] = change
+        gone.extend(self._deleted_again(suspects, seeds))
         arrived = {name: why for name, why in self._arrived().items() if name not in gone}
         seeds = {**{name: arrived[name] for name in wanted if name in arrived}, **seeds}
         if not seeds and not gone:
@@ -505,6 +507,12 @@ class Planner:
         elif source.hash not in record.declined or _is_other_file(record.turned_away, source.signature):
             return "its source changed"
         return ""
+
+    def _deleted_again(self, names: Iterable[str], edited: Iterable[str]) -> list[str]:
+        """Those whose deletion a rollback turned away together with edits that are there again: so is the deletion."""
+        again = {record.revision for record in map(self.history.current, edited) if record.declined}
+        declining = [r for r in map(self.history.current, names if again else ()) if GONE in r.declined]
+        return [r.name for r in declining if r.revision in again and self._find_quietly(r.name) is None]
 
     def _was_misled(self, record: Record, source: Source) -> bool:
         """Whether the import of a version ran byte-code of another text; its record then says so."""

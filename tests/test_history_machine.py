@@ -425,6 +425,35 @@ def test_an_edit_that_was_turned_away_and_taken_back_can_come_again(project, reg
     assert ("tax" in sys.modules, tax.RATE) == ((False, 1) if is_deleted else (True, 2))
 
 
+@pytest.mark.parametrize("is_again", [False, True])
+def test_a_deletion_that_was_turned_away_comes_again_with_the_edits_that_were(project, registry, is_again):
+    """
+    Whether a file that is not there was there meanwhile does not show; that what was edited with it was written anew does.
+
+    An edit of something else leaves it turned away.
+    """
+    project.load("tax", "RATE = 1\n")
+    project.load("shop", "import tax\n")
+    project.load("other", "")
+    edited = "shop" if is_again else "other"
+
+    def edit():
+        project.write(f"{edited}.py", "WORD = 2\n")
+        (project.root / "tax.py").unlink()
+
+    project.write("shop.py", "WORD = 2\n")
+    (project.root / "tax.py").unlink()
+    registry.refresh()
+    registry.rollback("shop")
+    project.write("tax.py", "RATE = 1\n")
+    project.write("shop.py", "import tax\n")
+    edit()
+
+    registry.refresh()
+
+    assert ("tax" in sys.modules) is not is_again
+
+
 def _replayed(commits, name):
     """The last commit of a module that no rollback has taken back, by doing all again from the first."""
     standing = set()
