@@ -90,6 +90,7 @@ class Execution(Ordered):
     Attributes:
         loaded: The names of the modules that were loaded when the execution began.
         moving: What a name led to before and, of that name in another module, leads to now; each with its module.
+        returned: What left an earlier version and was there again, and so was made before the transaction.
         starred: For each module that may take part and has star imports the names that its star imports had bound.
         told: How many modules were executed when it was asked last who reads what they registered.
     """
@@ -102,6 +103,7 @@ class Execution(Ordered):
     held: Twins = attrs.field(factory=Twins)
     loaded: Collection[str] = ()
     moving: list[tuple[str, Pair]] = attrs.field(factory=list)
+    returned: list[object] = attrs.field(factory=list)
     disposed: set[str] = attrs.field(factory=set)
     starred: dict[str, frozenset[str]] = attrs.field(factory=dict)
     registrations: Registrations = attrs.field(init=False)
@@ -194,7 +196,7 @@ class Execution(Ordered):
 
     def _abort(self, error: BaseException) -> None:
         kept = [(x.place.namespace, x.before) for x in self.journal if isinstance(x.place, Namespace)]
-        made = [cls for namespace, (_, before) in kept for cls in made_classes(namespace, before)]
+        made = [x for namespace, (_, before) in kept for x in made_classes(namespace, (*before, *self.returned))]
         super()._abort(error)
         orphan(made)
 
@@ -542,6 +544,7 @@ class Execution(Ordered):
         if is_as_defined(former, namespace):
             self._forget_checks(since)
             return True
+        former = {**self._returning(name, former, namespace), **former}
         again = Twins.of(self._made_again(part, former, namespace))
         patched = patch(former, namespace, name, self.journal, again)
         if len(self.journal.entries) > begun:
@@ -557,6 +560,16 @@ class Execution(Ordered):
             self._stand_in(patched.twins, namespace, since, nested)
         self.moving.extend((name, each) for each in moving(former, namespace, name))
         return False
+
+    def _returning(self, module: str, former: dict[str, object], namespace: dict[str, object]) -> dict[str, object]:
+        """What the module last had under the names of definitions that it has again: somebody may hold it."""
+        names = {name for name, value in namespace.items() if name not in former and is_own(value, module)}
+        kept = [record.snapshot for record in self.history.records[module] if record.snapshot] if names else ()
+        found = {name: value for each in kept for name, value in each.bindings.items() if name in names}
+        present = set(map(id, former.values()))
+        found = {name: value for name, value in found.items() if id(value) not in present}
+        self.returned.extend(found.values())
+        return found
 
     def _made_again(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> Iterator[Pair]:
         """What the module makes besides definitions, and stays the same object, by what its two sources say."""

@@ -22,7 +22,7 @@ import weakref
 import attrs
 import pytest
 
-from modreg import Decision, ReloadError
+from modreg import Decision, ReloadError, RemovedError
 
 PY312 = pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of 3.12")
 PY314 = pytest.mark.skipif(sys.version_info < (3, 14), reason="deferred annotations, from 3.14 on")
@@ -2919,6 +2919,54 @@ def test_a_registry_whose_only_entry_left_the_source_is_one_for_all(project, dro
     assert m.REG is user.REG == {}
     dropping.rollback(m)
     assert m.REG is user.REG == {"f": m.f}
+
+
+@pytest.mark.parametrize("is_failing", [False, True])
+def test_a_definition_that_left_the_source_and_is_there_again(project, dropping, is_failing):
+    """
+    Who holds a function or an instance of before has the definition that came back, until it is taken back.
+    """
+    source = "class B: pass\ndef f(): return {0}\nclass C(B):\n    def go(self): return {0}\n"
+    m = project.load("m", source.format(1))
+    f, c = m.f, m.C()
+    project.write("m.py", "class B: pass\n")
+    dropping.refresh()
+    if is_failing:
+        project.write("m.py", source.format(2) + "raise OSError\n")
+        with pytest.raises(ReloadError):
+            dropping.refresh()
+    else:
+        project.write("m.py", source.format(3))
+        dropping.refresh()
+        assert (m.f, m.C) == (f, type(c))
+        assert (f(), c.go()) == (3, 3)
+        dropping.rollback(m)
+
+    with pytest.raises(RemovedError):
+        f()
+    assert c.go() == 1
+
+    dropping.rollback(m)
+    assert (m.f, m.C) == (f, type(c))
+    assert (f(), c.go(), type(c).__bases__) == (1, 1, (m.B,))
+
+
+def test_what_came_back_in_a_module_before_another_failed_is_a_class_still(project, dropping):
+    """
+    A class that an abort finds in a namespace need not be one that the failed execution made.
+    """
+    m = project.load("m", "class B: pass\nclass C(B): pass\n")
+    project.load("last", "import m\n")
+    c = m.C()
+    project.write("m.py", "class B: pass\n")
+    dropping.refresh()
+    project.write("m.py", "class B: pass\nclass C(B): pass\n")
+    project.write("last.py", "import m\nm.C\nraise OSError\n")
+
+    with pytest.raises(ReloadError):
+        dropping.refresh()
+
+    assert type(c).__bases__ == (m.B,)
 
 
 def test_a_class_that_was_renamed(project, registry):
