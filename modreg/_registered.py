@@ -122,11 +122,14 @@ def put_back(place: Contents, before: Any, told: Theirs) -> None:  # as above
 
 
 def _unwrapped(element: Element) -> Element:
-    """An element with the functions that those in it wrap, one inside another."""
+    """An element with the functions that those in it wrap, one inside another; some lead to themselves."""
     found = [*_parts(element)]
+    seen = set(map(id, found))
     for each in found:  # it grows while it is walked
         inside = parts(each) if type(each) is FunctionType and len(found) < _WRAPPED else ()
-        found.extend(value for _, value in inside if type(value) is FunctionType)
+        more = {id(value): value for _, value in inside if type(value) is FunctionType and id(value) not in seen}
+        found.extend(more.values())
+        seen |= more.keys()
     return tuple(found)
 
 

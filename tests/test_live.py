@@ -1519,6 +1519,28 @@ def test_a_registry_that_refuses_what_it_has_wrapped(project, dropping):
     assert (m.f(), m.C.g(), [*base.ALL]) == (4, 40, ["f", "g"])
 
 
+def test_a_registry_that_refuses_what_it_has_behind_what_leads_to_itself(project, dropping):
+    """
+    Wrappers that have themselves among their attributes hide nothing that is inside them.
+    """
+    base = project.load(
+        "base",
+        "ALL = {}\n"
+        "def add(x):\n    assert x.__name__ not in ALL\n    ALL[x.__name__] = x\n    return x\n"
+        "def plain(f):\n    def call(): return f()\n    call.own = call.me = call\n    return call\n"
+        "def wrap(): ALL.update((key, plain(value)) for key, value in ALL.items())\n",
+    )
+    source = "from base import add\n@add\ndef f(): return {}\n"
+    m = project.load("m", source.format(1))
+    for _ in range(8):
+        base.wrap()
+    project.write("m.py", source.format(2))
+
+    dropping.reload(m)
+
+    assert (list(base.ALL), base.ALL["f"]()) == (["f"], 2)
+
+
 def test_an_error_of_its_own_is_no_reason_to_execute_a_module_twice(project, dropping):
     """
     A module that raises, or whose import does, is executed once: nobody minds what it had registered.
