@@ -904,6 +904,20 @@ def test_what_shows_is_no_layout(project, registry, edit):
     assert m.ran == 2
 
 
+@pytest.mark.parametrize("doc", ["'Old.'", '("""Old.""")', '"Ol" \\\n"d."', '"""Old.\\\n"""'])
+def test_a_docstring_that_is_written_otherwise_is_layout(project, registry, doc):
+    """
+    However a module writes its docstring, as long as it says the same nothing is executed.
+    """
+    text = '"""Old."""\n' + HEAD + "def f(x=(1,\n    2)):\n    return x\n"
+    m = project.load("m", text)
+    project.write("m.py", text.replace('"""Old."""', doc).replace("(1,\n    2)", "(1, 2)"))
+
+    registry.refresh()
+
+    assert (m.ran, registry.current(m).number) == (1, 2)
+
+
 def test_a_line_that_goes_on_in_an_empty_one(project, registry):
     """
     A statement whose last line goes on in an empty one is read as any other.
