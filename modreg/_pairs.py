@@ -258,7 +258,8 @@ def _follow(
             continue
         seen.add((id(old), id(new)))
         if depth < _DEPTH and type(new) is not FunctionType and is_holder(old) and is_holder(new):
-            queue.extend((*both, depth + 1) for both in _at_equal_places(old, new))
+            places = _at_equal_places(old, new)  # nearly all hold what the loop would pass over, one by one
+            queue.extend((x, y, depth + 1) for x, y in places if x is not y and id(type(y)) not in ATOMS)
             continue
         if not is_pair(old, new, owner) or id(new) in found or id(old) in used:
             continue
@@ -352,7 +353,9 @@ def _read(descriptor: GetSetDescriptorType, value: object) -> object:
 
 def _at_equal_places(old: Any, new: Any) -> Iterator[tuple[object, object]]:  # two holders
     """What both hold under one key, one index, or one attribute."""
-    if label_of(type(old)) == label_of(type(new)) and (type(new) not in (list, tuple) or len(old) == len(new)):
+    if type(old) is type(new) and type(new) in (list, tuple):
+        yield from zip(tuple(old), tuple(new), strict=False) if len(old) == len(new) else ()
+    elif label_of(type(old)) == label_of(type(new)):
         yield from _at_equal_keys(state(old), state(new))
 
 

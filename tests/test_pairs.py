@@ -212,6 +212,24 @@ def test_wrappers_are_followed_to_what_is_inside(name):
     assert [pairs[id(each)] for each in inside] == functions(new[key])
 
 
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_sequences_are_followed_by_index(kind):
+    """
+    What stands at one index is paired, among values of any kind, if both sequences are as long as each other.
+    """
+    source = "def make(n):\n    def f(): return n\n    return f\nf, g = make(1), make(2)"
+    old, new = execute(source), execute(source)
+
+    def paired(*tables):
+        sides = ({"x": kind(each)} for each in tables)
+        return [each for each in pair(*sides, OWNER) if isinstance(each.old, type(old["f"]))]
+
+    both = paired([1, old["f"], "a", kind([None, old["g"]])], [1, new["f"], "b", kind([None, new["g"]])])
+    assert identities(both) == identities([Pair(old["f"], new["f"]), Pair(old["g"], new["g"])])
+    assert not paired([1, old["f"]], [new["f"], 1])
+    assert not paired([old["f"]], [new["f"], 1])
+
+
 def test_a_circle_of_wrappers_ends():
     """
     Functions that hold each other are paired once.
