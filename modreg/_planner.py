@@ -546,6 +546,8 @@ class Planner:
             spec = _importer.find_spec(name, path_of_parent(name) if path is None else path)
         except ImportError:  # a finder may know a module and be against its import
             return None
+        except KeyError:  # a namespace package asks `sys.modules` for the package that it is in, which is not loaded
+            return None
         return spec if spec is not None and spec.origin is not None else None
 
     def _arrived(self) -> dict[str, str]:

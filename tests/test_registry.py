@@ -1093,6 +1093,20 @@ def test_submodule_added_by_new_code(project, registry):
     assert "shop.till" not in sys.modules
 
 
+def test_a_namespace_package_in_a_package_that_was_never_loaded(project, registry):
+    """
+    New code can import what is in a namespace package, also where that is in a package which nobody has imported yet.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    project.write("shop/__init__.py", "")
+    project.write("shop/north/till.py", "RATE = 7\n")
+    project.write("tax.py", "from shop.north.till import RATE\n")
+
+    registry.refresh()
+
+    assert tax.RATE == 7
+
+
 def test_failed_refresh_unloads_what_it_added(project, registry):
     """
     A module that was imported for the first time by a failed transaction was never there.
