@@ -134,11 +134,14 @@ class Work:
             self.before.setdefault(record.name, known[-1].number)
             self.made.append(record)
             return
-        child = record.name.rpartition(".")[2]
-        for entry in self.journal:  # what begins() noted can now be told from what others bind later
-            place = entry.place
-            if isinstance(place, Item) and place.key in (record.name, child) and entry.after is MISSING:
-                entry.after = module
+        parent, _, child = record.name.rpartition(".")
+        package = namespace_of(sys.modules.get(parent)) if parent else None
+        for mapping, key in ((sys.modules, record.name), (package, child)):
+            for entry in reversed(self.journal.entries):  # what begins() noted last is no more what others bind later
+                place = entry.place
+                if isinstance(place, Item) and place.mapping is mapping and place.key == key:
+                    entry.after = module
+                    break
         self.before.setdefault(record.name, 0)
         self.made.append(record)
 

@@ -1107,6 +1107,29 @@ def test_a_namespace_package_in_a_package_that_was_never_loaded(project, registr
     assert tax.RATE == 7
 
 
+def test_a_submodule_that_is_in_another_package_now(project, registry):
+    """
+    A package that left with its submodules has them again after a rollback, also where one moved to another package.
+    """
+    project.write("shop/till.py", "RATE = 7\n")
+    shop = project.load("shop.__init__", "from . import till\n")
+    tax = project.load("tax", "import shop\nRATE = shop.till.RATE\n")
+    till = shop.till
+    (project.root / "shop" / "till.py").unlink()
+    (project.root / "shop" / "__init__.py").unlink()
+    project.write("market/__init__.py", "from . import till\n")
+    project.write("market/till.py", "RATE = 8\n")
+    project.write("tax.py", "import market\nRATE = market.till.RATE\n")
+
+    registry.refresh()
+    rate = tax.RATE
+    registry.rollback(tax)
+
+    assert (rate, tax.RATE) == (8, 7)
+    assert sys.modules["shop"] is shop
+    assert shop.till is till
+
+
 def test_failed_refresh_unloads_what_it_added(project, registry):
     """
     A module that was imported for the first time by a failed transaction was never there.
