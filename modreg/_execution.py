@@ -31,6 +31,7 @@ from modreg._journal import (
     Entry,
     Item,
     Namespace,
+    Place,
     is_submodule,
 )
 from modreg._matters import Level
@@ -411,16 +412,28 @@ class Execution(Ordered):
         found: dict[Written, Entry] = {}
         if not part.may_write:
             return found
-        former = self.draft.needs.view(part.name).written()
+        view = self.draft.needs.view(part.name)
+        former, saved = view.written(), view.saved() if self.is_live else {}
         present = former if part.is_unchanged else part.view.written()
         for target in {**former, **present}:
-            place = _place(*target) if target[0] in self.draft.graph else None  # in scope
+            is_known = target[0] in self.draft.graph or target in saved  # in scope, or there is what to put back
+            place = _place(*target) if is_known else None
+            if place is not None and target in saved:
+                self._put_original(part.name, place, saved[target])
             if place is not None:
                 self.journal.keep(place)
                 found[target] = self.journal.entries[-1]
             if isinstance(place, Item) and target not in present and self.is_dropping and self._is_foreign(*target):
                 place.put(MISSING)
         return found
+
+    def _put_original(self, name: str, place: Place, saved: str) -> None:
+        """Have what a module put its own in the place of stand there again: it is going to take it from there."""
+        present, namespace = place.get(), space_of(name)
+        original = namespace.get(saved, MISSING)
+        is_its_own = is_own(present, name) or any(present is each for each in namespace.copy().values())
+        if is_its_own and original is not MISSING and not is_own(original, name):
+            self.journal.write(place, original)
 
     def _is_foreign(self, module: str, name: str, rest: tuple[str, ...]) -> bool:
         """Whether nothing in the source of a module binds a name of it."""
@@ -429,10 +442,13 @@ class Execution(Ordered):
     def _wrote(self, name: str, target: Written, entry: Entry) -> None:
         """Note what the execution of a module set elsewhere."""
         entry.after = entry.place.get()
-        if entry.after is not entry.before:
+        if entry.after is not entry.before and target[0] in self.draft.graph:
             self.draft.needs.former.setdefault(target[:2], entry.before)
             order = self.draft.order
             self.draft.needs.wrote(*target, earlier=order[: order.index(name)])
+            rebinds = self.draft.needs.rebinds
+            mine = {n: source for n, source in rebinds.get(name, {}).items() if source != target[:2]}
+            rebinds[name] = mine  # what it took from there is what was there when it did
 
     def _drop_gone(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
         """What to do about definitions that left the source."""

@@ -102,6 +102,15 @@ class Statement:
         nodes = [each for each in _at_once(self.node) if isinstance(each, ast.AugAssign)] if self.writes else []
         return tuple(path for each in nodes if len(path := _written(each.target)) > 1)
 
+    @property
+    def given(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The names that its assignments give to what dotted names stand for."""
+        if self.is_definition or "=" not in self.text or "." not in self.text:
+            return ()
+        nodes = [each for each in _at_once(self.node) if isinstance(each, (ast.Assign, ast.AnnAssign))]
+        pairs = ((target, _path(each.value)) for each in nodes if each.value for target in _targets(each))
+        return tuple((target.id, path) for target, path in pairs if isinstance(target, ast.Name) and len(path) > 1)
+
     def called(self, name: str) -> list[tuple[str, ...]]:
         """The dotted names of what the assignments to a name call for its value; nothing for one that does not."""
         nodes = [each for each in _at_once(self.node) if isinstance(each, (ast.Assign, ast.AnnAssign))]

@@ -146,6 +146,14 @@ class View:
                 found[target] = (*found.get(target, ()), each.text)
         return found
 
+    def saved(self) -> dict[Written, str]:
+        """What it sets in other modules and has a name of its own for, for what was there before."""
+        written = self.written()
+        given = [each for statement in self.statements or () if written for each in statement.given]
+        found = {target: name for name, path in given for target in self._elsewhere((path,)) if target in written}
+        taken = ((name, (self.absolute(each), each.name, ())) for name, every in self.taken.items() for each in every)
+        return {target: name for name, target in taken if target in written} | found
+
     def added_to(self) -> set[Written]:
         """Those of them that it makes of what they were."""
         return {target for each in self._writing() for target in self._elsewhere(each.adds)}

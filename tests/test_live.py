@@ -2631,6 +2631,40 @@ def test_function_that_an_instrumentation_wrapped(project, registry):
     assert m.f() == ("traced", 1)
 
 
+@pytest.mark.parametrize("roots", [None, ["m"]])
+@pytest.mark.parametrize(
+    "save",
+    ["original = lib.f", "from lib import f as original", "from lib import C\noriginal = C.f"],
+)
+def test_what_a_module_put_its_own_in_the_place_of(project, registry, save, roots):
+    """
+    A module that wraps what another one has, and calls what was there, wraps that again, and never what it put there.
+    """
+    lib = project.load("lib", "def f(): return [0]\nclass C:\n    @staticmethod\n    def f(): return [0]\n")
+    owner = lib.C if "C.f" in save else lib
+    place = "C.f" if "C.f" in save else "lib.f"
+    source = f"import lib\n{save}\ndef wrapper(): return [*original(), NUMBER]\n{place} = wrapper\n"
+    m = project.load("m", source.replace("NUMBER", "1"))
+    if roots:
+        registry.install(roots=roots)
+    project.write("m.py", source.replace("NUMBER", "2"))
+
+    registry.refresh()
+
+    assert owner.f() == [0, 2]
+    registry.rollback(m)
+    assert owner.f() == [0, 1]
+    project.write("m.py", source.replace("NUMBER", "3") + "raise OSError\n")
+    with pytest.raises(ReloadError):
+        registry.refresh()
+    assert owner.f() == [0, 1]
+    project.write("m.py", "")
+    registry.refresh()
+    assert owner.f() == [0]
+    registry.rollback(m)
+    assert owner.f() == [0, 1]
+
+
 def test_class_of_another_module_in_the_namespace_is_left_alone(project, registry):
     """
     A class is patched by its own module alone, not by one that took it.
