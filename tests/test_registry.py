@@ -1107,6 +1107,27 @@ def test_a_namespace_package_in_a_package_that_was_never_loaded(project, registr
     assert tax.RATE == 7
 
 
+def test_a_module_whose_package_is_not_loaded(project, registry):
+    """
+    A module whose package failed after it is looked for where it was, and not by its last name among all others.
+    """
+    project.write("colors.py", "RATE = 0\n")
+    project.write("shop/colors.py", "RATE = 1\n")
+    project.write("shop/__init__.py", "from . import colors\nraise OSError\n")
+    with pytest.raises(OSError):
+        project.load("shop")
+    colors = sys.modules["shop.colors"]
+    project.write("shop/colors.py", "RATE = 2\n")
+
+    registry.refresh()
+
+    assert colors.RATE == 2
+    assert colors.__file__ == str(project.root / "shop" / "colors.py")
+    project.write("shop/__init__.py", "from . import colors\n")
+    registry.refresh()
+    assert project.load("shop").colors is colors
+
+
 def test_a_submodule_that_is_in_another_package_now(project, registry):
     """
     A package that left with its submodules has them again after a rollback, also where one moved to another package.
