@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _abc  # type: ignore[import-not-found]  # CPython's own, which no stub describes
 import _thread
+import gc
 import sys
 import time
 import warnings
@@ -139,7 +140,9 @@ class ClassAttribute(Whole):
         return type.__dict__["__dict__"].__get__(self.owner).get(self.name, MISSING)
 
     def put(self, value: object) -> None:
-        if value is not MISSING:
+        if _is_covered(self.owner, self.name):
+            _put_past(self.owner, self.name, value)
+        elif value is not MISSING:
             in_c(self.owner, "__setattr__")(self.owner, self.name, value)
         elif self.name == "__type_params__":
             type.__setattr__(self.owner, self.name, ())  # CPython lets nobody delete it; this is what its lack reads as
@@ -147,6 +150,40 @@ class ClassAttribute(Whole):
             in_c(self.owner, "__delattr__")(self.owner, self.name)
             if self.name == "__new__":
                 _restore_new(self.owner)
+
+
+def _is_covered(cls: type, name: str) -> bool:
+    """Whether what is set on a class goes elsewhere than into its table, as with ``__class__`` or ``__name__``."""
+    tables = map(type.__dict__["__dict__"].__get__, type.__dict__["__mro__"].__get__(type(cls)))
+    found = next((each[name] for each in tables if name in each), None)
+    if found is type.__dict__.get(name) and name in _IN_TABLE:
+        return False
+    return hasattr(type(found), "__set__") or hasattr(type(found), "__delete__")
+
+
+_IN_TABLE: Final = frozenset({
+    "__abstractmethods__", "__annotate__", "__annotations__", "__doc__", "__module__", "__type_params__",
+})  # fmt: skip
+"""What `type` has descriptors for, and keeps in the table of the class."""
+
+
+def _put_past(cls: type, name: str, value: object) -> None:
+    """
+    Write into a class's table what its metaclass would put elsewhere, or refuse: a property named ``__class__``, say.
+
+    A class body can do so, and nothing else in Python.  Another attribute comes and goes for CPython to forget what it
+    has looked up.
+    """
+    (entries,) = gc.get_referents(type.__dict__["__dict__"].__get__(cls))
+    if value is MISSING:
+        entries.pop(name, None)
+    else:
+        entries[name] = value
+    in_c(cls, "__setattr__")(cls, _PASSING, None)
+    in_c(cls, "__delattr__")(cls, _PASSING)
+
+
+_PASSING: Final = "modreg: an attribute that comes and goes"
 
 
 def in_c(owner: Any, name: str) -> Any:  # a class of any metaclass, and a slot wrapper
