@@ -67,6 +67,7 @@ from modreg._retained import (
     imports,
     is_as_defined,
     made_classes,
+    uncover,
 )
 from modreg._source import Source
 from modreg._spec import problem
@@ -625,6 +626,7 @@ class Execution(Ordered):
         """Let go of what must not steer the new code, and set what the import system sets."""
         if self.is_live:
             forget_overloads(part.name, self.journal)
+            uncover(part, namespace)
         if self.is_dropping:
             drop(part, namespace, self.unloaded)
             drop_stars(part, namespace, self.starred.get(part.name, NONE))

@@ -74,6 +74,13 @@ def drop(part: Part, namespace: dict[str, object], unloaded: Collection[str]) ->
             namespace.pop(name, None)
 
 
+def uncover(part: Part, namespace: dict[str, object]) -> None:
+    """Names that stand for built-ins until the new source binds them leave before it reads them."""
+    for name in part.body.covered if part.body is not None else ():
+        if name not in declared(part.name, "__keep__"):
+            namespace.pop(name, None)
+
+
 def drop_stars(part: Part, namespace: dict[str, object], starred: frozenset[str]) -> None:
     """
     Names of former star imports that the present ones do not bring leave.

@@ -183,6 +183,24 @@ def bound_names(code: CodeType) -> frozenset[str]:
     return frozenset(names)
 
 
+def read_first(code: CodeType, names: frozenset[str]) -> frozenset[str]:
+    """Collect which of some names executing a module, or the body of a class, may read before it binds them."""
+    found: set[str] = set()
+    bound: set[str] = set()
+    for each in dis.get_instructions(code):
+        if each.opname in _STORES:
+            bound.add(each.argval)
+        elif each.opname in _READS and each.argval in names and each.argval not in bound:
+            found.add(each.argval)
+        elif isinstance(each.argval, CodeType) and _runs_at_once(each.argval):
+            found |= read_first(each.argval, names - bound)
+    return frozenset(found)
+
+
+_STORES = frozenset({"STORE_NAME", "STORE_GLOBAL"})
+_READS = frozenset({"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"})
+
+
 def bound_by(code: CodeType, line: int, lasti: int) -> frozenset[str] | None:
     """
     Collect the names that executing a module may have bound by the time it is at a line, and there at an instruction.

@@ -4,6 +4,7 @@ from __future__ import annotations
 import __future__
 
 import ast
+import builtins
 import dis
 import functools
 import operator
@@ -202,6 +203,16 @@ class Body:
             self._bound = frozenset().union(*[each.bound for each in self.statements])
         return self._bound
 
+    @property
+    def covered(self) -> frozenset[str]:
+        """The names of built-ins that it binds and may read before, when they still stand for these."""
+        names = self.bound & _BUILT_IN
+        found: frozenset[str] = frozenset()
+        for each in self.statements if names else ():
+            found |= _scan.read_first(each.code, names)
+            names -= each.bound
+        return found
+
     def bound_by(self, code: CodeType, line: int, lasti: int) -> frozenset[str] | None:
         """As :func:`modreg._scan.bound_by`, when its execution is in the code of one of its statements."""
         found: frozenset[str] = frozenset()
@@ -244,6 +255,9 @@ class Body:
         """As :func:`modreg._scan.string_constant`."""
         codes = [each.code for each in reversed(self.statements) if name in each.code.co_names]
         return next((found for each in codes if (found := _scan.string_constant(each, name)) is not None), None)
+
+
+_BUILT_IN: Final = frozenset(name for name in vars(builtins) if not name.startswith("_"))
 
 
 def is_near(one: Source, other: Source) -> bool:

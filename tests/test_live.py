@@ -2645,6 +2645,36 @@ def test_function_that_an_instrumentation_wrapped(project, registry):
     assert m.f() == ("traced", 1)
 
 
+BEFORE_IT_COVERS_A_BUILT_IN = [
+    ("given another name", "list_ = list\ndef list(x): return list_((x, NUMBER))\n", "m.list(0)"),
+    ("wrapped", "import functools\nsum = functools.partial(sum, start=NUMBER)\n", "(m.sum([0]), m.sum.func.__module__)"),
+    ("in the body of a class", "class C:\n    f = str\ndef str(x): return C.f(x) + 'NUMBER'\n", "m.str(0)"),
+    ("as a default", "def len(x, len=len): return len(x) + NUMBER\n", "m.len('')"),
+    ("in a branch", "if len('x'):\n    size = len\n    def len(x): return size(x) + NUMBER\n", "m.len('')"),
+]
+
+
+@pytest.mark.parametrize("removed", ["keep", "drop"])
+@pytest.mark.parametrize(
+    ("source", "ask"), [each[1:] for each in BEFORE_IT_COVERS_A_BUILT_IN], ids=[each[0] for each in BEFORE_IT_COVERS_A_BUILT_IN]
+)
+def test_a_built_in_that_a_module_uses_before_it_covers_it(project, registry, source, ask, removed):
+    """
+    What a module reads before it binds the name of a built-in to something of its own is the built-in, each time.
+    """
+    m = project.load("m", source.replace("NUMBER", "1"))
+    fresh = project.load("other", source.replace("NUMBER", "3"))
+    for number in "23":
+        project.write("m.py", source.replace("NUMBER", number))
+        registry.refresh(removed=removed)
+
+    assert eval(ask, {"m": m}) == eval(ask, {"m": fresh})
+    project.write("m.py", source.replace("NUMBER", "4") + "raise OSError\n")
+    with pytest.raises(ReloadError):
+        registry.refresh(removed=removed)
+    assert eval(ask, {"m": m}) == eval(ask, {"m": fresh})
+
+
 @pytest.mark.parametrize("roots", [None, ["m"]])
 @pytest.mark.parametrize(
     "save",
