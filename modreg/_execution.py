@@ -694,7 +694,8 @@ class Execution(Ordered):
         needs.executed.add(part.name)
         needs.former.update(((part.name, name), value) for name, value in former.items())
         both = former.keys() & namespace.keys()
-        every = {**former, **namespace}
+        bound = part.bound | (part.body.bound if part.body is not None else NONE)  # it may answer for these, too
+        every = {*former, *namespace, *bound}
         needs.change(part.name, {name: Level.OBJECT if name in both else Level.PRESENCE for name in every})
 
     def _bind_in_parent(self, name: str, former: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import textwrap
 import types
 
 import pytest
@@ -552,6 +553,32 @@ def test_who_asks_an_object_that_stands_for_a_module(project, registry):
     registry.refresh()
 
     assert (user.LEVEL, user.debug) == (2, 2)
+
+
+def test_who_takes_names_through_a_module_that_overlays_another(project, registry):
+    """
+    A module that puts one in its place which answers for it, without having its names, is used by who takes these.
+    """
+    overlay = """
+        import sys, types
+        class Overlay(types.ModuleType):
+            def __init__(self, module):
+                super().__init__(module.__name__)
+                self.module = module
+            def __getattr__(self, name):
+                return getattr(self.module, name)
+        sys.modules[__name__] = Overlay(sys.modules[__name__])
+    """
+    overlay = textwrap.dedent(overlay)
+    project.write("leaf.py", "def f(): return 1\n" + overlay)
+    user = project.load("user", "import leaf\nfrom leaf import f\nX = leaf.f()\n")
+    project.write("leaf.py", "def g(): return 2\nf = g\n" + overlay)
+
+    registry.refresh()
+
+    assert (user.X, user.f(), user.f is user.leaf.f) == (2, 2, True)
+    registry.rollback("leaf")
+    assert (user.X, user.f(), user.f is user.leaf.f) == (1, 1, True)
 
 
 def test_a_package_keeps_what_it_calls_as_a_submodule_of_its_own(project, registry):
