@@ -270,7 +270,10 @@ def _is_alike_class(pair: Pair) -> bool:
             news.append(value)
         elif type(value) is property and is_same(former.__doc__, value.__doc__):
             queue.extend(zip(("", "", ""), _inside(former), _inside(value), strict=True))
-        elif not (is_layout(name, value) or _is_alike_attribute(former, value, pair)):
+        elif is_layout(name, value):
+            if name == "__slots__" and former != value:  # the same ones, but listed otherwise
+                return False
+        elif not _is_alike_attribute(former, value, pair):
             return False
     if _are_alike(gc.get_referents(*olds), gc.get_referents(*news), pair):
         return True  # all at once, as it mostly shows

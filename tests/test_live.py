@@ -431,6 +431,8 @@ CLASSES = [
          "class M(type):\n    @property\n    def x(cls): return 'class'\nclass C(metaclass=M): x = 1",
          "class M(type):\n    @property\n    def x(cls): return 'class'\nclass C(metaclass=M): x = 2", "m.C()",
          "held.x, m.C.x", (1, "class"), (2, "class"), is_kept=False),
+    case("slots in another order", "class C: __slots__ = ('a', 'b')", "class C: __slots__ = ('b', 'a')", "m.C", "held.__slots__",
+         ("a", "b"), ("b", "a")),
     case("super() comes", "class B:\n    def f(self): return 'b'\nclass C(B):\n    def f(self): return 1",
          "class B:\n    def f(self): return 'b'\nclass C(B):\n    def f(self): return super().f()", "m.C()", "held.f()", 1, "b",
          is_kept=False),
