@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from importlib import util
+from inspect import CO_OPTIMIZED
 from itertools import dropwhile
 from types import FrameType, ModuleType
 from typing import Any
@@ -350,7 +352,7 @@ class Execution(Ordered):
         # What was defined until then may be anywhere, and the old definitions go on.
         if self.window.is_leaking(namespace):
             self.held.update(Twins.of(held(pair(former, namespace, part.name), namespace)))
-        if not (self._is_refused(error, namespace) and self._run_again(part, module, namespace, former)):
+        if not (self._is_refused(error, part, namespace) and self._run_again(part, module, namespace, former)):
             return False
         self.findings.append(_refused(part.name, error))
         return True
@@ -381,25 +383,34 @@ class Execution(Ordered):
         self._move_window(but=part.name)
         self._run(part, module, namespace)
 
-    def _is_refused(self, error: BaseException, namespace: dict[str, object]) -> bool:
-        """Whether code that a module called raised an error: it may mind what the former source has registered."""
+    def _is_refused(self, error: BaseException, part: Part, namespace: dict[str, object]) -> bool:
+        """Whether code that a module called raised an error: it may mind what the former source left behind."""
         frames = [each.tb_frame for each in walk(error)]
         called = [*dropwhile(lambda each: each.f_globals is not namespace, frames)]
         others = [each for each in called if each.f_globals is not namespace]
-        if not others or others[-1] is not called[-1] or any(map(_is_importing, others)):
+        is_of_others = bool(others) and others[-1] is called[-1]
+        is_of_its_own = bool(called) and bool(called[-1].f_code.co_flags & CO_OPTIMIZED) and _is_asking(part)
+        if not (is_of_others or is_of_its_own) or any(map(_is_importing, others)):
             return False
         return isinstance(error, Exception) and not isinstance(error, ImportError)
 
     def _run_again(self, part: Part, module: Any, namespace: dict[str, object], former: dict[str, object]) -> bool:
-        """Execute a module while what it has registered is out of the way, and put that back; if there is any."""
+        """
+        Execute a module while what it has registered is out of the way, and put that back; if there is any.
+
+        Where the code asks which names are bound, its definitions are out of the way, too, until it makes them anew.
+        """
         own = {name: value for name, value in former.items() if name in part.bound and not is_atom(type(value))}
         known = {id(value): name for name, value in own.items() if label_of(value) is None}
         told = functools.partial(_registered.names_in, owner=part.name, names=former.keys(), known=known)
         taken = self.registrations.take_out(told)
-        if not taken:
+        defined = {n for n in part.bound if is_own(former.get(n), part.name)} if _is_asking(part) else set()
+        if not taken and not defined:
             return False
         orphan(made_classes(namespace, former.values()))
         self._put_back(namespace)
+        for name in defined:
+            namespace.pop(name, None)
         self.window.has_remains = True
         self.window.clear()
         try:
@@ -837,8 +848,16 @@ def _stuck(holder: object, name: str) -> Finding:
     return Finding(code="stale-holder", module=name, message=said)
 
 
+def _is_asking(part: Part) -> bool:
+    """Whether the code may ask which names are bound: one that it is about to define is not, the first time."""
+    return part.source is not None and _ASKING.search(part.source.data) is not None
+
+
+_ASKING: Final = re.compile(rb"\b(globals\(\)|NameError)")
+
+
 def _refused(name: str, error: BaseException) -> Finding:
-    said = f"it was executed twice: first something refused what is registered already ({problem(error)})"
+    said = f"it was executed twice: first something refused what is there already ({problem(error)})"
     return Finding(code="executed-twice", module=name, message=said)
 
 

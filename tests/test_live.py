@@ -1511,6 +1511,44 @@ def test_a_registry_that_refuses_what_it_has(project, dropping, kind):
     assert (base.names(), m.g()) == (before, 1)
 
 
+@pytest.mark.parametrize("ask", ["'Entity' in globals()", "is_bound()"])
+def test_a_metaclass_that_asks_whether_its_first_class_is_there(project, dropping, ask):
+    """
+    A metaclass that refuses what only its first class may have, and asks by name whether that is there, gets its way.
+    """
+    source = f"""
+        def is_bound():
+            try:
+                return bool(Entity)
+            except NameError:
+                return False
+        class Meta(type):
+            def __new__(mcs, name, bases, names):
+                if {ask} and "__slots__" in names:
+                    raise TypeError("no slots")
+                return super().__new__(mcs, name, bases, names)
+        class Entity(metaclass=Meta):
+            __slots__ = ("x",)
+            def f(self): return NUMBER
+        """
+    m = project.load("m", source.replace("NUMBER", "1"))
+    held, entity = m.Entity, m.Entity()
+    project.write("m.py", source.replace("NUMBER", "2"))
+
+    dropping.refresh()
+
+    assert m.Entity is held
+    assert entity.f() == 2
+    assert [finding.code for finding in dropping.transactions()[-1].findings] == ["executed-twice"]
+    project.write("m.py", source.replace("NUMBER", "3") + "        raise TypeError\n")
+    with pytest.raises(ReloadError):
+        dropping.refresh()
+    assert m.Entity is held
+    assert entity.f() == 2
+    dropping.rollback(m)
+    assert entity.f() == 1
+
+
 def test_a_registry_that_refuses_what_it_has_wrapped(project, dropping):
     """
     What a plugin has wrapped since stays wrapped, around what is registered again.
