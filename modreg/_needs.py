@@ -308,6 +308,7 @@ class Needs:
         """
         queue = deque((module, name, level) for name, level in changes.items())
         through: deque[tuple[str, str, str, Level]] = deque()  # those who only lead to others come last
+        is_told = functools.cache(self._is_told_otherwise)
         is_calm = True
         while queue or through:
             if not queue:
@@ -329,12 +330,28 @@ class Needs:
             elif is_trying:
                 return False
             is_calm = is_calm and rebinds is not None
-            for user in dict.fromkeys((owner, *users)):
+            for user in self._concerned(owner, name.partition(".")[0], users, is_told):
                 if self._is_decided(user):
                     through.append((user, owner, name, level))
                 else:
                     queue.extend((user, *each) for each in self._spread(user, owner, name, level))
         return is_calm
+
+    def _concerned(self, owner: str, name: str, users: Iterable[str], is_told: Callable[[str], bool]) -> Iterator[str]:
+        """
+        A module and its *users*, but for those that are known to have nothing to do with a definition of it.
+
+        There are many definitions, mostly methods that are inherited, and few users of each.
+        """
+        target = owner, name
+        for user in dict.fromkeys((owner, *users)):
+            view = self.views.get(user)
+            if view is None or not view.is_unused(target) or is_told(user):
+                yield user
+
+    def _is_told_otherwise(self, user: str) -> bool:
+        """Whether what a module depends on may be in no statement of its own."""
+        return user in self.called or "__depends__" in space_of(user)
 
     def _has_taken(self, user: str, module: str, name: str, level: Level) -> bool:
         """Whether *user*, executed before a module in a circle, may have taken a former object from it."""

@@ -222,6 +222,10 @@ class View:
             found = self._found[module, name] = [place for kind in kinds for place in self.places.get(kind, ())]
         return found
 
+    def is_unused(self, target: tuple[str, str]) -> bool:
+        """Whether :meth:`uses` has been asked for a definition, and has found nothing."""
+        return self._found.get(target) == []
+
     def read(self, module: str, names: Iterable[str]) -> None:
         """Find all places where definitions of a module are used, by the names that may reach one of them, or it."""
         aliases = (alias for name in (*names, module.rpartition(".")[2]) for alias in self._by_taken.get(name, ()))
