@@ -6,6 +6,7 @@ import functools
 import gc
 import operator
 import sys
+import typing
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -399,11 +400,25 @@ def _remade(holder: Any, kept: Kept) -> object | None:  # any object
     if kind is UnionType:
         union: object = functools.reduce(operator.or_, map(kept, holder.__args__))
         return union
+    if kind is typing.TypeVar and sys.version_info >= (3, 12):
+        return _type_variable(holder, kept)
     if tuple in mro(holder) and not is_class(holder):
         named: object = tuple.__new__(kept(kind), map(kept, tuple.__iter__(holder)))
         _attributes(named).update(_attributes(holder))
         return named
     return None
+
+
+def _type_variable(holder: Any, kept: Kept) -> object:  # a TypeVar; typeshed has no __infer_variance__ for 3.11
+    """One like a type variable; what it may stand for CPython lets nobody change in it from 3.12 on."""
+    more = {name: getattr(holder, f"__{name}__") for name in ("covariant", "contravariant", "infer_variance")}
+    if sys.version_info >= (3, 13) and holder.has_default():
+        more["default"] = kept(holder.__default__)
+    made: Any = typing.TypeVar(  # type: ignore[misc]  # no type checker is to know it
+        holder.__name__, *map(kept, holder.__constraints__), bound=kept(holder.__bound__), **more
+    )
+    made.__module__ = holder.__module__
+    return made
 
 
 def _copied(holder: Any, kept: Kept) -> object | None:  # any object
