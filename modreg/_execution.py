@@ -12,7 +12,7 @@ from importlib import util
 from inspect import CO_OPTIMIZED
 from itertools import dropwhile
 from types import FrameType, ModuleType
-from typing import Any
+from typing import Any, Final
 
 import attrs
 

@@ -108,7 +108,7 @@ class Statement:
         if self.is_definition or "=" not in self.text or "." not in self.text:
             return ()
         nodes = [each for each in _at_once(self.node) if isinstance(each, (ast.Assign, ast.AnnAssign))]
-        pairs = ((target, _path(each.value)) for each in nodes if each.value for target in _targets(each))
+        pairs = ((target, path_of(each.value)) for each in nodes if each.value for target in targets(each))
         return tuple((target.id, path) for target, path in pairs if isinstance(target, ast.Name) and len(path) > 1)
 
     def called(self, name: str) -> list[tuple[str, ...]]:

@@ -29,7 +29,7 @@ from typing import Any, Final, cast
 import attrs
 
 from modreg._journal import PLAIN, Attribute, Cell, ClassAttribute, ClassField, Contents, Gone, Item, Whole
-from modreg._pairs import Pair, bases_of, is_class, is_of_definitions, mro, mro_of, slots, table
+from modreg._pairs import Pair, base_of, bases_of, is_class, is_of_definitions, mro, mro_of, slots, table
 from modreg._patch import Twins
 from modreg._weak import references, renewed
 
@@ -248,10 +248,23 @@ def _level(twins: Twins) -> None:
     class, only where their own bases are the same objects.
     """
     classes: list[tuple[Any, Any]] = [(p.new, p.old) for p in twins.pairs if is_class(p.new)]  # of any metaclass
+    several = {id(new): bases_of(new) for new, _ in classes if len(bases_of(new)) > 1}
+    for new, _ in classes:
+        if id(new) in several:  # while one derives from two of the others, CPython exchanges the base of neither
+            _is_given(new, (base_of(new),))
     for new, old in sorted(classes, key=lambda each: len(mro_of(each[0]))):
-        with suppress(TypeError):  # then its subclasses stay where they are, and are told of
-            if bases_of(new) != bases_of(old):
-                type.__setattr__(new, "__bases__", bases_of(old))
+        if not _is_given(new, bases_of(old)) and id(new) in several:
+            _is_given(new, several[id(new)])
+
+
+def _is_given(cls: Any, bases: tuple[Any, ...]) -> bool:  # of any metaclass
+    """Whether a class that goes could be given other bases; if not, its subclasses stay there, and are told of."""
+    try:
+        if bases_of(cls) != bases:
+            type.__setattr__(cls, "__bases__", bases)
+    except TypeError:
+        return False
+    return True
 
 
 def is_listed(cls: object) -> bool:
