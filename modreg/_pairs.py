@@ -416,19 +416,66 @@ def rebound_methods(owner: str, pairs: Iterable[Pair]) -> list[Pair]:
     paired = {id(side) for p in pairs for side in (p.old, p.new)}
     classes: list[Any] = [each for each in pairs if is_class(each.old)]  # pairs of any metaclasses
     found = (method for each in classes for method in _exchanged_methods(each.old, each.new))
-    return [*_with_cached(p for p in found if paired.isdisjoint((id(p.old), id(p.new))) and is_own(p.old, owner))]
+    some = (p for p in found if paired.isdisjoint((id(p.old), id(p.new))))
+    return [*_with_cached(p for p in some if type(p.old) is Present or is_own(p.old, owner))]
+
+
+@attrs.frozen(eq=False)
+class Present:
+    """
+    What a class has under a name when it is called: for who holds a method that is of another kind now.
+
+    Attributes:
+        owner: The class.
+        name: Where it has the method.
+        kind: What the method that is held was: `staticmethod` and `classmethod` tell what it is called with.
+    """
+
+    owner: type
+    name: str
+    kind: type
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:  # as the method that is there takes and returns
+        found: Any = next((table(each)[self.name] for each in mro_of(self.owner) if self.name in table(each)), None)
+        instance, cls = None, self.owner
+        if self.kind is classmethod:
+            cls, *args = args  # type: ignore[assignment]  # the rest
+        elif self.kind is not staticmethod and args and cls in mro(args[0]):
+            instance, *args = args  # type: ignore[assignment]  # as above
+        get: Any = getattr(type(found), "__get__", None)
+        return (get(found, instance, cls) if get else found)(*args, **kwargs)
 
 
 def _exchanged_methods(old: type, new: type) -> Iterator[Pair]:
-    """What was defined as a method of one class, with the function that has its place in the other."""
+    """What was defined as a method of one class, with what is to be called for it in the other."""
     body, after = type.__dict__["__qualname__"].__get__(old), table(new)
     for name, value in table(old).items():
-        one, other = value, after.get(name)
-        if type(one) is type(other) and type(one) in (staticmethod, classmethod):
-            one, other = (each.__func__ for each in (one, other))  # type: ignore[attr-defined]  # as the line above says
-        is_exchanged = {id(type(one)), id(type(other))} in _EXCHANGED and one is not other
-        if is_exchanged and _is_defined_as(one, f"{body}.{name}"):
-            yield Pair(one, other)
+        other = after.get(name)
+        one, two = _function_in(value), _function_in(other)
+        if one is two or not _is_defined_as(one, f"{body}.{name}"):
+            continue
+        if type(value) is type(other) or {id(type(value)), id(type(other))} <= _FUNCTIONS:
+            yield Pair(one, two)
+        elif one is not None and _is_method(other):
+            yield Pair(one, Present(old, name, type(value)))
+            if two is not None:  # for the way back
+                yield Pair(Present(old, name, type(other)), two)
+
+
+_FUNCTIONS: Final = frozenset({id(FunctionType), id(CACHED)})
+
+
+def _function_in(method: Any) -> object:  # anything that a class has
+    """The function that is called for a method of the usual kinds, or the `lru_cache` of one."""
+    found = method.__func__ if type(method) in (staticmethod, classmethod) else method
+    return found if id(type(found)) in _FUNCTIONS else None
+
+
+def _is_method(value: object) -> bool:
+    """Whether what a class has can be called: in itself, or because it gives out something to call."""
+    if property in mro(value) or functools.cached_property in mro(value):
+        return False
+    return callable(value) or any("__get__" in table(cls) for cls in mro(value))
 
 
 def moving(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> list[Pair]:

@@ -241,6 +241,24 @@ CLOSURES = [
 
 DECO = "def d(f):\n    def w(*a): return 'w', f(*a)\n    return w\n"
 
+BOUND = (
+    "import functools\ndef d(f): return functools.wraps(f)(lambda *a: f(*a))\n"
+    "class D:\n    def __init__(self, f): self.f = f\n    def __get__(self, o, t): return functools.partial(self.f, o)\n"
+    "class Called:\n    def __init__(self, f): self.f = f\n    def __call__(self, a): return self.f(self, a)\n"
+)
+
+METHODS = {
+    "a method": "def f(self, a): return '{0}', a",
+    "a method with a decorator": "@d\n    def f(self, a): return '{0}', a",
+    "a method with a cache": "@functools.cache\n    def f(self, a): return '{0}', a",
+    "a static method": "@staticmethod\n    def f(a): return '{0}', a",
+    "a class method": "@classmethod\n    def f(cls, a): return '{0}', cls is C and a",
+    "a partial method": "def g(self, n, a): return n, a\n    f = functools.partialmethod(g, '{0}')",
+    "a descriptor": "@D\n    def f(self, a): return '{0}', a",
+    "an instance that is called": "@Called\n    def f(self, a): return '{0}', a",
+}
+"""A class body each, with a version to put in."""
+
 DECORATED = [
     case(
         "a cache goes",
@@ -371,6 +389,29 @@ DECORATED = [
         2,
         is_kept=False,
     ),
+    *[
+        case(
+            f"{old} that becomes {new}",
+            BOUND + "class C:\n    " + METHODS[old].format("1"),
+            BOUND + "class C:\n    " + METHODS[new].format("2"),
+            "m.C().f",
+            "held(5)",
+            ("1", 5),
+            ("2", 5),
+            is_kept=False,
+        )
+        for old, new in [
+            ("a method", "a static method"),
+            ("a method", "a class method"),
+            ("a method", "a partial method"),
+            ("a method", "a descriptor"),
+            ("a method", "an instance that is called"),
+            ("a method with a decorator", "a static method"),
+            ("a method with a cache", "a class method"),
+            ("a class method", "a static method"),
+            ("a static method", "a class method"),
+        ]
+    ],
     case(
         "a method that was a lambda",
         "class C:\n    f = lambda self: 1",
