@@ -336,6 +336,7 @@ class Execution(Ordered):
         place = Item(sys.modules, part.name)
         if place.get() is not module:  # it put something else there, which a rollback has to tell from what others put
             self.journal.entries.append(Entry(place, module, place.get()))
+            self._lead_on(part.name, module)
         if self.is_dropping:
             drop_stars(part, namespace, self.starred.get(part.name, NONE))
         self.phase = Phase.PATCH
@@ -696,7 +697,16 @@ class Execution(Ordered):
             self.phase = Phase.EXECUTE
         if mine is None or theirs is None:  # who asks it for anything has to do so again
             former, theirs = {**_shown(sys.modules[part.name]), **_shown(current)}, {}
+        if sys.modules[part.name] is not current:
+            self._lead_on(part.name, current)
         self._tell_replaced(part, former, theirs)
+
+    def _lead_on(self, replaced: str, former: object) -> None:
+        """Who has imported what stood in a module's place has what stands there now."""
+        for name in self.history.records:
+            namespace = space_of(name) if name != replaced else {}
+            for mine in [each for each, value in namespace.copy().items() if value is former]:
+                self._bind(name, namespace, mine, sys.modules[replaced])
 
     def _tell_replaced(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
         """As :meth:`_tell`, where it is not known which definitions say something else."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import logging
 import os
 import pickle
@@ -1994,6 +1995,32 @@ def test_a_module_that_replaces_itself_by_an_instance_imports_what_is_executed(r
     registry.refresh()
 
     assert (shop.value, sys.modules["shop"].value) == (1, 3)
+
+
+REPLACED = {
+    "a module": "import types\nnew = types.ModuleType(__name__)\nnew.RATE = {0}\n",
+    "an instance of a module's class": "import types\nclass M(types.ModuleType): RATE = {0}\nnew = M(__name__)\n",
+    "an instance": "class Settings: RATE = {0}\nnew = Settings()\n",
+    "nothing": "RATE = {0}\nnew = sys.modules[__name__]\n",
+}
+
+
+@pytest.mark.parametrize(("before", "after"), [*itertools.product(REPLACED, repeat=2)])
+def test_who_imported_a_module_that_replaces_itself_has_what_is_there_now(registry, project, before, after):
+    """
+    The name by which another module asks for it at call time stands for what is in its place, also after a rollback.
+    """
+    text = {kind: f"import sys\n{body}sys.modules[__name__] = new\n" for kind, body in REPLACED.items()}
+    project.write("tax.py", text[before].format(1))
+    user = project.load("user", "import tax\nimport tax as duty\ndef rates(): return tax.RATE, duty.RATE\n")
+    project.write("tax.py", text[after].format(2))
+
+    registry.reload("tax")
+    new = user.rates(), user.tax is sys.modules["tax"]
+    registry.rollback("tax")
+
+    assert new == ((2, 2), True)
+    assert (user.rates(), user.tax is sys.modules["tax"]) == ((1, 1), True)
 
 
 @pytest.mark.parametrize("kind", ["types.ModuleType", "types.SimpleNamespace"])
