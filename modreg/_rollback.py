@@ -81,7 +81,7 @@ class Rollback(Work):
         """Note the source of a module that was not loaded before: who asked for it in vain then is to go on without."""
         record = self.history.current(name)
         if record.source is not None:
-            self.journal.write(Attribute(record, "declined"), frozenset({record.source.hash}))
+            self.journal.write(Attribute(record, "declined"), record.declined | {record.source.hash})
             self.journal.write(Attribute(record, "turned_away"), sign(record.source))
 
     def _give_way(self, old: object, new: object, instances: Living) -> None:

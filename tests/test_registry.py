@@ -2058,6 +2058,22 @@ def test_a_module_that_a_rollback_unloaded_does_not_come_back_by_itself(project,
     assert user.extra.X == 2
 
 
+def test_a_module_that_two_rollbacks_unloaded_does_not_come_back_by_itself(project, dropping):
+    """
+    What an earlier rollback turned away is turned away still when another one unloads the module.
+    """
+    user = project.load("user", "try:\n    import extra\nexcept ImportError:\n    extra = None\n")
+    project.write("extra.py", "X = 1\n")
+    dropping.refresh()
+    project.write("extra.py", "X = 2\n")
+    dropping.refresh()
+
+    dropping.rollback("extra")
+    dropping.rollback(user)
+
+    assert (bool(dropping.refresh()), user.extra) == (False, None)
+
+
 def test_a_package_that_a_rollback_turned_away(project, dropping):
     """
     A module that became a package, and is a module again by a rollback, stays one until its file is written.
