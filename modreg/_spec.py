@@ -67,7 +67,9 @@ def _refusal_of_kind(spec: ModuleSpec) -> str:
 
 
 def path_of_parent(name: str) -> Any:  # an iterable of folders, of whatever type the package has
-    return space_of(name.rpartition(".")[0]).get("__path__")
+    """Where a module is looked for: nowhere if its parent is no package, and as `None` says if it has none."""
+    parent = name.rpartition(".")[0]
+    return space_of(parent).get("__path__", ()) if parent else None
 
 
 def read(spec: ModuleSpec) -> Source:

@@ -2074,6 +2074,27 @@ def test_a_module_that_two_rollbacks_unloaded_does_not_come_back_by_itself(proje
     assert (bool(dropping.refresh()), user.extra) == (False, None)
 
 
+def test_what_is_left_of_a_package_is_not_taken_for_a_module_of_its_last_name(project, dropping):
+    """
+    Where its parent is no package any more a submodule is found nowhere: a module of the name beside it is another.
+    """
+    project.write("rates.py", "X = 'another'\n")
+    shop = project.load("shop", "Y = 1\n")
+    (project.root / "shop.py").unlink()
+    project.write("shop/__init__.py", "Y = 2\n")
+    project.write("shop/rates.py", "X = 1\n")
+    dropping.refresh()
+    rates = importlib.import_module("shop.rates")
+    dropping.rollback(shop)
+    shutil.rmtree(project.root / "shop")
+    project.write("shop.py", "Y = 3\n")
+
+    dropping.refresh()
+
+    assert "shop.rates" not in sys.modules
+    assert rates.X == 1
+
+
 def test_a_package_that_a_rollback_turned_away(project, dropping):
     """
     A module that became a package, and is a module again by a rollback, stays one until its file is written.
