@@ -590,7 +590,9 @@ class Planner:
     def _is_edited(self, record: Record) -> bool:
         """Whether a module that could not be imported has another source now."""
         spec = self._find_quietly(record.name)
-        source = read_quietly(spec, spec.origin) if spec is not None else None
+        if spec is None or self._is_unwanted(record.name, spec.origin):
+            return False
+        source = read_quietly(spec, spec.origin)
         return source is not None and record.source is not None and source.hash != record.source.hash
 
 

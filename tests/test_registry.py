@@ -2074,6 +2074,23 @@ def test_a_module_that_two_rollbacks_unloaded_does_not_come_back_by_itself(proje
     assert (bool(dropping.refresh()), user.extra) == (False, None)
 
 
+GUARDED = "try:\n    import extra\nexcept Exception:\n    extra = None\n"
+
+
+def test_a_module_that_failed_and_that_a_rollback_unloaded_does_not_come_back_by_itself(project, dropping):
+    """
+    What was mended, and unloaded by a rollback, counts as mended no more until its file is written.
+    """
+    project.write("extra.py", "1 / 0\n")
+    user = project.load("user", GUARDED)
+    project.write("extra.py", "X = 1\n")
+    dropping.refresh()
+
+    dropping.rollback(user)
+
+    assert (bool(dropping.refresh()), user.extra) == (False, None)
+
+
 def test_what_is_left_of_a_package_is_not_taken_for_a_module_of_its_last_name(project, dropping):
     """
     Where its parent is no package any more a submodule is found nowhere: a module of the name beside it is another.
