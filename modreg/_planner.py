@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.machinery import ModuleSpec
 from typing import Any, Final
@@ -117,7 +117,7 @@ class Planner:
         seeds = {**{name: arrived[name] for name in wanted if name in arrived}, **seeds}
         if not seeds and not gone:
             return Draft(Cause.REFRESH)
-        return self._draft(Cause.REFRESH, seeds, tuple(gone), is_limited=only is not None)
+        return self._draft(Cause.REFRESH, seeds, tuple(gone), arrived=arrived, is_limited=only is not None)
 
     def unload(self, roots: tuple[str, ...]) -> Draft:
         """Draft that modules and all below them leave; nobody is executed for it."""
@@ -268,13 +268,15 @@ class Planner:
         gone: tuple[str, ...] = (),
         sources: Mapping[str, Source] | None = None,
         *,
+        arrived: Container[str] = (),
         is_limited: bool = False,
     ) -> Draft:
         is_edit = len(seeds) <= _EDITED_AT_ONCE
         parts = self._seeds(cause, seeds, sources or {}, is_edit=is_edit)
         needs = Needs(self._view, {}, spelled=self._spelled, differing=self._differing)
-        for part in parts.values():
-            part.is_layout = cause is not Cause.ROLLBACK and self._is_layout(part, needs)
+        for name, part in parts.items():
+            is_asking = name in arrived or cause is Cause.ROLLBACK  # then it may come out otherwise
+            part.is_layout = not is_asking and self._is_layout(part, needs)
         old = self.graph([*parts, *gone] if is_limited else None)
         written = self._written(parts, needs, old)
         old = self.graph() if is_limited and written else old
@@ -371,7 +373,7 @@ class Planner:
 
     def _is_layout(self, part: Part, needs: Needs) -> bool:
         """Whether an edit changed comments, layout and positions alone; then nothing has to be executed."""
-        if part.former is None or part.body is None or part.is_unchanged:
+        if part.former is None or part.body is None or part.is_unchanged or part.spec.origin != part.record.origin:
             return False
         if _positions.moves(part.former.codes, part.body.codes) is None:
             return False  # that is quick to see, and of most edits nothing else need be asked

@@ -2077,6 +2077,37 @@ def test_a_module_that_two_rollbacks_unloaded_does_not_come_back_by_itself(proje
 GUARDED = "try:\n    import extra\nexcept Exception:\n    extra = None\n"
 
 
+@pytest.mark.parametrize("before", [None, "1 / 0\n"])
+def test_a_comment_that_comes_with_what_was_asked_for_in_vain(project, registry, before):
+    """
+    An edit of layout alone executes nothing, but for a module that an import may come out otherwise of.
+    """
+    if before is not None:
+        project.write("extra.py", before)
+    user = project.load("user", GUARDED)
+    project.write("extra.py", "X = 1\n")
+    project.write("user.py", "# At last.\n" + GUARDED)
+
+    registry.refresh()
+
+    assert user.extra.X == 1
+
+
+def test_a_comment_that_comes_with_a_move(project, registry):
+    """
+    A package that became a module is executed, though its code is the same: where it is is not.
+    """
+    text = "import os\nPLACE = os.path.basename(__file__)\n"
+    project.write("shop/__init__.py", text)
+    shop = importlib.import_module("shop")
+    (project.root / "shop/__init__.py").unlink()
+    project.write("shop.py", "# Moved.\n" + text)
+
+    registry.refresh()
+
+    assert shop.PLACE == "shop.py"
+
+
 def test_a_module_that_failed_and_that_a_rollback_unloaded_does_not_come_back_by_itself(project, dropping):
     """
     What was mended, and unloaded by a rollback, counts as mended no more until its file is written.
