@@ -631,15 +631,13 @@ def find_spec(
 
     Args:
         name: Absolute module name.
-        path: ``__path__`` of the parent package, `None` for a top-level module, or where that is not loaded.
+        path: ``__path__`` of the parent package, `None` for a top-level module.
         target: The module it would be loaded into again, for finders that look at it.
 
     Returns:
         `None` if no finder knows the name, or the interpreter is shutting down.
     """
     finders = [finder for finder in sys.meta_path or () if not issubclass(type(finder), Finder)]
-    if path is None and "." in name:
-        path = ()  # else it would be looked for by its last name in all of `sys.path`
     return _ask(finders, name, path, target)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from abc import ABCMeta
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -13,7 +15,7 @@ from modreg import _uses
 from modreg._journal import MISSING, PLAIN, Contents, Item, Journal
 from modreg._pairs import ROOM, Pair, attributes, is_definition, is_holder, table
 from modreg._patch import CONSTANTS
-from modreg._refs import DEFINITIONS, IMPORTS, REACHING_ANY, taken_by
+from modreg._refs import DEFINITIONS, FUNCTIONS, IMPORTS, REACHING_ANY, taken_by
 from modreg._registered import exchanged, matched, subjects
 from modreg._weak import data_for
 
@@ -32,6 +34,7 @@ class Statements:
         definitions: The names that are bound by nothing but definitions and imports.
         imported: The names that an import may bind, wherever in a statement it is.
         classes: The class statements, by name.
+        instances: For each name that one statement binds, the names that this only calls to keep what that gives.
     """
 
     makers: dict[str, tuple[str, ...]]
@@ -39,10 +42,12 @@ class Statements:
     definitions: frozenset[str]
     imported: frozenset[str]
     classes: dict[str, ast.ClassDef]
+    instances: dict[str, frozenset[str]]
 
     @classmethod
     def of(cls, tree: ast.Module) -> Statements:
         makers: dict[str, list[str]] = {}
+        called: dict[str, frozenset[str]] = {}
         inputs: dict[str, set[str]] = {}
         values: set[str] = set()
         imported: set[str] = set()
@@ -54,6 +59,7 @@ class Statements:
             for name in _uses.made(statement):
                 makers.setdefault(name, []).append(text)
                 inputs.setdefault(name, set()).update(_read(statement) | taken)
+                called[name] = _only_called(statement)
                 if not isinstance(statement, (*DEFINITIONS, *IMPORTS)):
                     values.add(name)
         for name, statement in _setting(tree):
@@ -65,7 +71,8 @@ class Statements:
         texts = {name: tuple(found) for name, found in makers.items()}
         read = {name: frozenset(found - {name}) for name, found in inputs.items()}
         classes = {each.name: each for each in tree.body if isinstance(each, ast.ClassDef)}
-        return cls(texts, read, frozenset(makers) - values, frozenset(imported), classes)
+        instances = {name: found for name, found in called.items() if found and len(makers[name]) == 1}
+        return cls(texts, read, frozenset(makers) - values, frozenset(imported), classes, instances)
 
     def besides(self, name: str) -> list[str]:
         """The texts of the statements that may change the class of a name, and do not define it."""
@@ -116,7 +123,78 @@ def unchanged(old: Statements, new: Statements, is_stable: Callable[[str], bool]
         more = {name for name, read in new.inputs.items() if name not in changed and not changed.isdisjoint(read)}
         changed |= more
         grown = bool(more)
-    return frozenset(new.makers) - changed
+    made = {name for name in changed & new.instances.keys() if _is_made_alike(old, new, name, changed)}
+    return frozenset(new.makers) - changed | made
+
+
+def _is_made_alike(old: Statements, new: Statements, name: str, changed: set[str]) -> bool:
+    """Whether what changed for the one statement of a name is nothing but methods that do not make its instances."""
+    if old.makers.get(name) != new.makers[name]:
+        return False
+    classes = changed & new.inputs[name]
+    if not classes <= new.instances[name] & old.classes.keys() & new.classes.keys():
+        return False
+    if any(len(each.makers[c]) != 1 for c in classes for each in (old, new)):
+        return False
+    pairs = [(_making(old.classes[c]), _making(new.classes[c])) for c in classes]
+    return all(
+        one and other and ast.dump(one) == ast.dump(other) and (_read(other) - {other.name}).isdisjoint(changed)
+        for one, other in pairs
+    )
+
+
+def _only_called(statement: ast.stmt) -> frozenset[str]:
+    """The names that an assignment reads for nothing but to call them, and to keep what that gives."""
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        return frozenset()
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    kept = Counter(_kept_calls(statement.value))
+    nodes = (node for each in (*targets, statement.value) if each for node in ast.walk(each))
+    read = Counter(node.id for node in nodes if isinstance(node, ast.Name))
+    return frozenset(name for name in kept if kept[name] == read[name])
+
+
+def _kept_calls(value: ast.expr | None) -> Iterator[str]:
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+        yield value.func.id
+    elif isinstance(value, (ast.List, ast.Tuple, ast.Dict)):
+        for each in value.values if isinstance(value, ast.Dict) else value.elts:
+            yield from _kept_calls(each)
+
+
+def _making(statement: ast.ClassDef) -> ast.ClassDef | None:
+    """
+    A class statement with nothing but what can run when an instance is made; `None` if that cannot be told.
+
+    What a base or a metaclass calls is not seen, nor what is called by those who are given the instance itself.
+    """
+    if statement.bases or statement.keywords or not all(map(_is_dataclass, statement.decorator_list)):
+        return None
+    methods = [each for each in statement.body if isinstance(each, FUNCTIONS)]
+    names = list(_MAKING)
+    for name in names:
+        for method in [each for each in methods if each.name == name]:
+            if _is_giving_away(method):
+                return None
+            names.extend(n.attr for n in ast.walk(method) if isinstance(n, ast.Attribute) and n.attr not in names)
+    body = [each for each in statement.body if not isinstance(each, FUNCTIONS) or each.name in names]
+    return ast.ClassDef(statement.name, [], [], body, statement.decorator_list)
+
+
+def _is_dataclass(decorator: ast.expr) -> bool:
+    found = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return ast.unparse(found) in ("dataclass", "dataclasses.dataclass")
+
+
+_MAKING: Final = ("__init__", "__new__", "__post_init__", "__setattr__", "__getattribute__", "__getattr__")
+
+
+def _is_giving_away(method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a method uses its instance otherwise than by the names of its attributes."""
+    nodes = [*ast.walk(method)]
+    asked = {id(n.value) for n in nodes if isinstance(n, ast.Attribute) and not re.fullmatch("__.+__", n.attr)}
+    mine = {each.arg for each in (*method.args.posonlyargs, *method.args.args)[:1]}
+    return any(isinstance(n, ast.Name) and n.id in {*mine, *_READING_ANY} and id(n) not in asked for n in nodes)
 
 
 def keep(

@@ -1047,6 +1047,75 @@ def test_class_attributes_are_state_too(project, registry):
     assert (m.C.total, m.C.twice, m.E.count, m.F.limit) == (3, 6, 2, 2)
 
 
+INSTANCE = (
+    "def helper(): return 1\nclass C:\n    size = 1\n    def __init__(self): self.n = 0; self.reset()\n"
+    "    def reset(self): self.m = 0\n    def get(self): return helper()\n{}\n"
+)
+DATACLASS = (
+    "from dataclasses import dataclass\n@dataclass\nclass E:\n    k: int = 1\n    def __post_init__(self): self.p = 1\n"
+    "    def get(self): return helper()\nX = E()"
+)
+PRIVATE = (
+    "class E:\n    def __init__(self): self.__set()\n    def __set(self): self.__n = 1\n"
+    "    def get(self): return helper()\nX = E()"
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "edit", "is_kept"),
+    [
+        ("X = C()", ("return helper()", "return helper() + 1"), True),
+        ("X: C = C()", ("return helper()", "return 2"), True),
+        ("X = {'a': C()}['a']", ("return helper()", "return 2"), False),
+        ("T = [(C(), 1)]\nX = 0", ("return helper()", "return 2"), True),
+        ("X = C()", ("def helper(): return 1", "def helper(): return 2"), True),
+        ("X = C()", ("self.n = 0", "self.n = 1"), False),
+        ("X = C()", ("self.m = 0", "self.m = 1"), False),
+        ("X = C()", ("self.m = 0", "self.m = helper()"), False),
+        ("X = C()", ("size = 1", "size = 2"), False),
+        ("X = C()\nX.k = X.get()", ("return helper()", "return 2"), False),
+        ("X = C()\nC.more = 1", ("return helper()", "return 2"), False),
+        (PRIVATE, ("get(self): return helper()", "get(self): return 2"), True),
+        (PRIVATE, ("self.__n = 1", "self.__n = 2"), False),
+        (PRIVATE, ("self.__set()", "self.__set(), self.__dict__"), False),
+        (DATACLASS, ("get(self): return helper()", "get(self): return 2"), True),
+        (DATACLASS, ("k: int = 1", "k: int = 2"), False),
+        (DATACLASS, ("self.p = 1", "self.p = 2"), False),
+        ("X = C() or C", ("return helper()", "return 2"), False),
+        ("class D(C): pass\nX = D()", ("return helper()", "return 2"), False),
+        ("class D:\n    def __init__(self): print(self)\n    def f(self): return 1\nX = D()", ("f(self): return 1", ""), False),
+    ],
+)
+def test_an_instance_is_state_while_only_methods_change(project, registry, statement, edit, is_kept):
+    """
+    With ``state="keep"`` an instance stays where nothing changed that ran when it was made.
+    """
+    source = INSTANCE.format(statement)
+    m = project.load("m", source)
+    made = m.X or m.T[0][0]
+    made.state = 5
+    project.write("m.py", source.replace(edit[0], edit[1] or "f(self): return 2"))
+
+    registry.refresh(state="keep")
+
+    assert (getattr(m.X or m.T[0][0], "state", None) == 5) is is_kept
+    assert is_kept is False or made.get() == type(made)().get()
+
+
+def test_what_is_computed_from_an_instance_is_computed_anew(project, registry):
+    """
+    A method that changed may give another value, also where the instance is kept.
+    """
+    source = "class C:\n    def get(self): return {}\nX = C()\nY = X.get()\nZ = C().get()\n"
+    m = project.load("m", source.format(1))
+    made = m.X
+    project.write("m.py", source.format(2))
+
+    registry.refresh(state="keep")
+
+    assert (m.X is made, m.Y, m.Z) == (True, 2, 2)
+
+
 def test_kept_names_keep_their_objects(project, dropping):
     """
     `__keep__` lists names whose objects outlive executions, whatever the source assigns or no longer has.
