@@ -79,6 +79,7 @@ def kept(registry):
             seen[id(each)] = each
             queue.extend(gc.get_referents(each))
     del seen[id(registry)]
+    del seen[id(linecache.cache)]  # what is in it counts; its table, in which the lines of all others are too, grows by leaps
     return sum(map(sys.getsizeof, seen.values()))
 
 
