@@ -546,9 +546,9 @@ class Planner:
     def _find_quietly(self, name: str, path: Any = None) -> ModuleSpec | None:  # as path_of_parent() answers
         try:
             spec = _importer.find_spec(name, path_of_parent(name) if path is None else path)
-        except ImportError:  # a finder may know a module and be against its import
-            return None
-        except KeyError:  # a namespace package asks `sys.modules` for the package that it is in, which is not loaded
+        except (ImportError, KeyError):
+            # A finder may know a module and be against its import; and a namespace package asks `sys.modules` for the
+            # package that it is in, which may not be loaded.
             return None
         return spec if spec is not None and spec.origin is not None else None
 

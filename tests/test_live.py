@@ -1653,11 +1653,12 @@ def test_an_error_of_its_own_is_no_reason_to_execute_a_module_twice(project, dro
     base = project.load("base", "import itertools\nALL, runs = {}, itertools.count()\ndef add(x): ALL[x.__name__] = x\n")
     m = project.load("m", "import base\ndef f(): return 1\nbase.add(f)\n")
     project.write("broken.py", "raise OSError('disk')\n")
-    for code in ("raise OSError('disk')", "import broken", "def g(): raise OSError('disk')\nlist(map(g, ()))\ng()"):
+    asking = "try: seen\nexcept NameError: seen = []\nraise OSError('disk')"
+    for code in ("raise OSError('disk')", "import broken", "def g(): raise OSError('disk')\nlist(map(g, ()))\ng()", asking):
         project.write("m.py", f"import base\nnext(base.runs)\ndef f(): return 2\nbase.add(f)\n{code}\n")
         with pytest.raises(ReloadError, match="disk"):
             dropping.reload(m)
-    assert next(base.runs) == 3
+    assert next(base.runs) == 4
     assert m.f() == 1
 
 
@@ -3140,6 +3141,22 @@ def test_a_definition_that_left_the_source_and_is_there_again(project, dropping,
     dropping.rollback(m)
     assert (m.f, m.C) == (f, type(c))
     assert (f(), c.go(), type(c).__bases__) == (1, 1, (m.B,))
+
+
+@pytest.mark.parametrize("kept", [1, 3])
+def test_a_definition_comes_back_from_the_versions_that_are_kept_whole(project, dropping, kept):
+    """
+    How long a definition may have been away, `keep_snapshots` says; later it is a new one.
+    """
+    dropping.install(removed="drop", keep_snapshots=kept)
+    m = project.load("m", "def f(): return 1\n")
+    held = m.f
+    for text in ("A = 1\n", "A = 2\n", "def f(): return 3\n"):
+        project.write("m.py", text)
+        dropping.refresh()
+
+    assert m.f() == 3
+    assert (m.f is held) is (kept == 3)
 
 
 def test_what_came_back_in_a_module_before_another_failed_is_a_class_still(project, dropping):
