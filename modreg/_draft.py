@@ -14,6 +14,7 @@ from modreg._edges import Groups, at_import, grouped
 from modreg._history import Record
 from modreg._model import Cause, Decision, Edge, Finding, Step, rebinding
 from modreg._needs import Needs, Prediction
+from modreg._scope import packages_of
 from modreg._source import Source
 from modreg._statements import Body
 from modreg._view import View
@@ -101,7 +102,8 @@ class Draft:
         unedited: Those whose files were looked at, or are not to be; they are executed from the source that they have.
         group: Puts the members in circles, given the graph and them: dependencies and packages first.
         make: Makes the part of one of them, given its name, the reason and whether its file is not to be looked at.
-        is_fragile: Whether an execution of one of them may fail to import another of a circle, and go on.
+        catching: Those of a circle that may fail to import another one, and go on.
+        rehearse: Those of a circle that do so in a fresh interpreter.
     """
 
     cause: Cause
@@ -118,8 +120,10 @@ class Draft:
     unedited: set[str] = attrs.field(factory=set)
     group: Callable[[dict[str, dict[str, Edge]], tuple[str, ...]], Groups] = attrs.field(default=grouped)
     make: Callable[[str, str, bool], Part] | None = None
-    is_fragile: Callable[[str, tuple[str, ...]], bool] = attrs.field(default=lambda _name, _members: False)
+    catching: Callable[[tuple[str, ...]], tuple[str, ...]] = attrs.field(default=lambda _members: ())
+    rehearse: Callable[[tuple[str, ...]], Collection[str]] = attrs.field(default=lambda _members: ())
     _imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    _caught: dict[tuple[str, ...], frozenset[str]] = attrs.field(factory=dict)
 
     @functools.cached_property
     def _groups(self) -> Groups:
@@ -181,9 +185,23 @@ class Draft:
     def completed(self, going: Mapping[str, str]) -> dict[str, str]:
         """Who is going to be executed, each with the reason, with all others of the circles that are executed whole."""
         named = {*going, *(name for name, part in self.parts.items() if not part.is_layout)}
-        circles = dict.fromkeys(self.whole.values()) if self.whole else ()
-        more = {each for fragile, members in circles if not named.isdisjoint(fragile) for each in members} - named
+        more = {name for name in self.circles if name not in named and self.is_whole(name, named.__contains__)}
         return {**going, **dict.fromkeys(more, WHOLE)}
+
+    def is_whole(self, name: str, is_going: Callable[[str], bool]) -> bool:
+        """
+        Whether a module is in a circle that is executed as a whole, given who is going to be executed.
+
+        Where one of these fails to import another and goes on, that depends on how far the others have come.
+        """
+        catching, members = self.circles.get(name, ((), ()))
+        going = [each for each in catching if is_going(each)]
+        return bool(going) and not self._rehearsed(members).isdisjoint(going)
+
+    def _rehearsed(self, members: tuple[str, ...]) -> frozenset[str]:
+        if members not in self._caught:
+            self._caught[members] = frozenset(self.rehearse(members))
+        return self._caught[members]
 
     def foreseen(self, names: Collection[str]) -> dict[str, str]:
         """Those of the names that will have to be executed for others, each with the reason."""
@@ -206,17 +224,24 @@ class Draft:
         return found
 
     @functools.cached_property
-    def whole(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-        """
-        For each member of a circle those that may fail to import another, and go on; and all members.
-
-        Whether that fails depends on how far the others have come, so that all are executed if one of the former is.
-        """
+    def circles(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+        """For each member of a circle in which an import may fail, and be caught, who catches that; and all members."""
         found: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         for members in dict.fromkeys(each for each in self.components.values() if len(each) > 1):
-            fragile = tuple(n for n in members if self.is_fragile(n, members))
-            found.update(dict.fromkeys(members if fragile else (), (fragile, members)))
+            catching = self.catching(members)
+            every = self._with_packages[members[0]] if catching else ()
+            found.update(dict.fromkeys(every, (catching, every)))
         return found
+
+    @functools.cached_property
+    def _with_packages(self) -> dict[str, tuple[str, ...]]:
+        """As :attr:`components`, by what else imports execute: the packages of what is imported."""
+        among: dict[str, list[str]] = {}
+        for name in self.order:
+            packages = (each for other in self.imports(name) for each in packages_of(other))
+            imported = dict.fromkeys((*packages, *self.imports(name)))
+            among[name] = [each for each in imported if each in self._names and each != name]
+        return {name: members for members in _graph.components(among) for name in members}
 
     def imports(self, name: str) -> tuple[str, ...]:
         """What a module imports when it is executed, of those that may take part."""

@@ -133,7 +133,8 @@ class Ordered(Work):
         if is_around and name not in self.foreseen and not all(map(self._is_going, members)):
             self.foreseen.update(self.draft.foreseen((*self.executing, *members, *inside)))
         if self._is_whole(name):
-            self.foreseen.update(dict.fromkeys((n for n in members if not self._is_going(n)), WHOLE))
+            every = self.draft.circles[name][1]
+            self.foreseen.update(dict.fromkeys((n for n in every if not self._is_going(n)), WHOLE))
 
     def _packages_before(self, members: Collection[str]) -> list[str]:
         """The packages that what modules import is in, outermost first, but for those that they are in themselves."""
@@ -149,8 +150,7 @@ class Ordered(Work):
 
     def _is_whole(self, name: str) -> bool:
         """Whether a module is in a circle that is executed as a whole."""
-        fragile, _ = self.draft.whole.get(name, ((), ()))
-        return any(map(self._is_going, fragile))
+        return self.draft.is_whole(name, self._is_going)
 
     def _lack(self, name: str, frame: Any) -> None:  # a FrameType; typeshed has no f_lasti for all
         """

@@ -21,9 +21,9 @@ from modreg._edges import Rows, Users, at_import, edges_behind, edges_of, strong
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
 from modreg._importer import BOOTSTRAP, is_unloaded_lazy, space_of, spec_of
-from modreg._journal import MISSING
 from modreg._model import Cause, Edge
 from modreg._needs import Calm, Differing, Needs
+from modreg._rehearsal import Rehearsal
 from modreg._roll import Roll
 from modreg._scan import Import
 from modreg._scope import Scope, is_under_one, packages_of
@@ -254,10 +254,14 @@ class Planner:
 
     def _imports_of(self, spec: ModuleSpec | None) -> Iterator[tuple[Iterable[Import], str]]:
         """What a module that is not loaded imports, and its package; nothing if that cannot be told."""
+        return ((body.imports, package) for package, body in self._read_new(spec))
+
+    def _read_new(self, spec: ModuleSpec | None) -> Iterator[tuple[str, Body]]:
+        """The package and the body of a module that is not loaded; nothing if they cannot be told."""
         source = read_quietly(spec, spec.origin) if spec is not None and is_plain(spec) else None
         if spec is not None and source is not None:
             with suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # its import will say so
-                yield _scan.imports(_source.compile_source(source)), spec.parent or ""
+                yield spec.parent or "", Body.of_code(_source.compile_source(source))
 
     # Drafting
 
@@ -312,7 +316,8 @@ class Planner:
             needs=needs,
             group=lambda graph, names: self._users.grouped(graph, self._by_start(names)),
             make=self._dependent,
-            is_fragile=functools.partial(self._is_fragile, parts),
+            catching=functools.partial(self._catching, parts),
+            rehearse=functools.partial(self._rehearse, parts),
         )
         if is_limited:
             draft.unedited.update(others)
@@ -330,19 +335,33 @@ class Planner:
         self._folders.look_anew()
         return {name: self._seed(name, cause, why, sources.get(name), is_edit=is_edit) for name, why in seeds.items()}
 
-    def _is_fragile(self, parts: Mapping[str, Part], name: str, members: tuple[str, ...]) -> bool:
-        """Whether a module failed to import one of the members, and went on; it is taken to fail again."""
-        part, record, namespace = parts.get(name), self.history.current(name), space_of(name)
+    def _catching(self, parts: Mapping[str, Part], members: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of a circle that catch what goes wrong when they import another, or one not loaded that leads back."""
+        return tuple(name for name in members if self._is_catching(name, parts.get(name), members))
+
+    def _is_catching(self, name: str, part: Part | None, members: tuple[str, ...]) -> bool:
+        record = self.history.current(name)
         imports = record.read() if part is None else _imports(part)
-        caught = [(record.resolved(each), each.names) for each in imports if each.is_toplevel and each.is_guarded]
-        asked = {full for base, names in caught for full in (base, *(f"{base}.{n}" for n in names))}
-        if asked.isdisjoint(members):
-            return False
-        view = self._view(name) if part is None or part.is_unchanged else part.view
-        every = [(bound, view.absolute(each), each.name) for bound, those in view.taken.items() for each in those]
-        every = [each for each in every if not asked.isdisjoint((each[1], f"{each[1]}.{each[2]}"))]
-        taken = [(_taken(module, n), namespace.get(bound, MISSING)) for bound, module, n in every]
-        return any(there is not MISSING and there is not mine for there, mine in taken)
+        caught = [each for each in imports if each.is_toplevel and each.is_guarded]
+        ways = self.edges if part is None else self._edges_through  # who is left alone imports nothing new
+        return any(edge.dependency in members for edge in ways(name, caught, record.package)) if caught else False
+
+    def _rehearse(self, parts: Mapping[str, Part], members: tuple[str, ...]) -> Collection[str]:
+        """Those of a circle that catch the failure of an import, if they are imported in the order of before."""
+        found: dict[str, ModuleSpec | None] = {}
+
+        def read(name: str) -> tuple[str, Body] | None:
+            if name in members:
+                record = self.history.current(name)
+                body = parts[name].body if name in parts else record.compiled()
+                return None if body is None else (record.package, body)
+            found[name] = None if name in sys.modules else self._find_new(name, found)
+            return next(self._read_new(found[name]), None)
+
+        rehearsal = Rehearsal(read, lambda name: name in sys.modules or found[name] is not None)
+        for name in self._by_start(members):
+            rehearsal.run(name)
+        return rehearsal.caught
 
     def _written(self, parts: Mapping[str, Part], needs: Needs, tracked: Collection[str]) -> dict[tuple[str, str], str]:
         """The names that parts set in other modules, each with why that one has to be executed, if it must be."""
@@ -645,8 +664,3 @@ def _imports(part: Part) -> tuple[Import, ...]:
     if part.body is None or part.source is None:
         return part.record.read()
     return (*part.body.imports, *part.source.called)
-
-
-def _taken(module: str, name: str) -> object:
-    """What an import takes: a module, or what that has under a name."""
-    return space_of(module).get(name, MISSING) if name else sys.modules.get(module, MISSING)

@@ -225,6 +225,11 @@ class Body:
                 return found
         return None
 
+    def bound_before(self, line: int) -> frozenset[str] | None:
+        """The names that may be bound when its execution comes to a line; `None` where that may be any."""
+        found = [_scan.bound_by(each.code, line, -1) for each in self.statements if each.line <= line]
+        return None if None in found else frozenset().union(*filter(None, found))
+
     def uses(self) -> tuple[_uses.Statement, ...] | None:
         """What the statements define and use; `None` of a body that was not taken apart."""
         if not self.path:

@@ -1289,11 +1289,9 @@ def test_optional_module_that_failed_is_imported_once_it_can_be(project, registr
 
 
 @pytest.mark.parametrize("entry", ["left", "right"])
-def test_optional_module_that_arrives_is_imported_though_it_leads_back(project, registry, entry):
+def test_optional_module_that_arrives_and_leads_back_fails_where_it_would_afresh(project, registry, entry):
     """
-    What is there now comes in; it finds the names that those of its circle had before.
-
-    Whether it fails afresh depends on which module is imported first.
+    Which module was imported first decides how far the others have come.
     """
     project.write("left.py", "from right import one\ntwo = one + 1\n")
     project.write("right.py", "one = 1\ntry:\n    import extra\nexcept ImportError:\n    extra = None\n")
@@ -1303,9 +1301,42 @@ def test_optional_module_that_arrives_is_imported_though_it_leads_back(project, 
 
     registry.refresh()
 
-    assert sys.modules["right"].extra is sys.modules["extra"]
-    assert sys.modules["extra"].two == sys.modules["left"].two == 2
+    assert (sys.modules["right"].extra is None) is (entry == "left")
+    assert ("extra" in sys.modules) is (entry == "right")
     assert registry.refresh().steps == ()
+
+
+def test_optional_module_that_finds_all_when_it_leads_back_has_nobody_else_executed(project, registry):
+    """
+    Local settings begin with those that they are taken from, which have what they ask for by then.
+    """
+    project.write("app/settings.py", "DEBUG = False\ntry:\n    from app.local import *\nexcept ImportError: pass\n")
+    project.write("app/views.py", "from app import settings\nSESSIONS = []\n")
+    project.load("app.__init__", "import app.views\n")
+    project.write("app/local.py", "from app.settings import DEBUG\nDEBUG = not DEBUG\n")
+
+    done = registry.refresh()
+
+    assert sys.modules["app.settings"].DEBUG is True
+    assert [step.module for step in done.steps if step.decision is Decision.EXECUTE] == ["app.settings"]
+
+
+def test_optional_module_that_leads_back_through_a_package_fails_where_it_would_afresh(project, registry):
+    """
+    An import executes the packages that a module is in, which may lead back as well.
+    """
+    project.write("core/part.py", "try:\n    import extra\nexcept ImportError:\n    extra = None\n")
+    project.write("app/low/taker.py", "from core import late\n")
+    project.write("app/low/top.py", "import core.part\n")
+    project.write("app/low/__init__.py", "import app.low.taker\n")
+    project.write("app/__init__.py", "")
+    core = project.load("core.__init__", "import core.part\nlate = 1\n")
+    project.load("app.low.top")
+    project.write("extra.py", "import app.low.top\n")
+
+    registry.refresh()
+
+    assert core.part.extra is None
 
 
 # Names of star imports

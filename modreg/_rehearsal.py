@@ -1,0 +1,69 @@
+"""What imports would come to in a fresh interpreter, told from the sources, without executing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from modreg import _scan
+from modreg._scan import Import
+from modreg._scope import packages_of
+from modreg._statements import Body
+
+
+@attrs.define(eq=False)
+class Rehearsal:
+    """
+    Modules that are imported one after the other, each with all that it imports itself.
+
+    Args:
+        read: Gives the package and the body of a module that takes part, or `None`.
+        is_there: Whether another module can be imported.
+
+    Attributes:
+        caught: The modules that went on after an import of theirs had failed because another was halfway.
+    """
+
+    _read: Callable[[str], tuple[str, Body] | None]
+    _is_there: Callable[[str], bool]
+    caught: set[str] = attrs.field(init=False, factory=set)
+    # By module its body, and the import that it is at; `None` when it has ended.
+    _begun: dict[str, tuple[Body, Import | None]] = attrs.field(init=False, factory=dict)
+    _is_halfway: bool = attrs.field(init=False, default=False)
+
+    def run(self, name: str) -> bool:
+        """Import a module, after the packages that it is in; whether that succeeds."""
+        return all(each in self._begun or self._execute(each) for each in (*reversed([*packages_of(name)]), name))
+
+    def _execute(self, name: str) -> bool:
+        found = self._read(name)
+        if found is None:
+            return self._is_there(name)
+        package, body = found
+        for each in (each for each in body.imports if each.is_toplevel):
+            self._begun[name] = body, each
+            if self._import(each, _scan.absolute(each, package)):
+                continue
+            if not each.is_guarded:
+                del self._begun[name]
+                return False
+            if self._is_halfway:
+                self.caught.add(name)
+                self._is_halfway = False
+        self._begun[name] = body, None
+        return True
+
+    def _import(self, each: Import, base: str) -> bool:
+        return not base or (self.run(base) and all(self._has(base, name) for name in each.names if name != "*"))
+
+    def _has(self, module: str, name: str) -> bool:
+        """Whether a module has a name, be it that of a submodule; one that has ended, or takes no part, has it."""
+        body, at = self._begun.get(module, (None, None))
+        if body is None:
+            return True
+        bound = body.bound if at is None else body.bound_before(at.line or 0)
+        if bound is None or name in bound or self.run(f"{module}.{name}"):
+            return True
+        self._is_halfway = self._is_halfway or (at is not None and name in body.bound)
+        return at is None
