@@ -229,18 +229,18 @@ class Draft:
         found: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         for members in dict.fromkeys(each for each in self.components.values() if len(each) > 1):
             catching = self.catching(members)
-            every = self._with_packages[members[0]] if catching else ()
+            every = self.with_packages[members[0]] if catching else ()
             found.update(dict.fromkeys(every, (catching, every)))
         return found
 
     @functools.cached_property
-    def _with_packages(self) -> dict[str, tuple[str, ...]]:
+    def with_packages(self) -> dict[str, tuple[str, ...]]:
         """As :attr:`components`, by what else imports execute: the packages of what is imported."""
         among: dict[str, list[str]] = {}
         for name in self.order:
-            packages = (each for other in self.imports(name) for each in packages_of(other))
-            imported = dict.fromkeys((*packages, *self.imports(name)))
-            among[name] = [each for each in imported if each in self._names and each != name]
+            imported = at_import(self.graph.get(name, {}))
+            every = dict.fromkeys(each for other in imported for each in (*packages_of(other), other))
+            among[name] = [each for each in every if each in self._names and each != name]
         return {name: members for members in _graph.components(among) for name in members}
 
     def imports(self, name: str) -> tuple[str, ...]:

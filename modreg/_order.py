@@ -126,8 +126,10 @@ class Ordered(Work):
         # going to be executed only if it asks for it.
         is_first = len(members) > 1 and self._is_going(name)
         inside = [each for each in imported if is_first and not set(members).isdisjoint(packages_of(each))]
+        # What leads back to it by its packages is executed when an import asks for it.
+        around = self.draft.with_packages[name] if is_first else members
         for each in (*self._packages_before(members), *imported):
-            if each in self.pending.waiting and each not in members and each not in inside:
+            if each in self.pending.waiting and each not in around and each not in inside:
                 self._run_ahead(each)
         is_around = len(members) > 1 or not set(self.executing).isdisjoint(imported)
         if is_around and name not in self.foreseen and not all(map(self._is_going, members)):

@@ -202,9 +202,20 @@ def _giving(statements: Iterable[Statement], other: Iterable[Statement]) -> Iter
             parts = [*node.decorator_list, *getattr(node, "bases", ()), *getattr(node, "keywords", ())]
             by = set().union(*map(_names, parts))
             yield from ((node.name, ast.dump(each), by) for each in parts)
-        elif not isinstance(node, IMPORTS):
+        elif not (isinstance(node, IMPORTS) or _is_display(node)):
             names = _names(node)
             yield from ((name, ast.dump(node), names) for name in names)
+
+
+def _is_display(node: ast.stmt) -> bool:
+    """Whether a statement does nothing but give names to objects that it names, or to displays of such."""
+    if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
+        return False
+    is_plain = all(isinstance(each, ast.Name) for each in targets(node))
+    return is_plain and all(isinstance(each, _IN_DISPLAYS) for each in ast.walk(node.value))
+
+
+_IN_DISPLAYS: Final = (ast.Name, ast.Constant, ast.Dict, ast.List, ast.Tuple, ast.Set, ast.expr_context)
 
 
 def _touched(old: tuple[Statement, ...], new: tuple[Statement, ...]) -> frozenset[str]:

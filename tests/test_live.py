@@ -2801,6 +2801,21 @@ def test_what_a_module_put_its_own_in_the_place_of(project, registry, save, root
     assert owner.f() == [0, 1]
 
 
+def test_a_display_that_is_gone_registered_nothing(project, dropping):
+    """
+    What another module registered stays, though a dict in which it stood leaves with a function of the registry's.
+    """
+    hub = project.load("hub", "REG = {}\ndef register(f): REG[f.__name__] = f; return f\ndef other(): pass\n")
+    project.write("low.py", "import hub\n@hub.register\ndef job(): return 1\n")
+    source = "from hub import other, register\nfrom low import job\nTABLE = {}\n@register\ndef mine(): pass\n"
+    user = project.load("user", source.replace("{}", "{'a': other, 'b': job}"))
+    project.write("user.py", source)
+
+    dropping.refresh()
+
+    assert list(hub.REG.values()) == [sys.modules["low"].job, user.mine]
+
+
 def test_class_of_another_module_in_the_namespace_is_left_alone(project, registry):
     """
     A class is patched by its own module alone, not by one that took it.

@@ -1393,6 +1393,30 @@ def test_who_is_executed_keeps_what_it_imports_by_itself(project, dropping):
     assert (taker.VALUE, taker.package) == (1, sys.modules["package"])
 
 
+def test_package_that_leads_back_is_executed_when_an_import_asks_for_what_is_in_it(project, registry):
+    """
+    A plug-in that it imports registers with the base class that the circle has made by then.
+    """
+    core = project.load("core", "NAME = 'one'\n")
+    base = "registry = {}\n    def __init_subclass__(cls): Base.registry[cls.__name__] = cls"
+    project.write("top/sub/base.py", f"import core\nimport top.low\nclass Base:\n    NAME = core.NAME\n    {base}\n")
+    project.write("top/sub/__init__.py", "from .base import Base\n")
+    project.write("top/low.py", "")
+    project.write("top/plug.py", "import top.sub.base\nclass Plug(top.sub.base.Base): pass\n")
+    project.write("top/extra/__init__.py", "import top.plug\n")
+    project.write("top/extra/leaf.py", "")
+    project.write("top/sub/deep/__init__.py", "import core\n")
+    project.write("top/sub/deep/leaf.py", "")
+    imports = "import core, top.sub.deep.leaf\nfrom top.sub.base import Base\nimport top.extra.leaf\n"
+    top = project.load("top.__init__", imports + "NAME = core.NAME\n")
+    project.write("core.py", "NAME = 'two'\n")
+
+    registry.refresh()
+
+    assert (core.NAME, top.NAME, top.Base.NAME) == ("two", "two", "two")
+    assert top.Base.registry == {"Plug": top.plug.Plug}
+
+
 CAUGHT = """try:
     from {0} import late
 except ImportError:
