@@ -14,6 +14,7 @@ from modreg._edges import Groups, at_import, grouped
 from modreg._history import Record
 from modreg._model import Cause, Decision, Edge, Finding, Step, rebinding
 from modreg._needs import Needs, Prediction
+from modreg._scan import Import
 from modreg._scope import packages_of
 from modreg._source import Source
 from modreg._statements import Body
@@ -45,6 +46,13 @@ class Part:
     body: Body | None
     former: Body | None
     is_layout: bool = False
+
+    @property
+    def imports(self) -> tuple[Import, ...]:
+        """What the source imports."""
+        if self.body is None or self.source is None:
+            return self.record.read()
+        return (*self.body.imports, *self.source.called)
 
     @property
     def bound(self) -> frozenset[str]:
@@ -102,8 +110,9 @@ class Draft:
         unedited: Those whose files were looked at, or are not to be; they are executed from the source that they have.
         group: Puts the members in circles, given the graph and them: dependencies and packages first.
         make: Makes the part of one of them, given its name, the reason and whether its file is not to be looked at.
+        entry: The module that is not loaded and in whose execution another one would begin; ``""`` if none.
         catching: Those of a circle that may fail to import another one, and go on.
-        rehearse: Those of a circle that do so in a fresh interpreter.
+        caught: Those of a circle that do so in a fresh interpreter.
     """
 
     cause: Cause
@@ -120,10 +129,10 @@ class Draft:
     unedited: set[str] = attrs.field(factory=set)
     group: Callable[[dict[str, dict[str, Edge]], tuple[str, ...]], Groups] = attrs.field(default=grouped)
     make: Callable[[str, str, bool], Part] | None = None
+    entry: Callable[[str], str] = attrs.field(default=lambda _name: "")
     catching: Callable[[tuple[str, ...]], tuple[str, ...]] = attrs.field(default=lambda _members: ())
-    rehearse: Callable[[tuple[str, ...]], Collection[str]] = attrs.field(default=lambda _members: ())
+    caught: Callable[[tuple[str, ...]], frozenset[str]] = attrs.field(default=lambda _members: frozenset())
     _imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
-    _caught: dict[tuple[str, ...], frozenset[str]] = attrs.field(factory=dict)
 
     @functools.cached_property
     def _groups(self) -> Groups:
@@ -196,12 +205,7 @@ class Draft:
         """
         catching, members = self.circles.get(name, ((), ()))
         going = [each for each in catching if is_going(each)]
-        return bool(going) and not self._rehearsed(members).isdisjoint(going)
-
-    def _rehearsed(self, members: tuple[str, ...]) -> frozenset[str]:
-        if members not in self._caught:
-            self._caught[members] = frozenset(self.rehearse(members))
-        return self._caught[members]
+        return bool(going) and not self.caught(members).isdisjoint(going)
 
     def foreseen(self, names: Collection[str]) -> dict[str, str]:
         """Those of the names that will have to be executed for others, each with the reason."""

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import attrs
 
-from modreg import _graph
+from modreg import _graph, _scan
 from modreg._asked import by_computed_names
 from modreg._history import Record
 from modreg._importer import namespace_of
@@ -259,7 +259,15 @@ class Users:
         return self._grouped[2]
 
 
-def edges_of(name: str, each: Import, base: str) -> Iterator[Edge]:
+def edges_to(name: str, imports: Iterable[Import], package: str) -> Iterator[Edge]:
+    """What a module uses of the loaded ones, by its import statements."""
+    for each in imports:
+        base = _scan.absolute(each, package)
+        yield from _edges_of(name, each, base)
+        yield from _edges_behind(name, each, base)
+
+
+def _edges_of(name: str, each: Import, base: str) -> Iterator[Edge]:
     """The edges of one import statement to modules that are loaded."""
     kind = EdgeKind.REFERENCE if each.is_toplevel else EdgeKind.LATE
     submodules = [f"{base}.{taken}" for taken in each.names if is_submodule(base, taken)]
@@ -274,7 +282,7 @@ def edges_of(name: str, each: Import, base: str) -> Iterator[Edge]:
             yield Edge(dependent=name, dependency=full, kind=kind)
 
 
-def edges_behind(name: str, each: Import, base: str) -> Iterator[Edge]:
+def _edges_behind(name: str, each: Import, base: str) -> Iterator[Edge]:
     """The edges to the modules whose definitions the ``__getattr__`` of another one gave."""
     kind = EdgeKind.BINDING if each.is_toplevel else EdgeKind.LATE
     for taken in each.names:

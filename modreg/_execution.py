@@ -165,6 +165,7 @@ class Execution(Ordered):
     def _execute_in_order(self, names: Iterable[str]) -> None:
         with self.pending.watch(names):
             for name in names:
+                self._enter(name)
                 self.pending.run(name)
                 self._raise_caught()
                 self._look_again()

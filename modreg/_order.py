@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Collection
+from importlib import import_module
 from typing import Any
 
 import attrs
@@ -112,6 +113,12 @@ class Ordered(Work):
         self.executing.pop()
 
     # Circles
+
+    def _enter(self, name: str) -> None:
+        """Import a new module that a circle is entered by, if that is in its turn; it will ask for the others."""
+        entry = self.draft.entry(name) if name in self.pending.waiting and self._is_going(name) else ""
+        if entry and entry not in sys.modules:
+            import_module(entry)
 
     def _foresee(self, name: str) -> None:
         """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import sys
@@ -14,19 +13,19 @@ from typing import Any, Final
 
 import attrs
 
-from modreg import _importer, _positions, _scan, _source, _statements, _uses
+from modreg import _importer, _positions, _source, _statements, _uses
+from modreg._arrivals import Arrivals
 from modreg._asked import asked_by, may_ask
+from modreg._circles import Circles
 from modreg._draft import Draft, Part, used
-from modreg._edges import Rows, Users, at_import, edges_behind, edges_of, strongest
+from modreg._edges import Rows, Users, at_import, edges_to, strongest
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
-from modreg._importer import BOOTSTRAP, is_unloaded_lazy, space_of, spec_of
+from modreg._importer import BOOTSTRAP, is_unloaded_lazy, spec_of
 from modreg._model import Cause, Edge
 from modreg._needs import Calm, Differing, Needs
-from modreg._rehearsal import Rehearsal
 from modreg._roll import Roll
-from modreg._scan import Import
-from modreg._scope import Scope, is_under_one, packages_of
+from modreg._scope import Scope, is_under_one
 from modreg._source import Source
 from modreg._spec import (
     compile_of,
@@ -207,61 +206,13 @@ class Planner:
 
     # Edges
 
-    def edges(self, name: str, imports: Iterable[Import], package: str) -> Iterator[Edge]:
-        """What a module uses of the loaded ones, by its import statements."""
-        for each in imports:
-            base = _scan.absolute(each, package)
-            yield from edges_of(name, each, base)
-            yield from edges_behind(name, each, base)
-
     def graph(self, seeds: Iterable[str] | None = None) -> dict[str, dict[str, Edge]]:
         """For each tracked module its edges by dependency; with *seeds* only who may come to these is looked at."""
         latest = self._roll.latest((self.history.changes, self.scope.changes)) if seeds is not None else None
         return self._rows.edges(latest or self.tracked(), self.history.records, self._edges_of, seeds).copy()
 
     def _edges_of(self, record: Record) -> dict[str, Edge]:
-        return strongest(self.edges(record.name, record.read(), record.package))
-
-    def _graph_with(self, parts: Mapping[str, Part], graph: dict[str, dict[str, Edge]]) -> dict[str, dict[str, Edge]]:
-        """A graph in which the parts of a plan have the edges of their new code, and of what that brings."""
-        imports = {name: _imports(part) for name, part in parts.items() if name in graph}
-        packages = {name: parts[name].record.package for name in imports}
-        new = {n: x for n, x in imports.items() if x != parts[n].record.read() or any(_brought(x, packages[n]))}
-        edges = {n: strongest(self._edges_through(n, each, packages[n])) for n, each in new.items()}
-        return {**graph, **edges}
-
-    def _edges_through(self, name: str, imports: Iterable[Import], package: str) -> Iterator[Edge]:
-        """
-        What a module uses of the loaded ones, by its imports and by those of the modules that these bring.
-
-        A module that is imported for the first time may lead back, round a circle that no loaded one tells of.
-        """
-        ways: list[tuple[Iterable[Import], str]] = [(imports, package)]
-        found: dict[str, ModuleSpec | None] = {}
-        for statements, base in ways:  # it grows while it is walked
-            yield from self.edges(name, statements, base)
-            for each in _brought(statements, base):
-                if each not in found:
-                    found[each] = self._find_new(each, found)
-                    ways.extend(self._imports_of(found[each]))
-
-    def _find_new(self, name: str, found: Mapping[str, ModuleSpec | None]) -> ModuleSpec | None:
-        """The spec of a module that is not loaded, nor perhaps its package; `None` if there is none in scope."""
-        package = found.get(name.rpartition(".")[0])
-        path = path_of_parent(name) if package is None else package.submodule_search_locations
-        spec = self._find_quietly(name, path) if path is not None or "." not in name else None
-        return spec if spec is not None and self.scope.covers(name, spec.origin) else None
-
-    def _imports_of(self, spec: ModuleSpec | None) -> Iterator[tuple[Iterable[Import], str]]:
-        """What a module that is not loaded imports, and its package; nothing if that cannot be told."""
-        return ((body.imports, package) for package, body in self._read_new(spec))
-
-    def _read_new(self, spec: ModuleSpec | None) -> Iterator[tuple[str, Body]]:
-        """The package and the body of a module that is not loaded; nothing if they cannot be told."""
-        source = read_quietly(spec, spec.origin) if spec is not None and is_plain(spec) else None
-        if spec is not None and source is not None:
-            with suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # its import will say so
-                yield spec.parent or "", Body.of_code(_source.compile_source(source))
+        return strongest(edges_to(record.name, record.read(), record.package))
 
     # Drafting
 
@@ -294,7 +245,8 @@ class Planner:
         more = (*(name for name, _ in written), *_below(packages, old))
         names = self._users.reached(*changing, *gone, *dict.fromkeys(more))
         running = _running(name for name in names if name not in {*parts, *gone})
-        new = self._graph_with(parts, old)
+        circles = Circles(parts, self.history.current, self._by_start, Arrivals(self.scope, self._find_quietly))
+        new = circles.graph_with(old)
         left = {*gone, *running}
         others = [name for name in dict.fromkeys((*parts, *names)) if name not in left]
         needs.users, needs.reached, needs.decided = users, self._users.reached, {*changing, *gone}
@@ -304,6 +256,7 @@ class Planner:
         for name in gone:
             importers = [user for user in others if name in at_import(old[user])]
             needs.affected.update(dict.fromkeys(importers, f"it imports {name}, whose source is gone"))
+        circles.names = tuple(others)
         draft = Draft(
             cause,
             lost=frozenset(lost),
@@ -314,10 +267,11 @@ class Planner:
             starring=tuple(name for name in others if name in parts or name in self._rows.starring),
             graph=new,
             needs=needs,
-            group=lambda graph, names: self._users.grouped(graph, self._by_start(names)),
+            group=lambda graph, names: self._users.grouped(graph, circles.order(names)),
             make=self._dependent,
-            catching=functools.partial(self._catching, parts),
-            rehearse=functools.partial(self._rehearse, parts),
+            entry=circles.entry,
+            catching=circles.catching,
+            caught=circles.caught,
         )
         if is_limited:
             draft.unedited.update(others)
@@ -334,34 +288,6 @@ class Planner:
                 self.adopt_one(name)
         self._folders.look_anew()
         return {name: self._seed(name, cause, why, sources.get(name), is_edit=is_edit) for name, why in seeds.items()}
-
-    def _catching(self, parts: Mapping[str, Part], members: tuple[str, ...]) -> tuple[str, ...]:
-        """Those of a circle that catch what goes wrong when they import another, or one not loaded that leads back."""
-        return tuple(name for name in members if self._is_catching(name, parts.get(name), members))
-
-    def _is_catching(self, name: str, part: Part | None, members: tuple[str, ...]) -> bool:
-        record = self.history.current(name)
-        imports = record.read() if part is None else _imports(part)
-        caught = [each for each in imports if each.is_toplevel and each.is_guarded]
-        ways = self.edges if part is None else self._edges_through  # who is left alone imports nothing new
-        return any(edge.dependency in members for edge in ways(name, caught, record.package)) if caught else False
-
-    def _rehearse(self, parts: Mapping[str, Part], members: tuple[str, ...]) -> Collection[str]:
-        """Those of a circle that catch the failure of an import, if they are imported in the order of before."""
-        found: dict[str, ModuleSpec | None] = {}
-
-        def read(name: str) -> tuple[str, Body] | None:
-            if name in members:
-                record = self.history.current(name)
-                body = parts[name].body if name in parts else record.compiled()
-                return None if body is None else (record.package, body)
-            found[name] = None if name in sys.modules else self._find_new(name, found)
-            return next(self._read_new(found[name]), None)
-
-        rehearsal = Rehearsal(read, lambda name: name in sys.modules or found[name] is not None)
-        for name in self._by_start(members):
-            rehearsal.run(name)
-        return rehearsal.caught
 
     def _written(self, parts: Mapping[str, Part], needs: Needs, tracked: Collection[str]) -> dict[tuple[str, str], str]:
         """The names that parts set in other modules, each with why that one has to be executed, if it must be."""
@@ -640,15 +566,6 @@ def _absent(names: Iterable[str]) -> list[str]:
     return [name for name in list(names) if name not in sys.modules]
 
 
-def _brought(imports: Iterable[Import], package: str) -> Iterator[str]:
-    """The modules that imports may bring: those not loaded that they ask for at the top level, packages first."""
-    bases = ((each, _scan.absolute(each, package)) for each in imports if each.is_toplevel)
-    for each, base in bases:
-        inside = (f"{base}.{name}" for name in each.names if name != "*" and name not in space_of(base))
-        asked = (*reversed([base, *packages_of(base)]), *inside) if base else ()
-        yield from (full for full in asked if full not in sys.modules)
-
-
 def _running(names: Iterable[str]) -> list[str]:
     """Those of the modules that are being imported at the moment; for each of these there is a lock, and else none."""
     return [name for name in names if is_initializing(name)] if BOOTSTRAP._module_locks else []
@@ -658,9 +575,3 @@ def _below(packages: Iterable[str], names: Iterable[str]) -> Iterator[str]:
     """Those of the names that are in packages: who imports them imports the packages first."""
     starts = tuple(f"{package}." for package in packages)
     return (name for name in names if name.startswith(starts))
-
-
-def _imports(part: Part) -> tuple[Import, ...]:
-    if part.body is None or part.source is None:
-        return part.record.read()
-    return (*part.body.imports, *part.source.called)

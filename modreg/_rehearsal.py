@@ -23,35 +23,48 @@ class Rehearsal:
 
     Attributes:
         caught: The modules that went on after an import of theirs had failed because another was halfway.
+        failed: The modules that were given up, for the first time at least.
+        begun: The modules that were not given up, in the order in which they began, each with its body and the import
+            that it is at; `None` when it has ended.
+        within: The module in whose execution each of them began; ``""`` for none.
     """
 
     _read: Callable[[str], tuple[str, Body] | None]
     _is_there: Callable[[str], bool]
     caught: set[str] = attrs.field(init=False, factory=set)
-    # By module its body, and the import that it is at; `None` when it has ended.
-    _begun: dict[str, tuple[Body, Import | None]] = attrs.field(init=False, factory=dict)
+    failed: set[str] = attrs.field(init=False, factory=set)
+    begun: dict[str, tuple[Body, Import | None]] = attrs.field(init=False, factory=dict)
+    within: dict[str, str] = attrs.field(init=False, factory=dict)
+    _executing: list[str] = attrs.field(init=False, factory=lambda: [""])
     _is_halfway: bool = attrs.field(init=False, default=False)
 
     def run(self, name: str) -> bool:
         """Import a module, after the packages that it is in; whether that succeeds."""
-        return all(each in self._begun or self._execute(each) for each in (*reversed([*packages_of(name)]), name))
+        return all(each in self.begun or self._execute(each) for each in (*reversed([*packages_of(name)]), name))
 
     def _execute(self, name: str) -> bool:
         found = self._read(name)
         if found is None:
             return self._is_there(name)
-        package, body = found
+        self.within[name] = self._executing[-1]
+        self._executing.append(name)
+        try:
+            return self._go_through(name, *found)
+        finally:
+            self._executing.pop()
+
+    def _go_through(self, name: str, package: str, body: Body) -> bool:
         for each in (each for each in body.imports if each.is_toplevel):
-            self._begun[name] = body, each
-            if self._import(each, _scan.absolute(each, package)):
-                continue
+            self.begun[name] = body, each
+            if self._import(each, _scan.absolute(each, package)) or not self._is_halfway:
+                continue  # what is missing altogether is caught, or not asked for
             if not each.is_guarded:
-                del self._begun[name]
+                del self.begun[name]
+                self.failed.add(name)
                 return False
-            if self._is_halfway:
-                self.caught.add(name)
-                self._is_halfway = False
-        self._begun[name] = body, None
+            self.caught.add(name)
+            self._is_halfway = False
+        self.begun[name] = body, None
         return True
 
     def _import(self, each: Import, base: str) -> bool:
@@ -59,7 +72,7 @@ class Rehearsal:
 
     def _has(self, module: str, name: str) -> bool:
         """Whether a module has a name, be it that of a submodule; one that has ended, or takes no part, has it."""
-        body, at = self._begun.get(module, (None, None))
+        body, at = self.begun.get(module, (None, None))
         if body is None:
             return True
         bound = body.bound if at is None else body.bound_before(at.line or 0)

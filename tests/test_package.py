@@ -49,6 +49,8 @@ FLOORS = [
     {"_asked", "_chain", "_events", "_history"},
     {"_folders", "_given", "_importer", "_pending", "_quick", "_recorder"},
     {
+        "_arrivals",
+        "_circles",
         "_containers",
         "_draft",
         "_edges",
@@ -112,6 +114,8 @@ ROWS = [
         "_draft",
         "_roll",
         "_rehearsal",
+        "_arrivals",
+        "_circles",
         "_planner",
         "_transaction",
         "_turn",

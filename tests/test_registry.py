@@ -1685,6 +1685,55 @@ def test_what_a_star_takes_halfway_through_a_circle_is_new(project, dropping):
     assert pack.four.g is pack.g
 
 
+@pytest.mark.parametrize("main", ["import extra, conf, util\nN = extra.N\n", "import extra\nN = extra.N\n"])
+@pytest.mark.parametrize("lacking", ["from conf import Fresh\n", "import conf\nFresh = conf.Fresh\n"])
+def test_a_new_module_may_change_where_a_circle_is_entered(project, dropping, main, lacking):
+    """
+    A circle in which one lacks what the one under execution has not got to is entered where somebody else asks for it.
+
+    What was imported on the way to that is imported anew.
+    """
+    project.write("util.py", "import conf\n")
+    project.write("conf.py", "import util\nclass Conf: pass\nN = 1\n")
+    project.load("main", "import conf, util\n")
+    user = project.load("user", "import main, conf\ndef get(): return main.N\nC = [conf.Conf()]\n")
+    project.write("small.py", "from util import double\n")
+    project.write("extra.py", f"{lacking}import conf, util\nN = util.double(conf.N)\n")
+    project.write("util.py", "import conf\ndef double(n): return n * 2\nimport small, extra\n")
+    project.write("conf.py", "import util\nclass Conf: pass\nclass Fresh: pass\nN = 2\n")
+    project.write("main.py", main)
+
+    dropping.refresh()
+    new = sys.modules["extra"].Fresh is sys.modules["conf"].Fresh, sys.modules["main"].N, user.get()
+    is_kept = sys.modules["small"].double is sys.modules["util"].double
+    dropping.rollback("conf")
+
+    assert new == (True, 4, 4)
+    assert is_kept
+    assert "extra" not in sys.modules
+    assert not hasattr(sys.modules["main"], "N")
+
+
+def test_what_a_circle_lacks_for_good_is_told_once(project, dropping):
+    """
+    Where nobody else asks for it, or it fails in the same way, the error is that of the module, and nothing changed.
+    """
+    project.write("util.py", "import conf\n")
+    conf = project.load("conf", "import util\nN = 1\n")
+    project.load("main", "import conf\n")
+    project.write("extra.py", "from conf import M\n")
+    project.write("util.py", "import extra, conf\n")
+    project.write("conf.py", "import util\nN = 2\nM = 3\n")
+    project.write("main.py", "import conf, util\n")
+
+    with pytest.raises(modreg.ReloadError) as info:
+        dropping.refresh()
+
+    assert isinstance(info.value.__cause__, ImportError)
+    assert conf.N == 1
+    assert "extra" not in sys.modules
+
+
 def test_what_a_replaced_module_gives_only_when_it_is_asked(project, dropping):
     """
     Who took a name from a module that another object stands for takes it again where that has not got it yet.

@@ -1,0 +1,128 @@
+"""What the sources of a plan make of the circles of imports."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import attrs
+
+from modreg._arrivals import Arrivals, brought
+from modreg._draft import Part
+from modreg._edges import edges_to, strongest
+from modreg._history import Record
+from modreg._model import Edge, EdgeKind
+from modreg._rehearsal import Rehearsal
+from modreg._scan import Import
+from modreg._statements import Body
+
+
+@attrs.define(eq=False, slots=False)
+class Circles:
+    """
+    Which circles there are, where they are entered, and who fails in one, with the sources of a plan.
+
+    Args:
+        parts: The modules of the plan.
+        current: Gives the version of a module that is current.
+        by_start: Puts names in the order in which their first execution began.
+        arrivals: The modules that are not loaded.
+
+    Attributes:
+        names: All that may take part.
+        led_to: The loaded modules that those import which are not.
+    """
+
+    parts: Mapping[str, Part]
+    current: Callable[[str], Record]
+    by_start: Callable[[Iterable[str]], tuple[str, ...]]
+    arrivals: Arrivals
+    names: tuple[str, ...] = ()
+    led_to: set[str] = attrs.field(init=False, factory=set)
+    _caught: dict[tuple[str, ...], frozenset[str]] = attrs.field(init=False, factory=dict)
+
+    def graph_with(self, graph: Mapping[str, dict[str, Edge]]) -> dict[str, dict[str, Edge]]:
+        """A graph in which the parts have the edges of their new code, and of what that brings."""
+        imports = {name: part.imports for name, part in self.parts.items() if name in graph}
+        packages = {name: self.parts[name].record.package for name in imports}
+        new = {n: x for n, x in imports.items() if x != self.parts[n].record.read() or any(brought(x, packages[n]))}
+        return {**graph, **{n: strongest(self._edges(n, each, packages[n])) for n, each in new.items()}}
+
+    def _edges(self, name: str, imports: Iterable[Import], package: str) -> Iterator[Edge]:
+        """
+        What a module uses of the loaded ones, by its imports and by those of the modules that these bring.
+
+        A module that is imported for the first time may lead back, round a circle that no loaded one tells of.
+        """
+        yield from edges_to(name, imports, package)
+        queue, seen = [*brought(imports, package)], set[str]()
+        for each in queue:  # it grows while it is walked
+            found = self.arrivals.read(each) if each not in seen else None
+            seen.add(each)
+            if found is not None:
+                base, body = found
+                edges = [*edges_to(name, body.imports, base)]
+                self.led_to.update(edge.dependency for edge in edges if edge.kind is not EdgeKind.LATE)
+                yield from edges
+                queue.extend(brought(body.imports, base))
+
+    def order(self, names: Iterable[str]) -> tuple[str, ...]:
+        """
+        Names in the order in which a fresh interpreter begins to execute them: that of the first time.
+
+        Where a new module closes a circle, that may be entered by others than it was then.
+        """
+        begun = self._entered.begun if self._entered is not None else {}
+        ranks = {name: rank for rank, name in enumerate(begun)}
+        return tuple(sorted(self.by_start(names), key=lambda name: ranks.get(name, len(ranks))))
+
+    def entry(self, name: str) -> str:
+        """The module that is not loaded and in whose execution a fresh interpreter begins another; ``""`` if none."""
+        entered, found = self._entered, ""
+        while entered is not None and (name := entered.within[name]) and name not in self.names:
+            found = name
+        return found
+
+    @functools.cached_property
+    def _entered(self) -> Rehearsal | None:
+        """What a fresh interpreter does where a new module closes a circle; `None` where none does, or it fails."""
+        if self.led_to.isdisjoint(self.names):
+            return None
+        rehearsal = self._rehearsed(self.by_start(self.names))
+        return rehearsal if rehearsal.failed.isdisjoint(self.names) else None
+
+    def catching(self, members: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of a circle that catch what goes wrong when they import another, or one not loaded that leads back."""
+        return tuple(name for name in members if self._is_catching(name, members))
+
+    def _is_catching(self, name: str, members: tuple[str, ...]) -> bool:
+        record = self.current(name)
+        imports = self.parts[name].imports if name in self.parts else record.read()
+        caught = [each for each in imports if each.is_toplevel and each.is_guarded]
+        edges = self._edges if name in self.parts else edges_to  # who is left alone imports nothing new
+        return any(edge.dependency in members for edge in edges(name, caught, record.package))
+
+    def caught(self, members: tuple[str, ...]) -> frozenset[str]:
+        """Those of a circle that catch, in a fresh interpreter, that another one is halfway."""
+        if members not in self._caught:
+            self._caught[members] = frozenset(self._rehearsed(self.order(members)).caught)
+        return self._caught[members]
+
+    def _rehearsed(self, names: Iterable[str]) -> Rehearsal:
+        """What a fresh interpreter comes to that imports modules one by one."""
+        order = dict.fromkeys(names)
+        rehearsal = Rehearsal(functools.partial(self._read, order), self._is_there)
+        for name in order:
+            rehearsal.run(name)
+        return rehearsal
+
+    def _read(self, names: Iterable[str], name: str) -> tuple[str, Body] | None:
+        if name not in names:
+            return None if name in sys.modules else self.arrivals.read(name)
+        record = self.current(name)
+        body = self.parts[name].body if name in self.parts else record.compiled()
+        return None if body is None else (record.package, body)
+
+    def _is_there(self, name: str) -> bool:
+        return name in sys.modules or self.arrivals.is_there(name)
