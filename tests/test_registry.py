@@ -1689,9 +1689,7 @@ def test_what_a_star_takes_halfway_through_a_circle_is_new(project, dropping):
 @pytest.mark.parametrize("lacking", ["from conf import Fresh\n", "import conf\nFresh = conf.Fresh\n"])
 def test_a_new_module_may_change_where_a_circle_is_entered(project, dropping, main, lacking):
     """
-    A circle in which one lacks what the one under execution has not got to is entered where somebody else asks for it.
-
-    What was imported on the way to that is imported anew.
+    A circle that it closes is entered by it, where it would lack what has not been got to if another entered it.
     """
     project.write("util.py", "import conf\n")
     project.write("conf.py", "import util\nclass Conf: pass\nN = 1\n")
@@ -1716,7 +1714,7 @@ def test_a_new_module_may_change_where_a_circle_is_entered(project, dropping, ma
 
 def test_what_a_circle_lacks_for_good_is_told_once(project, dropping):
     """
-    Where nobody else asks for it, or it fails in the same way, the error is that of the module, and nothing changed.
+    Where a fresh interpreter fails as well, the error is that of the module, and nothing changed.
     """
     project.write("util.py", "import conf\n")
     conf = project.load("conf", "import util\nN = 1\n")
