@@ -669,7 +669,7 @@ class Execution(Ordered):
         """
         A module that put another object in its place in `sys.modules`.
 
-        The one that was executed is gone, so a new one is made; where both put a module there, the
+        The one that was executed is gone, so a new one is made; where both put a module there, of one class, the
         one that was there is kept and takes over the new one's namespace.
         """
         made = util.module_from_spec(part.spec)
@@ -684,23 +684,33 @@ class Execution(Ordered):
             # The import system put these there when it imported them, and will not again.
             submodules = {n: value for n, value in mine.copy().items() if is_submodule(part.name, n, mine)}
             theirs.update({n: value for n, value in submodules.items() if n not in theirs})
-        if mine is not None and theirs is not None and type(sys.modules[part.name]) is type(current):
-            self.phase = Phase.PATCH
-            self.patched.add(part.name)
-            patched = patch(mine, theirs, part.name, self.journal)
-            self.replaced.extend((part.name, each) for each in patched.replaced)
-            twins = patched.twins
-            twins.add(current, sys.modules[part.name])
-            Namespace(mine).put(Namespace(theirs).get())
-            self._publish(twins, mine)
-            self._replace(twins)
-            self.journal.write(place, current)
-            self.phase = Phase.EXECUTE
+        if mine is not None and theirs is not None:
+            self._take_over(part, current, mine, theirs)
         if mine is None or theirs is None:  # who asks it for anything has to do so again
             former, theirs = {**_shown(sys.modules[part.name]), **_shown(current)}, {}
         if sys.modules[part.name] is not current:
             self._lead_on(part.name, current)
         self._tell_replaced(part, former, theirs)
+
+    def _take_over(self, part: Part, current: object, mine: dict[str, object], theirs: dict[str, object]) -> None:
+        """Make the old definitions the new ones, and the module that was there the one in its place, if it can be."""
+        made = sys.modules[part.name]
+        self.phase = Phase.PATCH
+        self.patched.add(part.name)
+        # The class of the module may be its own, and need not be in the namespace.
+        former, present = ({**names, "__class__": type(x)} for x, names in ((current, mine), (made, theirs)))
+        patched = patch(former, present, part.name, self.journal)
+        self.replaced.extend((part.name, each) for each in patched.replaced)
+        twins = patched.twins
+        is_kept = twins.kept(type(made)) is type(current)
+        if is_kept:
+            twins.add(current, made)
+            Namespace(mine).put(Namespace(theirs).get())
+        self._publish(twins, mine if is_kept else theirs)
+        self._replace(twins)
+        if is_kept:
+            self.journal.write(Item(sys.modules, part.name), current)
+        self.phase = Phase.EXECUTE
 
     def _lead_on(self, replaced: str, former: object) -> None:
         """Who has imported what stood in a module's place has what stands there now."""

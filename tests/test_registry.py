@@ -2125,6 +2125,41 @@ def test_who_imported_a_module_that_replaces_itself_has_what_is_there_now(regist
     assert (user.rates(), user.tax is sys.modules["tax"]) == ((1, 1), True)
 
 
+LAZY = """
+import sys, types
+RATE = {0}
+class Tax:
+    def rate(self): return {0}
+def rate(): return {0}
+class Lazy(types.ModuleType):
+    {1}
+    def __getattr__(self, name): return {0}
+new = sys.modules[__name__] = Lazy(__name__)
+vars(new).update(RATE=RATE, Tax=Tax, rate=rate)
+"""
+
+
+@pytest.mark.parametrize("layout", ["", "__slots__ = ('more',)"])
+def test_what_a_module_defines_that_replaces_itself_by_one_of_its_own_class_is_kept(registry, project, layout):
+    """
+    Whoever holds its functions and classes has the new ones, and so has who holds the module, if its class can be kept.
+    """
+    tax = project.load("tax", LAZY.format(1, ""))
+    rate, instance = tax.rate, tax.Tax()
+    project.write("tax.py", LAZY.format(2, layout))
+
+    def all_rates():
+        return rate(), instance.rate(), sys.modules["tax"].rate(), sys.modules["tax"].RATE, sys.modules["tax"].other
+
+    registry.reload("tax")
+    new = all_rates(), isinstance(instance, sys.modules["tax"].Tax), sys.modules["tax"] is tax, tax.RATE
+    registry.rollback("tax")
+
+    assert new == ((2,) * 5, True, not layout, 1 if layout else 2)
+    assert all_rates() == (1,) * 5
+    assert sys.modules["tax"] is tax
+
+
 @pytest.mark.parametrize("kind", ["types.ModuleType", "types.SimpleNamespace"])
 def test_rollback_of_a_module_that_replaces_itself(registry, project, kind):
     """
