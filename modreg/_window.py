@@ -408,8 +408,8 @@ def _remade(holder: Any, kept: Kept) -> object | None:  # any object
     if kind is BuiltinMethodType or kind is MethodWrapperType:
         owner = kept(holder.__self__)
         return getattr(owner, holder.__name__, None) if owner is not holder.__self__ else None
-    if kind is GenericAlias:
-        return GenericAlias(kept(holder.__origin__), tuple(map(kept, holder.__args__)))
+    if GenericAlias in mro(holder):
+        return _alias(holder, kept)
     if kind is UnionType:
         union: object = functools.reduce(operator.or_, map(kept, holder.__args__))
         return union
@@ -420,6 +420,13 @@ def _remade(holder: Any, kept: Kept) -> object | None:  # any object
         _attributes(named).update(_attributes(holder))
         return named
     return None
+
+
+def _alias(holder: Any, kept: Kept) -> object:  # a generic alias, whose class may be derived
+    """One like an alias with the kept objects, also of ``Callable``, whose class is another, and a ``*tuple[int]``."""
+    made: Any = GenericAlias.__new__(kept(type(holder)), kept(holder.__origin__), tuple(map(kept, holder.__args__)))
+    _attributes(made).update(_attributes(holder))
+    return next(iter(made)) if holder.__unpacked__ else made
 
 
 def _type_variable(holder: Any, kept: Kept) -> object:  # a TypeVar; typeshed has no __infer_variance__ for 3.11

@@ -207,6 +207,8 @@ HOLDERS = {
     "deep tuple": (lambda x: [((x,), ((x,),))], lambda h: [h[0][0][0], h[0][1][0][0]]),
     "frozen set": (lambda x: [frozenset([x])], lambda h: [*h[0]]),
     "alias": (lambda x: [list[x]], lambda h: [h[0].__args__[0]]),
+    "alias of a callable": (lambda x: [collections.abc.Callable[[x], list[x]]], lambda h: [*h[0].__args__[:1], *h[0].__args__[1].__args__]),
+    "unpacked alias": (lambda x: [*tuple[x, ...]], lambda h: [h[0].__args__[0] if h[0].__unpacked__ else None]),
     "partial": (lambda x: functools.partial(print, x, a=x), lambda h: [h.args[0], h.keywords["a"]]),
     "property": (lambda x: property(x, x, x), lambda h: [h.fget, h.fset, h.fdel]),
     "static method": (staticmethod, lambda h: [h.__func__]),
