@@ -579,15 +579,14 @@ class Execution(Ordered):
         patched = patch(former, namespace, name, self.journal, again)
         if len(self.journal.entries) > begun:
             self.patched.add(name)
-        self.replaced.extend((name, each) for each in patched.replaced)
         self.findings.extend(_unmarked(each, name) for each in patched.unmarked)
         if patched.abstract:
             self.findings.append(_abstract(patched.abstract, name))
         self._forget_checks(since)
         if patched.values:  # what the new source takes from another module is the very object that is there
             self._publish(patched.values, namespace, but=part.view.taken)
-        if patched.twins:
-            self._stand_in(patched.twins, namespace, since, nested)
+        instead = self._stand_in(patched.twins, namespace, since, nested) if patched.twins else patched.twins
+        self.replaced.extend((name, Pair(each.old, instead.kept(each.new))) for each in patched.replaced)
         self.moving.extend((name, each) for each in moving(former, namespace, name))
         return False
 
@@ -700,14 +699,16 @@ class Execution(Ordered):
         # The class of the module may be its own, and need not be in the namespace.
         former, present = ({**names, "__class__": type(x)} for x, names in ((current, mine), (made, theirs)))
         patched = patch(former, present, part.name, self.journal)
-        self.replaced.extend((part.name, each) for each in patched.replaced)
         twins = patched.twins
         is_kept = twins.kept(type(made)) is type(current)
         if is_kept:
             twins.add(current, made)
             Namespace(mine).put(Namespace(theirs).get())
-        self._publish(twins, mine if is_kept else theirs)
-        self._replace(twins)
+        namespace = mine if is_kept else theirs
+        self._publish(twins, namespace)
+        instead = self._replace(twins)
+        self._publish(instead, namespace)
+        self.replaced.extend((part.name, Pair(each.old, instead.kept(each.new))) for each in patched.replaced)
         if is_kept:
             self.journal.write(Item(sys.modules, part.name), current)
         self.phase = Phase.EXECUTE
@@ -769,8 +770,8 @@ class Execution(Ordered):
         """The kept objects under their names, but for some, in one step for other threads."""
         namespace.update({name: kept for name, kept in twins.among(namespace.copy()).items() if name not in but})
 
-    def _stand_in(self, twins: Twins, namespace: dict[str, object], since: int, nested: list[str]) -> None:
-        """Have the kept objects stand wherever the execution put those that it made for them."""
+    def _stand_in(self, twins: Twins, namespace: dict[str, object], since: int, nested: list[str]) -> Twins:
+        """Have the kept objects stand wherever the execution put those made for them; answer what stands for what."""
         self._publish(twins, namespace)
         if "__annotations__" in namespace:
             point(namespace["__annotations__"], twins)
@@ -778,6 +779,7 @@ class Execution(Ordered):
         if instead is not twins:
             self._publish(instead, namespace)
         self._revise(instead, since, nested)
+        return instead
 
     def _revise(self, twins: Twins, since: int, nested: Iterable[str]) -> None:
         """
@@ -802,7 +804,7 @@ class Execution(Ordered):
         self.twins.update(twins)
         self.registrations.again.update(id(each.old) for each in twins.pairs)
         instead = self._pointed(twins)
-        self.window.has_remains |= any(is_listed(each.new) for each in twins.pairs)
+        self.window.has_remains |= any(is_listed(each.new) for each in instead.pairs)
         self.twins.drop(twins)
         return instead
 

@@ -31,6 +31,7 @@ import attrs
 from modreg._journal import PLAIN, Attribute, Cell, ClassAttribute, ClassField, Contents, Gone, Item, Whole
 from modreg._pairs import Pair, base_of, bases_of, is_class, is_of_definitions, mro, mro_of, slots, table
 from modreg._patch import Twins
+from modreg._recast import recast
 from modreg._weak import references, renewed
 
 
@@ -236,7 +237,7 @@ def replace(twins: Twins, window: Window) -> Replaced:
     while round_.targets:
         round_.run()
     if not round_.stuck:
-        orphan(p.new for p in twins.pairs)
+        orphan(p.new for p in round_.instead.pairs)
     return Replaced(round_.instead, round_.stuck)
 
 
@@ -339,9 +340,9 @@ class _Round:
         mine = {id(targets), id(self.targets), *map(id, _are_at_exit(holders))}
         holders = [x for x in holders if id(x) not in mine]
         tables = self._tables(holders)
-        for holder in holders:
+        for holder in {id(owner): owner for x in holders for owner in (tables.get(id(x), x),)}.values():
             if not _is_left_alone(holder) and holder not in self.instead:
-                self._change(holder, tables.get(id(holder)))
+                self._change(holder)
 
     def _tables(self, holders: list[object]) -> dict[int, type]:
         """The classes whose attribute table is among *holders*: such a dict may only be written through its class."""
@@ -355,22 +356,18 @@ class _Round:
             found.update((id(x), cast("type", owner)) for x in inside)
         return found
 
-    def _change(self, holder: object, owner: type | None) -> None:
+    def _change(self, holder: object) -> None:
         """Change one holder, or have one of its kind in its place; what CPython refuses leaves it stuck."""
         try:
-            self._point(holder, owner)
+            self._point(holder)
         except TypeError:
-            made = _copied(holder, self.instead.kept)
+            made = (recast if is_class(holder) else _copied)(holder, self.instead.kept)
             if made is None:
                 self.stuck.append(holder)
             else:
                 self._give_way(holder, made)
 
-    def _point(self, holder: object, owner: type | None) -> None:
-        if owner is not None:
-            if owner not in self.instead:
-                _in_class(owner, self.instead.kept)
-            return
+    def _point(self, holder: object) -> None:
         made = _remade(holder, self.instead.kept)
         if made is not None:
             self._give_way(holder, made)
@@ -448,7 +445,7 @@ def _copied(holder: Any, kept: Kept) -> object | None:  # any object
     So it is with slots where the kept class has not got the base of the new one.
     """
     cls = kept(type(holder))
-    if cls is type(holder) or is_class(holder):
+    if cls is type(holder):
         return None
     try:
         made: object = object.__new__(cls)

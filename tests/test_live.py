@@ -7,6 +7,7 @@ question about it, and the answers before and after.  Each case goes through all
 
 from __future__ import annotations
 
+import abc
 import copy
 import dataclasses
 import gc
@@ -2957,6 +2958,72 @@ def test_an_instance_with_slots_that_is_made_anew_is_of_the_class_that_keeps_its
     assert [finding.code for finding in registry.transactions()[-1].findings] == ["base-kept"]
     registry.rollback(m)
     assert (m.Map, type(m.EMPTY), m.EMPTY.size, [*m.by_size]) == (held, held, 1, [1])
+
+
+MARKED = """
+import abc, typing
+T = typing.TypeVar("T")
+told = []
+
+class Base(typing.Generic[T]):
+    __slots__ = ("size",)
+    def __init_subclass__(cls): told.append(cls)
+    def name(self): return "base"
+
+class Sub(Base[T], abc.ABC):
+    'Of a kind.'
+    __slots__ = ("__hidden", "__weakref__")
+    def hide(self): self.__hidden = 1; return self
+    def shown(self): return self.__hidden, super().name(), __class__
+    class Inner: pass
+
+class Last(Sub):
+    def name(self): return self.shown
+
+Last.register(int)
+made = [Last().hide()]
+"""
+
+
+def test_a_new_class_derives_from_the_kept_one_where_cpython_exchanges_none_for_it(project, registry):
+    """
+    A class that got `typing.Generic` stays what it is; what is defined below it for the first time is below that one.
+    """
+    plain = MARKED[: MARKED.index("class Sub")].replace("(typing.Generic[T])", "")
+    m = project.load("m", plain)
+    held = m.Base
+    project.write("m.py", MARKED)
+
+    registry.reload(m)
+
+    (last,) = m.made
+    assert (m.Base, m.Sub.__bases__, m.Last.__bases__) == (held, (held, abc.ABC), (m.Sub,))
+    assert (m.told, held.__subclasses__()) == ([m.Sub, m.Last], [m.Sub])
+    assert (type(last), last.name(), last.name()()) == (m.Last, last.shown, (1, "base", m.Sub))
+    assert (m.Sub.__qualname__, m.Sub.__module__, m.Sub.__doc__) == ("Sub", "m", "Of a kind.")
+    assert [name for name in vars(m.Sub) if not name.startswith("_")] == ["hide", "shown", "Inner"]
+    assert isinstance(1, m.Last)
+    assert not isinstance(1, m.Sub.Inner)
+    assert (hasattr(last, "__dict__"), hasattr(m.Sub(), "__dict__"), m.Sub.__slots__[0]) == (True, False, "__hidden")
+    assert [finding.code for finding in registry.transactions()[-1].findings] == ["base-kept"]
+
+
+def test_a_class_of_another_layout_derives_from_the_kept_base(project, registry):
+    """
+    Up to 3.11 CPython does not exchange bases that have slots and take weak references.
+    """
+    text = "class Base:\n    __slots__ = ('a', '__weakref__')\nclass Sub(Base):\n    __slots__ = ({0},)\n    def f(self): return {0}\n"
+    m = project.load("m", text.format("'b'"))
+    base, sub, instance = m.Base, m.Sub, m.Base()
+    project.write("m.py", text.format("'b', 'c'"))
+
+    registry.reload(m)
+
+    assert (m.Base, m.Sub.__bases__, isinstance(instance, m.Base)) == (base, (base,), True)
+    assert (m.Sub is sub, m.Sub().f()) == (False, ("b", "c"))
+    assert [finding.code for finding in registry.transactions()[-1].findings] == ["split-class"]
+    registry.rollback(m)
+    assert (m.Base, m.Sub, m.Sub().f()) == (base, sub, "b")
 
 
 def test_what_is_known_of_all_classes_is_forgotten_for_each_module_and_not_for_all_before_it(project, dropping):

@@ -1,0 +1,61 @@
+"""Classes made once more, with bases that CPython does not let them be given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import GetSetDescriptorType, MemberDescriptorType
+from typing import Any, Final
+
+from modreg._journal import MISSING, ClassAttribute, ClassField
+from modreg._pairs import bases_of, is_of_c, table
+
+Kept = Callable[[Any], Any]
+
+
+def recast(cls: Any, kept: Kept) -> Any | None:  # classes of any metaclass
+    """
+    One like a new class that derives from the kept classes; `None` where that is not what is in the way.
+
+    CPython exchanges neither classes one of which has `typing.Generic` for its base and the other nothing, nor, up to
+    3.11, those with slots and ``__weakref__`` among them.
+
+    Nobody is told: neither the metaclass nor ``__init_subclass__`` is asked twice for one definition.
+    """
+    bases = tuple(map(kept, bases_of(cls)))
+    if is_of_c(cls) or all(mine is theirs for mine, theirs in zip(bases, bases_of(cls), strict=True)):
+        return None
+    try:
+        made = _bare(cls, kept(type(cls)), bases)
+        ClassField(made, "__bases__").put(bases)
+    except TypeError:  # the kept bases do not go together
+        return None
+    laid_down = {*_slots(cls), *_OF_INSTANCES}
+    for name in [each for each in {**table(cls), **table(made)} if each not in laid_down]:
+        ClassAttribute(made, name).put(kept(table(cls).get(name, MISSING)))
+    return made
+
+
+_OF_INSTANCES: Final = ("__dict__", "__weakref__")
+"""What a class lays down for its instances besides slots."""
+
+
+def _bare(cls: Any, kind: Any, bases: tuple[Any, ...]) -> Any:  # as above
+    """A class with the layout and the names of another, and nothing else in it."""
+    name, qualified = (type.__dict__[each].__get__(cls) for each in ("__name__", "__qualname__"))
+    own = [each for each in _OF_INSTANCES if type(table(cls).get(each)) is GetSetDescriptorType]
+    body = {"__qualname__": qualified, "__slots__": (*_slots(cls), *own)}
+    return type.__new__(kind, name, (_Quiet, *bases), body)
+
+
+def _slots(cls: Any) -> list[str]:  # as above
+    entries = table(cls).items()
+    return [name for name, each in entries if type(each) is MemberDescriptorType and each.__objclass__ is cls]
+
+
+class _Quiet:
+    """A first base that keeps the others from hearing of a subclass."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        """Tell nobody."""
