@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import sys
 from collections import deque
@@ -360,9 +361,28 @@ def _at_equal_places(old: Any, new: Any) -> Iterator[tuple[object, object]]:  # 
 
 
 def _at_equal_keys(old: dict[object, object], new: dict[object, object]) -> Iterator[tuple[object, object]]:
-    # Other keys may run anything when they are compared.
-    before, after = ({key: x for key, x in each.copy().items() if type(key) in (str, int)} for each in (old, new))
+    before, after = (
+        {key if type(key) in (str, int) else _named(key): x for key, x in each.copy().items()} for each in (old, new)
+    )
     yield from ((before[key], after[key]) for key in after if key in before)
+
+
+def _named(key: object) -> tuple[object, ...]:
+    """
+    What a key is found by where it was made anew: to compare the keys themselves may run anything.
+
+    A definition goes by its name, if there is but one of that, as do the members of an enum; other objects by identity.
+    """
+    if is_atom(type(key)):
+        return type(key), key
+    if type(key) is tuple:
+        return tuple, *map(_named, key)
+    label = label_of(key)
+    if label is not None and "<" not in label[2]:
+        return label
+    if enum.EnumMeta in mro(type(key)) and type(name := state(key).get("_name_")) is str:
+        return enum.EnumMeta, _named(type(key)), name
+    return object, id(key)
 
 
 def state(value: object) -> dict[object, object]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from modreg._pairs import Pair, attributes, content, is_class, is_pair, pair, parts, rebound
 
 OWNER = "owner"
+MARK = object()
 
 # Definitions that can stand in a module, by a letter; each execution makes new ones.
 SOURCES = {
@@ -228,6 +229,57 @@ def test_sequences_are_followed_by_index(kind):
     assert identities(both) == identities([Pair(old["f"], new["f"]), Pair(old["g"], new["g"])])
     assert not paired([1, old["f"]], [new["f"], 1])
     assert not paired([old["f"]], [new["f"], 1])
+
+
+KEYS = {
+    "text": '"a"',
+    "a number": "1.5",
+    "nothing": "None",
+    "a truth": "True",
+    "a date": "datetime.date(2026, 1, 1)",
+    "a built-in": "int",
+    "a class": "A",
+    "a function": "f",
+    "a member of an enum": "Kind.A",
+    "several of these": '(A, "a", (Kind.A, None))',
+    "what another module has": "MARK",
+}
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+def test_dicts_are_followed_by_keys_of_any_kind(key):
+    """
+    What stands under one key is paired, also where that was made anew with it.
+    """
+    source = "import datetime, enum\nfrom {0} import MARK\nclass A: pass\nclass B: pass\ndef f(): pass\n"
+    source += f"class Kind(enum.Enum): A, B = 1, 2\nx = {{{{B: lambda: 1, Kind.B: lambda: 2, {key}: lambda: 3}}}}"
+    old, new = (execute(source.format(__name__)) for _ in range(2))
+    new["x"] = dict(reversed(new["x"].items()))
+
+    pairs = {id(each.old): each.new for each in pair(old, new, OWNER)}
+
+    assert [pairs[id(each)] for each in old["x"].values()] == [*reversed(new["x"].values())]
+
+
+def test_keys_are_not_compared():
+    """
+    What is equal by its own word is no key by which anything is found, and no two classes of one name are.
+    """
+    source = """
+class Key:
+    def __init__(self, name): self.name = name
+    def __eq__(self, other): return self.name == other.name
+    def __hash__(self): return hash(self.name)
+def make():
+    class Made: pass
+    return Made
+x = {Key("a"): lambda: 1, make(): lambda: 2, make(): lambda: 3}
+"""
+    old, new = execute(source), execute(source)
+
+    pairs = {id(each.old): each.new for each in pair(old, new, OWNER)}
+
+    assert not pairs.keys() & set(map(id, old["x"].values()))
 
 
 def test_a_circle_of_wrappers_ends():
