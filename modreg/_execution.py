@@ -72,7 +72,7 @@ from modreg._retained import (
     uncover,
 )
 from modreg._source import Source
-from modreg._spec import problem
+from modreg._spec import features, problem
 from modreg._stars import all_star_names
 from modreg._state import NOTHING, Statements, bind, keep, keep_in_classes, take_over, unchanged
 from modreg._successor import living
@@ -658,7 +658,7 @@ class Execution(Ordered):
             if part.body is None:
                 part.spec.loader.exec_module(module)  # type: ignore[union-attr]  # a source always has a loader
             else:
-                part.body.execute(namespace)
+                part.body.execute(namespace, features(part.name, namespace))
         finally:
             part.spec.__dict__["_initializing"] = False
         if part.name not in sys.modules:

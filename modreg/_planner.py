@@ -29,6 +29,7 @@ from modreg._scope import Scope, is_under_one
 from modreg._source import Source
 from modreg._spec import (
     compile_of,
+    features,
     is_initializing,
     is_plain,
     left_running,
@@ -385,8 +386,10 @@ class Planner:
         known = record.source
         same = known is not None and known.hash == source.hash
         is_divided = record.body is not None and bool(record.body.path)
-        is_near = known is None or same or is_divided or (is_edit and _statements.is_near(known, source))
-        old = record.compiled(is_edited=not same) if is_near else record.skimmed()
+        is_asking = bool(features(record.name, space_of(record.name)))  # for this is a statement by itself
+        is_like = known is None or same or is_divided or (is_edit and _statements.is_near(known, source))
+        is_near = is_like or is_asking
+        old = record.compiled(is_edited=is_asking or not same) if is_near else record.skimmed()
         if is_near and is_plain(spec):
             record.body = old  # kept for as long as the version is current: the next attempt needs it too
         record.read(old)

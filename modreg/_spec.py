@@ -1,6 +1,7 @@
 """What a spec leads to: bytes, and what they compile to; or why a module cannot be executed again."""
 
 from __future__ import annotations
+import __future__
 
 import os
 from importlib.machinery import (
@@ -19,6 +20,7 @@ import attrs
 from modreg import _lines, _source
 from modreg._history import Record
 from modreg._importer import space_of, spec_of
+from modreg._journal import is_submodule
 from modreg._model import Finding, Phase
 from modreg._scope import OWN, is_under_one
 from modreg._source import Source
@@ -112,6 +114,15 @@ def compile_of(spec: ModuleSpec, source: Source, before: Body | None, *, is_divi
         return Body.of_code(_transformed(loader, spec.name, source))
     _source.compile_source(source)  # a mistake in syntax is found before anything is touched
     return None
+
+
+def features(name: str, namespace: dict[str, object]) -> dict[str, object]:
+    """
+    The submodules of a package that are called as a feature of the future is (``annotations``).
+
+    Afresh they come under that name when they are imported, after it has asked for the feature.
+    """
+    return {each: namespace[each] for each in __future__.all_feature_names if is_submodule(name, each, namespace)}
 
 
 def _transformed(loader: Any, name: str, source: Source) -> CodeType:  # a loader that compiles

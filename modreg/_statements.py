@@ -10,9 +10,9 @@ import functools
 import operator
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import Any, Final
 
 import attrs
@@ -45,6 +45,8 @@ _SMALL: Final = 4096
 
 _ATTEMPTS: Final = 100
 """Chunks that are no statements by themselves, after which a source is compiled as a whole."""
+
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 _FUTURES: Final = functools.reduce(
     operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
@@ -179,12 +181,18 @@ class Body:
         finally:
             splitter.leave()
 
-    def execute(self, namespace: dict[str, object]) -> None:
-        """Run every statement in a module's namespace."""
+    def execute(self, namespace: dict[str, object], submodules: Mapping[str, object] = _NOTHING) -> None:
+        """
+        Run every statement in a module's namespace.
+
+        *submodules*, by the names of features of the future, stay where one that asks for a feature covers them.
+        """
         if self.has_annotations and "__annotations__" not in namespace:
             namespace["__annotations__"] = {}
         for statement in self.statements:
             exec(statement.code, namespace)  # noqa: S102  # executing modules is what this is for
+            if submodules:
+                namespace.update({n: x for n, x in submodules.items() if namespace.get(n) is getattr(__future__, n)})
 
     def is_same(self, other: Body) -> bool:
         """Whether both do the same, statement by statement, as :func:`modreg._source.is_same_code`."""

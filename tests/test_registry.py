@@ -1,6 +1,7 @@
 """Each public call in its ordinary use."""
 
 from __future__ import annotations
+import __future__
 
 import importlib
 import itertools
@@ -1816,6 +1817,29 @@ def test_a_package_takes_its_submodule_for_what_had_its_name(project, registry):
     registry.refresh()
 
     assert pack.area is sys.modules["pack.area"]
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+@pytest.mark.parametrize("edited", ["pack/__init__.py", "rates.py"])
+def test_a_submodule_stays_under_the_name_of_a_feature_that_the_package_asks_for(project, registry, edited, size):
+    """
+    In a fresh interpreter the submodule comes under the name by its import, after the statement that asks for the feature.
+    """
+
+    def text(number):
+        start = "from __future__ import annotations, division\nimport note\nfrom rates import K\nfrom . import annotations\n"
+        return start + f"found = annotations.WORD * {number} * K\n" + "".join(f"R{n} = {number}\n" for n in range(size))
+
+    project.write("pack/annotations.py", "WORD = 'a'\n")
+    project.write("note.py", "import pack.annotations\n")
+    project.write("rates.py", "K = 1\n")
+    pack = project.load("pack.__init__", text(1))
+    project.write(edited, text(2) if edited != "rates.py" else "K = 2\n")
+
+    registry.refresh()
+
+    assert (pack.annotations, pack.found) == (sys.modules["pack.annotations"], "aa")
+    assert pack.division is __future__.division
 
 
 def test_pending_module_is_executed_where_the_statement_is(project, registry):
