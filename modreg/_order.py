@@ -21,6 +21,7 @@ from modreg._patch import CONSTANTS, is_alike
 from modreg._pending import Pending
 from modreg._scope import packages_of
 from modreg._transaction import Work
+from modreg._view import is_given
 
 
 @attrs.define(eq=False)
@@ -317,11 +318,12 @@ class Ordered(Work):
             source = space_of(module)
             before = former.get((module, theirs or mine), MISSING if theirs else source.get(mine, MISSING))
             had, now = namespace.get(mine, MISSING), source.get(theirs, MISSING)
-            is_given = had is MISSING and theirs in self.draft.needs.stars.get(module, ())  # to star imports, only now
-            is_still = is_given or _is_still(had, before)
+            is_told = had is MISSING and theirs in self.draft.needs.stars.get(module, ())  # to star imports, only now
+            is_still = is_told or _is_still(had, before)
+            is_hidden = had is MISSING and not is_given(theirs, source)  # from the star import by which it would come
             is_own = body is not None and mine in body.bound  # it has just bound it by itself
             is_leaving = now is MISSING and self.is_dropping and not (is_own or is_submodule(name, mine, namespace))
-            if now is not had and is_still and (now is not MISSING or is_leaving):
+            if now is not had and is_still and not is_hidden and (now is not MISSING or is_leaving):
                 self._bind(name, namespace, mine, now)
 
     def _bind(self, name: str, namespace: dict[str, object], mine: str, now: object) -> None:

@@ -372,6 +372,24 @@ def test_a_name_that_goes_to_star_imports_only_now_or_no_more(project, dropping,
     assert (came, left, high.Y) == (value, None, value)
 
 
+@pytest.mark.parametrize("edited", ["leaf", "both"])
+def test_a_name_that_comes_by_a_star_goes_no_further_than_it_is_given(project, dropping, edited):
+    """
+    Who has it by a star, and lists it in no `__all__`, gives it to nobody else's star import.
+    """
+    middle = "from leaf import *\n__all__ = ['RATE']\nRATE = {}\n"
+    project.load("leaf", "ROOT = 1\n")
+    project.load("middle", middle.format(1))
+    user = project.load("user", "from middle import *\n")
+    project.write("leaf.py", "ROOT = 1\nMORE = 2\n")
+    project.write("middle.py", middle.format(1 if edited == "leaf" else 2))
+
+    dropping.refresh()
+
+    assert sys.modules["middle"].MORE == 2
+    assert [name for name in vars(user) if not name.startswith("__")] == ["RATE"]
+
+
 @pytest.mark.parametrize("state", ["reset", "keep"])
 def test_a_name_that_left_a_star_import_is_not_there_for_the_execution(project, dropping, state):
     """
