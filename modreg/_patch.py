@@ -8,7 +8,7 @@ import enum
 import functools
 import typing
 from collections.abc import Iterable, Mapping
-from types import CodeType, FunctionType, MethodType, WrapperDescriptorType
+from types import CodeType, FunctionType, GenericAlias, MethodType, UnionType, WrapperDescriptorType
 from typing import Any, Final
 
 import attrs
@@ -182,6 +182,8 @@ def is_alike(old: Any, new: Any, twins: Twins | None = None, depth: int = 6) -> 
         return False
     if kind is functools.partial:
         old, new = ((x.func, x.args, x.keywords, x.__dict__) for x in (old, new))
+    elif id(kind) in _ALIASES:
+        old, new = ((getattr(x, "__origin__", None), getattr(x, "__unpacked__", None), x.__args__) for x in (old, new))
     elif kind is MethodType:
         old, new = ((x.__func__, x.__self__) for x in (old, new))
     if len(old) != len(new):
@@ -193,7 +195,10 @@ def is_alike(old: Any, new: Any, twins: Twins | None = None, depth: int = 6) -> 
     return all(is_alike(one, other, twins, depth - 1) for one, other in zip(old, new, strict=True))
 
 
-_COMPARED: Final = frozenset(map(id, (tuple, list, dict, set, frozenset, functools.partial, MethodType)))
+_ALIASES: Final = frozenset(map(id, (GenericAlias, UnionType, type(typing.Optional[int]), type(typing.Sequence[int]))))  # noqa: UP045
+"""What subscripted and joined types are: nothing in them changes."""
+
+_COMPARED: Final = _ALIASES | frozenset(map(id, (tuple, list, dict, set, frozenset, functools.partial, MethodType)))
 
 
 def _sorting(value: object) -> tuple[str, str]:
@@ -226,13 +231,26 @@ def alone(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> d
     """
     What is no definition of the module *owner* and may be its own all the same, by name.
 
-    Bare objects say nothing but who they are (``MISSING = object()``); a partial may be of what another defines.
+    Bare objects say nothing but who they are (``MISSING = object()``), nor do type variables of one name and bound; a
+    partial may be of what another defines.
     """
     both = {n: Pair(old[n], x) for n, x in new.items() if id(type(x)) in _ALONE and type(x) is type(old.get(n))}
+    both = {n: p for n, p in both.items() if id(type(p.new)) not in _VARIABLES or _is_same_variable(p.old, p.new)}
     return {n: p for n, p in both.items() if not (is_alike(p.old, p.new) or is_pair(p.old, p.new, owner))}
 
 
-_ALONE: Final = frozenset({id(object), id(functools.partial)})
+_VARIABLES: Final = frozenset(map(id, (typing.TypeVar, typing.TypeVarTuple, typing.ParamSpec)))
+_ALONE: Final = frozenset({id(object), id(functools.partial)}) | _VARIABLES
+_OF_VARIABLE: Final = tuple(
+    f"__{name}__"
+    for name in ("name", "module", "bound", "covariant", "contravariant", "infer_variance", "default")
+)
+
+
+def _is_same_variable(old: Any, new: Any) -> bool:  # two of _VARIABLES
+    """Whether two type variables stand for the same; what is quoted is compared as it is written."""
+    sides = ([*(getattr(x, n, None) for n in _OF_VARIABLE), *getattr(x, "__constraints__", ())] for x in (old, new))
+    return is_same(*(tuple(x.__forward_arg__ if type(x) is typing.ForwardRef else x for x in each) for each in sides))
 
 
 def patch(
@@ -284,7 +302,8 @@ def _keep_alike(old: Mapping[str, object], new: Mapping[str, object], twins: Twi
     for name, value in new.items():
         former = old.get(name)
         if former is not value and id(type(value)) in _COMPARED and is_alike(former, value, twins):
-            (values if type(value) in (tuple, frozenset, MethodType) else twins).add(former, value)
+            is_frozen = id(type(value)) in _ALIASES or type(value) in (tuple, frozenset, MethodType)
+            (values if is_frozen else twins).add(former, value)
     return values
 
 

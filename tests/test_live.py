@@ -1282,6 +1282,66 @@ def test_a_bare_object_stays_who_it_is(project, registry):
     assert m.TAKEN is m.marks.OTHER is marks["OTHER"]
 
 
+STAYING = {
+    "a variable": "typing.TypeVar('X')",
+    "a variable with a bound": "typing.TypeVar('X', bound='C', covariant=True)",
+    "a variable of several types": "typing.TypeVar('X', int, 'C')",
+    "several variables": "typing.TypeVarTuple('X')",
+    "parameters": "typing.ParamSpec('X')",
+    "a list of a class": "typing.List[C]",
+    "a class or nothing": "typing.Optional[C]",
+    "one of several": "C | int",
+    "a built-in list": "list[C]",
+    "a list of a variable": "dict[str, typing.List[T]]",
+}
+
+
+@pytest.mark.parametrize("made", STAYING.values(), ids=STAYING)
+def test_a_type_that_says_the_same_stays_who_it_is(project, registry, made):
+    """
+    Type variables, and what is subscripted with classes and these, are no reason to execute who uses them.
+    """
+    text = f"import typing\nT = typing.TypeVar('T')\nclass C: x = {{}}\nX = {made}\ndef f(): return X\n"
+    m = project.load("m", text.format(1))
+    user = project.load("user", "from m import X\nruns = globals().get('runs', 0) + 1\nkept = [X]\n")
+    held = m.X
+    project.write("m.py", text.format(2))
+
+    registry.refresh()
+
+    assert m.X is m.f() is held is user.kept[0]
+    assert (m.C.x, user.runs) == (2, 1)
+    assert not registry.transactions()[-1].findings
+
+
+OTHERS = {
+    "a bound": ("typing.TypeVar('X', bound='C')", "typing.TypeVar('X', bound='D')"),
+    "a name": ("typing.TypeVar('X')", "typing.TypeVar('Y')"),
+    "a variance": ("typing.TypeVar('X')", "typing.TypeVar('X', covariant=True)"),
+    "a type inside": ("typing.List[C]", "typing.List[int]"),
+    "another type of it": ("typing.List[C]", "typing.Set[C]"),
+    "one more": ("C | int", "C | int | str"),
+    "unpacked": ("tuple[C]", "next(iter(tuple[C]))"),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), OTHERS.values(), ids=OTHERS)
+def test_a_type_that_says_something_else_is_another(project, registry, before, after):
+    """
+    Who uses it is executed.
+    """
+    text = "import typing\nclass C: pass\nclass D: pass\nX = {}\n"
+    m = project.load("m", text.format(before))
+    user = project.load("user", "from m import X\nkept = [X]\n")
+    held = m.X
+    project.write("m.py", text.format(after))
+
+    registry.refresh()
+
+    assert m.X is not held
+    assert user.kept[0] is m.X
+
+
 def test_a_bare_object_in_the_place_of_anothers(project, registry):
     """
     A mark that takes the name of another module's, or that is made otherwise, is another object.
