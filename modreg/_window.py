@@ -508,7 +508,8 @@ def _in_elements(holder: Any, kept: Kept) -> None:  # a list, set or deque
 
 
 def _in_function(function: FunctionType, kept: Kept) -> None:
-    function.__annotations__  # noqa: B018  # until asked for they may be a tuple, which is found as a holder
+    if getattr(function, "__annotate__", None) is None:  # else nobody asked for them, and their names may come later
+        function.__annotations__  # noqa: B018  # until asked for they may be a tuple, which is found as a holder
     for name in ("__defaults__", "__type_params__"):
         if hasattr(function, name):
             _write(Attribute(function, name), kept)

@@ -1191,6 +1191,21 @@ def test_no_twin_lives_on(project, registry):
     assert sorted(x.__qualname__ for x in mine) == ["C", "f"]
 
 
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="deferred annotations, from 3.14 on")
+def test_annotations_of_who_holds_a_twin_wait(project, registry):
+    """
+    A function that holds a class has annotations that cannot be evaluated yet, or never: nobody asks for them.
+    """
+    m = project.load("m", "class A:\n    x = 1\n")
+    held = m.A
+    project.write("m.py", "class A:\n    x = 2\ndef f(a: Later, b=A): return b.x\n")
+
+    registry.refresh()
+
+    assert m.f(0) == 2
+    assert m.f.__defaults__ == (held,)
+
+
 # Other modules
 
 
