@@ -627,17 +627,40 @@ def _become_class(old: type, new: type, twins: Twins, journal: Journal) -> None:
         after["__class_getitem__"] = _subscripted
     if is_of_c(old):
         after = {name: x if _is_for_python(name, x) else before[name] for name, x in after.items()}
+    evaluated = after.pop(_EVALUATED, MISSING)
+    is_annotated = any(name in side for side in (before, after) for name in (_ANNOTATE, _EVALUATED))
     for name, value in after.items():
         wanted = _without_twins(twins.kept(value), twins)
         if is_exchangeable(name, value) and not is_same(before.get(name, MISSING), wanted):
             journal.write(ClassAttribute(old, name), wanted)
     for name, value in list(before.items()):
-        if name not in after and is_exchangeable(name, value):
+        if name not in after and name != _EVALUATED and is_exchangeable(name, value):
             journal.write(ClassAttribute(old, name), MISSING)
+    if is_annotated or evaluated is not MISSING:
+        journal.write(_Evaluated(old), (_without_twins(evaluated, twins),))
     if "_abc_impl" in after:
         _become_abstract(old, new, twins, journal)
     if isinstance(old, enum.EnumMeta) and issubclass(old, enum.Flag):
         journal.write(Cache(functools.partial(_forget_inverted, old)), None)
+
+
+_ANNOTATE: Final = "__annotate_func__"
+_EVALUATED: Final = "__annotations_cache__"
+
+
+@attrs.frozen(eq=False)
+class _Evaluated(Whole):
+    """What somebody had evaluated of a class's annotations, from 3.14 on: it is of the version that it was asked of."""
+
+    owner: type
+
+    def get(self) -> tuple[object]:
+        return (ClassAttribute(self.owner, _EVALUATED).get(),)
+
+    def put(self, value: tuple[object]) -> None:
+        place = ClassAttribute(self.owner, _EVALUATED)
+        if place.get() is not value[0]:
+            place.put(value[0])
 
 
 def _without_twins(value: object, twins: Twins) -> object:

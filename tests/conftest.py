@@ -136,7 +136,6 @@ def python(tmp_path):
 
 # Rules that this version does not hold yet, by their tests; docs/explanation/limits.md has them for people.
 HIDING = "a metaclass whose __getattribute__ raises"
-ASKED = "annotations that were asked for in between"
 NOT_YET = {
     "test_what_was_held_is_the_new_definition[metaclass that hides attributes]": HIDING,
     "test_after_a_rollback_what_was_held_is_the_old_definition[metaclass that hides attributes]": HIDING,
@@ -145,14 +144,6 @@ NOT_YET = {
     "test_the_same_source_again_changes_nothing_that_is_held[metaclass that hides attributes]": HIDING,
     "test_twins_give_way_to_the_kept_objects[weak reference]": "weak references without a callback, made by a module",
 }
-
-if sys.version_info >= (3, 14):
-    NOT_YET |= {
-        "test_new_answers_hold_through_further_transactions[annotations of a class]": ASKED,
-        "test_new_answers_hold_through_further_transactions[annotations of a class come]": ASKED,
-        "test_new_answers_hold_through_further_transactions[annotations of a class go]": ASKED,
-        "test_new_answers_hold_through_further_transactions[typed dict]": ASKED,
-    }
 
 
 def pytest_collection_modifyitems(items):
