@@ -174,13 +174,19 @@ def _put_past(cls: type, name: str, value: object) -> None:
     A class body can do so, and nothing else in Python.  Another attribute comes and goes for CPython to forget what it
     has looked up.
     """
-    (entries,) = gc.get_referents(type.__dict__["__dict__"].__get__(cls))
+    entries = entries_of(cls)
     if value is MISSING:
         entries.pop(name, None)
     else:
         entries[name] = value
     in_c(cls, "__setattr__")(cls, _PASSING, None)
     in_c(cls, "__delattr__")(cls, _PASSING)
+
+
+def entries_of(cls: type) -> dict[str, object]:
+    """A class's attribute table itself, which Python shows only behind a proxy."""
+    (entries,) = gc.get_referents(type.__dict__["__dict__"].__get__(cls))
+    return entries  # type: ignore[no-any-return]  # it is a dict
 
 
 _PASSING: Final = "modreg: an attribute that comes and goes"

@@ -6,6 +6,7 @@ import _abc  # type: ignore[import-not-found]  # CPython's own, which no stub de
 import abc
 import enum
 import functools
+import sys
 import typing
 from collections.abc import Iterable, Mapping
 from types import CodeType, FunctionType, GenericAlias, MethodType, UnionType, WrapperDescriptorType
@@ -25,6 +26,7 @@ from modreg._journal import (
     Journal,
     Registered,
     Whole,
+    entries_of,
     is_exchangeable,
 )
 from modreg._pairs import (
@@ -326,9 +328,33 @@ def _decide(each: Pair, twins: Twins, journal: Journal) -> bool:
         possible = True
     if possible:
         twins.add(old, new)
+        if is_class(old):
+            _pair_tables(old, new, twins)  # type: ignore[arg-type]  # classes both
         if isinstance(old, enum.EnumMeta):
             _pair_members(old, new, twins)  # type: ignore[arg-type]  # an enum too, or it were no pair
     return possible
+
+
+def _pair_tables(old: type, new: type, twins: Twins) -> None:
+    """
+    Have what looks names up in the new class's attribute table itself do so in the kept one's.
+
+    Annotations and type aliases in a class body do, when they are evaluated, and so does what ``vars()`` gives; but
+    the table of a class that went is emptied.
+    """
+    entries = entries_of(new)
+    if sys.getrefcount(entries) > _UNSHARED:
+        twins.add(entries_of(old), entries)
+
+
+def _references_to_entries() -> int:
+    """What the attribute table of a class is counted that nothing but the class refers to."""
+    cls = type("Plain", (), {})
+    entries = entries_of(cls)
+    return sys.getrefcount(entries)
+
+
+_UNSHARED: Final = _references_to_entries()
 
 
 def _become(old: Any, new: Any, twins: Twins, journal: Journal) -> None:  # any definition

@@ -18,6 +18,7 @@ from types import (
     FunctionType,
     GenericAlias,
     GetSetDescriptorType,
+    MappingProxyType,
     MemberDescriptorType,
     MethodType,
     MethodWrapperType,
@@ -407,6 +408,9 @@ def _remade(holder: Any, kept: Kept) -> object | None:  # any object
         return getattr(owner, holder.__name__, None) if owner is not holder.__self__ else None
     if GenericAlias in mro(holder):
         return _alias(holder, kept)
+    if kind is MappingProxyType:
+        (mapping,) = gc.get_referents(holder)
+        return MappingProxyType(kept(mapping)) if kept(mapping) is not mapping else None
     if kind is UnionType:
         union: object = functools.reduce(operator.or_, map(kept, holder.__args__))
         return union

@@ -1206,6 +1206,51 @@ def test_annotations_of_who_holds_a_twin_wait(project, registry):
     assert m.f.__defaults__ == (held,)
 
 
+@PY312
+@pytest.mark.parametrize(
+    ("body", "ask"),
+    [
+        ("    type A = list[N]", "m.C.A.__value__.__args__"),
+        ("    def f[T: N](self): pass", "(m.C.f.__type_params__[0].__bound__,)"),
+        ("    x: N\n    def f(self, a: N): pass", "(m.C.__annotations__['x'], m.C.f.__annotations__['a'])[:m.C.many]"),
+    ],
+)
+def test_what_is_evaluated_later_finds_the_names_in_its_class(project, registry, body, ask):
+    """
+    An alias or an annotation is evaluated in the class that is kept, when the new one is long gone.
+    """
+    m = project.load("m", f"class C[X]:\n    many = 1\n    N = int\n{body}\n")
+    held = m.C
+    project.write("m.py", f"class C[X]:\n    many = 1\n    M = str\n{body.replace('N', 'M')}\n")
+
+    registry.refresh()
+    gc.collect()
+
+    assert m.C is held
+    assert eval(ask, {"m": m}) == (str,)
+    registry.rollback(m)
+    gc.collect()
+    assert eval(ask, {"m": m}) == (int,)
+
+
+def test_a_view_of_a_class_shows_the_one_that_is_kept(project, registry):
+    """
+    What ``vars()`` gave of a class shows what is set on it later.
+    """
+    text = "class C:\n    x = 1\nnames = vars(C)\n"
+    m = project.load("m", text)
+    former = m.names
+    project.write("m.py", text.replace("1", "2"))
+
+    done = registry.refresh()
+    gc.collect()
+    m.C.late = 3
+
+    assert [each["x"] for each in (m.names, former)] == [2, 2]
+    assert [each.get("late") for each in (m.names, former)] == [3, 3]
+    assert not done.findings
+
+
 # Other modules
 
 
