@@ -140,6 +140,8 @@ def _followed(needs: Needs, module: str, name: str, level: Level, way: set[str])
             if owner in needs.called.get(user, ()):
                 return None
             for place in needs.view(user).uses(owner, each):
+                if place.use is Use.NAMED and much < Level.OBJECT:
+                    continue
                 if place.use is not Use.TAKEN:
                     if place.owner == ANY or not (place.owner or _is_put_away(place, much)):
                         return None
@@ -367,6 +369,8 @@ class Needs:
         places = self.view(user).uses(module, top)
         if level is Level.FILLED:  # who only puts something in as well is not concerned
             places = [place for place in places if not place.is_filling]
+        if level < Level.OBJECT:  # who only names it neither
+            places = [place for place in places if place.use is not Use.NAMED]
         is_declared, is_called = module in declared(user, "__depends__"), module in self.called.get(user, ())
         if not (places or is_declared or is_called):
             return

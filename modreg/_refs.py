@@ -26,21 +26,23 @@ class Use(enum.IntEnum):
 
     Attributes:
         LATER: Nothing: a function uses it when it is called.
+        NAMED: Nothing: an annotation that waits names it, for whoever asks.
         TAKEN: An import statement binds it to a name.
         STORED: It is put somewhere: under another name, in a display, as a default value.
-        BASE: A class is derived from it.
+        BASE: A class is derived from it, or who makes a definition may look at it.
         SHAPED: The same, and decorators look at what the class inherits, but call nothing of it.
         MADE: It is called, and what that gives is put somewhere.
         USED: Anything else: its contents, its attributes, its truth.
     """
 
     LATER = 0
-    TAKEN = 1
-    STORED = 2
-    BASE = 3
-    SHAPED = 4
-    MADE = 5
-    USED = 6
+    NAMED = 1
+    TAKEN = 2
+    STORED = 3
+    BASE = 4
+    SHAPED = 5
+    MADE = 6
+    USED = 7
 
 
 @attrs.frozen
@@ -83,9 +85,14 @@ class Reader:
     Collects the names that a statement reads, each with the method it stands in, if any.
 
     Names of parameters and locals are taken for the module's of the same name, which asks too much at most.
+
+    Attributes:
+        is_future: Whether annotations wait until somebody asks for them, be it a decorator, a base or a metaclass.
+        asked: What those who see a definition while it is made may do with what its annotations name.
     """
 
     is_future: bool
+    asked: Use = Use.NAMED
     read: list[tuple[str, Ref]] = attrs.field(factory=list)
     inner: dict[str, list[Taken]] = attrs.field(factory=dict)
     is_filling: bool = False
@@ -126,12 +133,13 @@ class Reader:
             self._filling(target, Use.USED, owner)
         if node.value is not None:
             self._expression(node.value, Use.STORED, owner)
-        if isinstance(node, ast.AnnAssign) and not self.is_future:
-            self._expression(node.annotation, Use.STORED, owner)
+        if isinstance(node, ast.AnnAssign) and (owner or not self.is_future):
+            self._annotation(node.annotation, owner)
 
     def _class(self, node: ast.ClassDef, owner: str, *, is_top: bool) -> None:
         use = _use_of_bases(node)
         own = node.name if is_top else owner
+        was, self.asked = self.asked, max(self.asked, _use_of_annotations(node))
         for base in node.bases:
             self._filling(base, use, own)
         for each in (*node.keywords, *node.decorator_list):
@@ -142,13 +150,15 @@ class Reader:
                 self._function(each, own, f"{own}.{each.name}")  # type: ignore[attr-defined]  # by the line above
             else:
                 self.visit_statement(each, own, is_top=False)
+        self.asked = was
 
     def _function(self, node: Any, owner: str, body_owner: str | None = None) -> None:  # one of FUNCTIONS
         for each in node.decorator_list:
             self._filling(each, Use.USED, owner)
         self._arguments(node.args, owner)
-        if node.returns is not None and not self.is_future:
-            self._expression(node.returns, Use.STORED, owner)
+        was, self.asked = self.asked, max(self.asked, Use.BASE if node.decorator_list else Use.NAMED)
+        self._annotations(node, owner)
+        self.asked = was
         for each in node.body:
             self._later(each, owner if body_owner is None else body_owner)
 
@@ -156,10 +166,25 @@ class Reader:
         for default in (*args.defaults, *args.kw_defaults):
             if default is not None:
                 self._expression(default, Use.STORED, owner)
+
+    def _annotations(self, node: Any, owner: str) -> None:  # one of FUNCTIONS
+        args = node.args
+        every = (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg)
+        for annotation in (*(each.annotation for each in every if each is not None), node.returns):
+            if annotation is not None:
+                self._annotation(annotation, owner)
+
+    def _annotation(self, node: ast.AST, owner: str) -> None:
         if not self.is_future:
-            for each in (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg):
-                if each is not None and each.annotation is not None:
-                    self._expression(each.annotation, Use.STORED, owner)
+            self._expression(node, max(self.asked, Use.STORED), owner)
+            return
+        queue = [node]
+        for each in queue:  # it grows while it is walked
+            path = path_of(each) if isinstance(each, (ast.Attribute, ast.Name)) else ()
+            if path:
+                self._note(path, self.asked, owner)
+            else:
+                queue.extend(children(each))
 
     def _import(self, node: ast.AST) -> None:
         for name, taken in taken_by(node):
@@ -264,6 +289,13 @@ def _use_of_bases(node: ast.ClassDef) -> Use:
     if not all(_last(each) in _LOOKING for each in decorators):
         return Use.USED
     return Use.SHAPED if decorators else Use.BASE
+
+
+def _use_of_annotations(node: ast.ClassDef) -> Use:
+    """What decorators, bases and a metaclass may do with what the annotations of a class name."""
+    if node.bases or _use_of_bases(node) is Use.USED:
+        return Use.BASE
+    return Use.STORED if node.decorator_list else Use.NAMED
 
 
 def path_of(node: ast.AST) -> tuple[str, ...]:

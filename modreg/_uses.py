@@ -124,7 +124,7 @@ class Statement:
         reader.visit_statement(self.node, "")
         found: dict[str, dict[Ref, None]] = {"": {}}
         for owner, ref in reader.found():
-            if ref.use is not Use.LATER:
+            if ref.use > Use.NAMED:
                 found[""][ref] = None
             for name in (owner,) if owner else self.names:
                 found.setdefault(name, {})[ref] = None

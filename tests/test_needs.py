@@ -241,6 +241,80 @@ def test_a_dependent_is_executed_only_if_it_computed_something_else(project, dro
     assert ("user" in planned) == is_executed
 
 
+FUTURE = "from __future__ import annotations\n"
+TOLD = """
+def told(f):
+    f.told = {name: getattr(each, "fields", each) for name, each in typing.get_type_hints(f).items()}
+    return f
+class Model:
+    def __init_subclass__(cls):
+        told(cls)
+"""
+
+
+@pytest.mark.parametrize("future", ["", FUTURE])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@dataclasses.dataclass\nclass C:\n    x: T\nshow = C.__annotations__ and typing.get_type_hints(C)['x']",
+        "@functools.singledispatch\ndef f(x): return str\n@f.register\ndef _(x: T): return int\nshow = {T: each for each in (int, str) if f(each()) is int}[T]",
+        "@told.told\ndef f(x: T): pass\nshow = f.told['x']",
+        "class C:\n    @told.told\n    def f(self) -> T: pass\nshow = C.f.told['return']",
+        "class C(told.Model):\n    x: T\nshow = C.told['x']",
+        "class C:\n    x: T\nshow = typing.get_type_hints(C)['x']",
+        "def f(*x: T): pass\nshow = typing.get_type_hints(f)['x']",
+    ],
+)
+def test_who_computes_something_from_annotations_is_executed(project, dropping, future, text):
+    """
+    Annotations that wait are asked for by decorators and bases, and by code that calls for them.
+    """
+    project.load("told", "import typing\n" + TOLD)
+    project.load("kinds", "T = int\n")
+    head = future + HEAD + "import dataclasses, functools, typing, told\nfrom kinds import T\n"
+    user = project.load("user", head + text + "\n")
+    assert user.show is int
+    project.write("kinds.py", "T = str\n")
+
+    dropping.refresh()
+
+    assert user.show is str
+    dropping.rollback("kinds")
+    assert user.show is int
+
+
+@pytest.mark.parametrize("future", ["", FUTURE])
+def test_who_looks_at_what_annotations_name_is_executed(project, dropping, future):
+    """
+    A base that makes something of a class by its annotations may look at the classes that these name.
+    """
+    project.load("told", "import typing\n" + TOLD)
+    text = future + "import told\nclass T(told.Model):\n    fields = 1\n"
+    project.load("kinds", text)
+    user = project.load("user", future + "import told\nfrom kinds import T\nclass C(told.Model):\n    x: T\n")
+    project.write("kinds.py", text.replace("1", "2"))
+
+    dropping.refresh()
+
+    assert user.C.told == {"x": 2}
+
+
+@pytest.mark.parametrize("edit", [("x: int", "x: str"), ("return 1", "return 2")])
+def test_who_only_names_a_class_in_annotations_is_left_alone(project, dropping, edit):
+    """
+    Annotations that wait ask for who a class is, whatever it does: nobody is executed for it.
+    """
+    text = "class T:\n    x: int\n    def f(self): return 1\n"
+    project.load("kinds", text)
+    user = project.load("user", FUTURE + HEAD + "from kinds import T\ndef f(x: T): return 1\nclass C:\n    x: T\n")
+    far = project.load("far", HEAD + "from user import f, C\nX = f(0)\nY = C()\n")
+    project.write("kinds.py", text.replace(*edit))
+
+    dropping.refresh()
+
+    assert (user.ran, far.ran) == (1, 1)
+
+
 @pytest.mark.parametrize("edit", [RATE, FUNCTION, METHOD], ids=["constant", "function", "method"])
 def test_what_came_out_equal_disturbs_nobody(project, registry, edit):
     """
