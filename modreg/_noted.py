@@ -23,12 +23,14 @@ class Noted:
         _owners: The modules through which a container is found, as long as one of them is not executed, and its
             readers are not known.
         _labels: The modules and names of what stood in those that were looked into.
+        _renewed: The identities of the elements, of a dict of its keys, that an execution has put in again.
     """
 
     _entries: dict[int, Noting] = attrs.field(factory=dict)
     _owners: dict[int, set[str]] = attrs.field(factory=dict)
     _labels: dict[int, set[tuple[str, str]]] = attrs.field(factory=dict)
     _by_module: dict[str, list[Noting]] = attrs.field(factory=dict)
+    _renewed: dict[int, set[int]] = attrs.field(factory=dict)
 
     def add(self, entry: Noting, owner: str) -> None:
         """Add the container of an entry, found through a module."""
@@ -62,6 +64,22 @@ class Noted:
         for each in self._entries.values() if len(self._labels) < len(self._entries) else ():
             self._label(each)
         return [each for each in self._by_module.get(module, ()) if each.after is MISSING]
+
+    def renew(self, module: str) -> None:
+        """Note the keys with other values than before, while these are not exchanged for what is kept of them."""
+        for each in self.of(module):
+            if isinstance(each.place.container, dict):
+                known = {id(key): value for key, value in each.before}
+                again = (id(key) for key, value in each.place.get() if known.get(id(key), value) is not value)
+                self.renewed(each.place.container).update(again)
+
+    def renew_from(self, old: object, new: object) -> None:
+        """Note the keys of a container that is kept which the one that gives way to it has, too."""
+        if old is not new and id(old) in self._entries and isinstance(old, dict) and isinstance(new, dict):
+            self.renewed(old).update(id(key) for key in old.copy() if key in new)
+
+    def renewed(self, container: object) -> set[int]:
+        return self._renewed.setdefault(id(container), set())
 
     def is_of(self, entry: Noting, changed: Mapping[str, Collection[str]]) -> bool:
         """Whether something stood in a container before that is among the changed names, by module."""

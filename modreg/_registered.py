@@ -18,7 +18,9 @@ Theirs = Callable[[Element], frozenset[str]]
 """Which of a module's names an element stands for."""
 
 
-def settle(place: Contents, before: Any, again: Collection[int]) -> None:  # as Contents.get() gave it
+def settle(
+    place: Contents, before: Any, again: Collection[int], renewed: set[int]
+) -> None:  # as Contents.get() gave it
     """
     Let what the code put into a container stand where it had put the same before, which goes.
 
@@ -29,16 +31,21 @@ def settle(place: Contents, before: Any, again: Collection[int]) -> None:  # as 
         place: The container.
         before: What it held before the execution.
         again: The identities of the definitions that were made anew, and kept.
+        renewed: The identities of elements, of a dict of its keys, that were registered again where they are; what is
+            found to be so is added.
     """
     if place.is_holding(before):
         return
     now: list[Element] = [*place.get()]
-    added = _added(now, before, is_dict=isinstance(place.container, dict))
+    is_dict = isinstance(place.container, dict)
+    added = _added(now, before, is_dict=is_dict)
     repeated = _repeated(now, added)
     left = [x for at, x in enumerate(now) if at not in added]
     former = set(map(id, left))
     more = [now[at] for at in sorted(added - repeated) if id(now[at]) not in former]
-    instead = matched([x for x in more if any(id(each) in again for each in _stands_for(x))], left)
+    renewed.update(map(id, () if is_dict else _repeating(left, [now[at] for at in repeated])))
+    free = [x for x in left if id(x[0] if is_dict else x) not in renewed]
+    instead = matched([x for x in more if any(id(each) in again for each in _stands_for(x))], free)
     if instead or repeated:
         place.put(tuple(exchanged([x for at, x in enumerate(now) if at not in repeated], instead)))
 
@@ -64,6 +71,15 @@ def _repeated(now: Sequence[Element], added: Collection[int]) -> set[int]:
         if there[signature] >= 0 and next(_stands_for(now[at]), None) is not None:
             found.add(at)
     return found
+
+
+def _repeating(left: Iterable[Element], repeated: Iterable[Element]) -> Iterator[Element]:
+    """What of the former elements was registered once more."""
+    again = Counter(map(_signature, repeated))
+    for each in left if again else ():
+        again[signature := _signature(each)] -= 1
+        if again[signature] >= 0:
+            yield each
 
 
 def _signature(element: Element) -> object:

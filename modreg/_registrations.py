@@ -73,7 +73,7 @@ class Registrations:
     def _settle(self, entry: Noting) -> None:
         if not entry.place.is_holding(entry.before):
             point(entry.place.container, self.held)
-            _registered.settle(entry.place, entry.before, self.again)
+            _registered.settle(entry.place, entry.before, self.again, self.noted.renewed(entry.place.container))
 
     def filled(self, executed: Collection[str], changed: Mapping[str, Collection[str]]) -> Iterator[tuple[str, str]]:
         """

@@ -1529,6 +1529,42 @@ def test_code_that_is_executed_finds_subclasses_once(project, registry, base, fi
     assert user.kinds == [m.C] == found.Base.__subclasses__()
 
 
+@pytest.mark.parametrize("state", ["reset", "keep"])
+@pytest.mark.parametrize("what", ["def f(): return {n}\n", "class f:\n    n = {n}\n", "import functools\ndef g(): return {n}\nf = functools.partial(g)\n"])
+@pytest.mark.parametrize("way", ["reg['{k}'] = f\n", "reg.setdefault('{k}', []).append(f)\n", "line.append(('{k}', f))\n"])
+def test_a_second_registration_leaves_the_first(project, dropping, what, way, state):
+    """
+    What is registered again has its place; what is registered for the first time besides takes none from it.
+    """
+    reg = project.load("reg", "reg = {}\nline = []\n")
+    project.load("m", "from reg import reg, line\n" + what.format(n=1) + way.format(k="a"))
+    project.write("m.py", "from reg import reg, line\n" + what.format(n=2) + way.format(k="a") + way.format(k="b"))
+
+    dropping.refresh(state=state)
+
+    assert sorted([*reg.reg, *(key for key, _ in reg.line)]) == ["a", "b"]
+    dropping.rollback("m")
+    assert [*reg.reg, *(key for key, _ in reg.line)] == ["a"]
+
+
+@pytest.mark.parametrize("state", ["reset", "keep"])
+def test_two_decorators_on_one_definition(project, dropping, state):
+    """
+    A function that is registered under one more key is there under both, under another key only under that.
+    """
+    bus = project.load("bus", "hooks = {}\ndef on(name):\n    return lambda f: hooks.update({name: f}) or f\n")
+    project.load("m", "from bus import on\n@on('a')\ndef f(): return 1\n")
+    project.write("m.py", "from bus import on\n@on('a')\n@on('b')\ndef f(): return 2\n")
+    dropping.refresh(state=state)
+    both = {name: f() for name, f in bus.hooks.items()}
+    project.write("m.py", "from bus import on\n@on('c')\n@on('b')\ndef f(): return 3\n")
+
+    dropping.refresh(state=state)
+
+    assert both == {"a": 2, "b": 2}
+    assert {name: f() for name, f in bus.hooks.items()} == {"b": 3, "c": 3}
+
+
 def test_subclasses_of_a_foreign_base_are_there_once(project, registry):
     """
     A base that finds its subclasses by ``__subclasses__()`` finds each once, with or without the collector.
