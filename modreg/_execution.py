@@ -74,7 +74,7 @@ from modreg._retained import (
 from modreg._source import Source
 from modreg._spec import features, problem
 from modreg._stars import all_star_names
-from modreg._state import NOTHING, Statements, bind, keep, keep_in_classes, take_over, unchanged
+from modreg._state import NOTHING, Statements, bind, keep, keep_in_classes, remade, take_over, unchanged
 from modreg._successor import living
 from modreg._transaction import sign, walk
 from modreg._view import Written, declared
@@ -375,8 +375,9 @@ class Execution(Ordered):
         if self.is_live:
             settle_instances(former, namespace)
         kept = self._keep_state(part, former, namespace) if self.is_keeping else []
+        instead = remade(former, namespace) if in_classes else {}
         for each in in_classes:
-            take_over(each.old, each.new, self.journal)
+            take_over(each.old, each.new, instead, self.journal)
         kept += bind(former, namespace, declared(part.name, "__keep__"))
         twins = Twins.of(self.window.made(kept, namespace)) if kept and self.is_live else None
         if twins:
@@ -525,7 +526,8 @@ class Execution(Ordered):
         if not old.classes.keys() & new.classes.keys():
             return []
         same = unchanged(old, new, is_stable)
-        return keep_in_classes(former, namespace, old, new, lambda name: name in same or is_stable(name))
+        instead = remade(former, namespace, same)
+        return keep_in_classes(former, namespace, old, new, lambda name: name in same or is_stable(name), instead)
 
     def _statements(
         self, part: Part, former: dict[str, object], namespace: dict[str, object]

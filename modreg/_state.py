@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import operator
 import re
 from abc import ABCMeta
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -210,13 +211,15 @@ def keep(
         As of :func:`bind`.
     """
     kept = []
-    for name in names:
+    names = {*names}
+    instead = remade(former, namespace, names)
+    for name in sorted(names):
         if name not in former or name not in namespace or former[name] is namespace[name]:
             continue
         old, new = former[name], namespace[name]
         if is_definition(old) or is_definition(new):
             continue
-        take_over(old, new, journal)
+        take_over(old, new, instead, journal)
         kept.append(name)
     return bind(former, namespace, kept)
 
@@ -227,12 +230,21 @@ def keep_in_classes(
     old: Statements,
     new: Statements,
     is_same: Callable[[str], bool],
+    instead: Mapping[int, object],
 ) -> list[Pair]:
     """
     Give classes that an execution made the values that the former ones have, as far as nothing changed in the body.
 
     They are to give way to the former classes, which so keep them.  A metaclass or a decorator may make anything of
     what is in a body, and so may a descriptor of what it is in.
+
+    Args:
+        former: The namespace before the execution.
+        namespace: The namespace after it.
+        old: The statements of the former source.
+        new: The statements of the present one.
+        is_same: Whether a name stands for what it stood for.
+        instead: As of :func:`remade`: of these a class has the present ones.
 
     Returns:
         The former values with those that the execution made.
@@ -244,7 +256,7 @@ def keep_in_classes(
         if before is not after and type(before) is type(after) and type(after) in _PLAIN_CLASSES:
             private = f"_{name.lstrip('_')}"
             names = _unchanged_in_class(old, new, name, is_same)
-            kept.extend(_give(before, after, private + x if x.startswith("__") else x) for x in names)
+            kept.extend(_give(before, after, private + x if x.startswith("__") else x, instead) for x in names)
     return [each for each in kept if each.old is not each.new]
 
 
@@ -268,10 +280,12 @@ def _head(statement: ast.ClassDef) -> ast.ClassDef:
     return ast.ClassDef(statement.name, statement.bases, statement.keywords, [], statement.decorator_list)
 
 
-def _give(before: type, after: type, name: str) -> Pair:
+def _give(before: type, after: type, name: str, instead: Mapping[int, object]) -> Pair:
     """Give a class an attribute of another one; nothing if that is a definition, or it may be made for its class."""
     old, new = (table(each).get(name, MISSING) for each in (before, after))
     if any(x is MISSING or hasattr(type(x), "__get__") or is_definition(x) for x in (old, new)):
+        return Pair(new, new)
+    if _is_renewed(old, new, instead):
         return Pair(new, new)
     type.__setattr__(after, name, old)
     return Pair(old, new)
@@ -291,45 +305,77 @@ def bind(former: Mapping[str, object], namespace: dict[str, object], names: Iter
     return [Pair(old, new) for old, new in made if old is not new and id(type(new)) not in CONSTANTS]
 
 
-def take_over(old: Any, new: Any, journal: Journal, depth: int = 3) -> None:  # any objects
+def remade(
+    former: Mapping[str, object], namespace: Mapping[str, object], kept: Container[str] = ()
+) -> dict[int, object]:
+    """
+    The values that names stand for now, by the identities of those that they stood for; `MISSING` for who left.
+
+    Those that names stand for only now are there by their own.  Only instances are among them: the same atom or tuple
+    can stand for anything, and what becomes of definitions and containers is known.
+    """
+    found = {id(x): x for name, x in namespace.items() if name not in kept and x is not former.get(name)}
+    found |= {id(x): namespace.get(name, MISSING) for name, x in former.items() if name not in kept}
+    wanted = {id(x) for x in (*namespace.values(), *former.values()) if is_holder(x) and id(type(x)) not in PLAIN}
+    return {key: x for key, x in found.items() if key in wanted}
+
+
+def _is_renewed(old: object, new: object, instead: Mapping[int, object]) -> bool:
+    """Whether a name stood for *old* and does no more, and one stands for *new* now."""
+    return instead.get(id(old), old) is not old and instead.get(id(new)) is new
+
+
+def take_over(
+    old: Any, new: Any, instead: Mapping[int, object], journal: Journal, depth: int = 3
+) -> None:  # any objects
     """
     Put the definitions that an execution put into *new*, or into what it holds, into what is kept for it.
 
     Args:
         old: What is kept.
         new: What gives way to it; nothing is done where that is of another type.
+        instead: As of :func:`remade`: who had the former has the present, if the execution put it in.
         journal: Where the changes are noted.
         depth: In how many dicts or instances, one inside another, to look.
     """
     if old is new or type(old) is not type(new):
         return
     if id(type(old)) in PLAIN:
-        _take(old, new, journal)
+        _take(old, new, instead, journal)
     elif (data := data_for(old, new)) is not None:
-        _take(old.data, data, journal)
+        _take(old.data, data, instead, journal)
     elif is_holder(old) and type(attributes(old)) is dict:
         old, new = attributes(old), attributes(new)
         for name, value in new.copy().items():
             if is_definition(value) and old.get(name) is not value:
                 journal.write(Item(old, name), value)
     for name, value in new.copy().items() if isinstance(old, dict) and len(new) <= ROOM and depth else ():
-        take_over(old.get(name), value, journal, depth - 1)
+        take_over(old.get(name), value, instead, journal, depth - 1)
 
 
-def _take(old: Any, new: Any, journal: Journal) -> None:  # plain containers of one type
-    """Take over the entries of *new* that *old* lacks, or that are definitions, weakly referred to or not."""
+def _take(
+    old: Any, new: Any, instead: Mapping[int, object], journal: Journal
+) -> None:  # plain containers of one type
+    """
+    Take over the entries of *new* that *old* lacks, or that are definitions, weakly referred to or not.
+
+    What the module's names stood for, and do no more, goes; what they stand for now takes its place.
+    """
     if isinstance(old, dict):
-        pairs = [*old.items()]
+        pairs = [each for each in old.items() if instead.get(id(each[1])) is not MISSING]
         added = [pair for pair in new.items() if pair[0] not in old and _is_of_definitions(pair)]
         merged = dict(exchanged(pairs, matched(added, [pair for pair in pairs if pair[0] not in new])))
-        merged.update((k, v) for k, v in new.items() if k not in old or _is_of_definitions(v))
+        renewed = {k for k, v in old.items() if k in new and _is_renewed(v, new[k], instead)}
+        merged.update((k, v) for k, v in new.items() if k not in old or k in renewed or _is_of_definitions(v))
         journal.write(Contents(old), tuple(merged.items()))
         return
-    present, made = ({id(x) for x in each} for each in (old, new))
-    more = [x for x in new if id(x) not in present and _is_of_definitions(x)]
-    if more:
-        instead = matched(more, [x for x in old if id(x) not in made])
-        journal.write(Contents(old), tuple(exchanged((*old, *more), instead)))
+    made = {id(x) for x in new}
+    now = [instead[id(x)] if id(instead.get(id(x))) in made else x for x in old if instead.get(id(x)) is not MISSING]
+    present = {id(x) for x in now}
+    more = [x for x in new if id(x) not in present and (instead.get(id(x)) is x or _is_of_definitions(x))]
+    if more or len(now) < len(old) or any(map(operator.is_not, now, old)):
+        places = matched(more, [x for x in now if id(x) not in made])
+        journal.write(Contents(old), tuple(exchanged((*now, *more), places)))
 
 
 def _is_of_definitions(element: object) -> bool:

@@ -1565,6 +1565,32 @@ def test_two_decorators_on_one_definition(project, dropping, state):
     assert {name: f() for name, f in bus.hooks.items()} == {"b": 3, "c": 3}
 
 
+@pytest.mark.parametrize(
+    ("start", "note", "ask"),
+    [
+        ("    made = {}\n", "C.made[name] = self", "m.C.made['a'] is m.a and sorted(m.C.made)"),
+        ("    made = []\n", "C.made.append(self)", "m.C.made[0] is m.a and sorted(x.name for x in m.C.made)"),
+        ("    made = set()\n", "C.made.add(self)", "m.a in m.C.made and sorted(x.name for x in m.C.made)"),
+        ("    last = None\n", "C.last = self", "m.C.last is m.made[-1] and [x.name for x in m.made]"),
+    ],
+)
+def test_what_a_class_keeps_of_instances_that_are_made_anew(project, dropping, start, note, ask):
+    """
+    With state kept, what a class has of the instances that the module makes are those that it has now.
+    """
+    body = f"class C:\n{start}    def __init__(self, name):\n        self.name = name\n        {note}\n"
+    one, two = "a = C('a')\nmade = [a]\n", "a = C('a')\nb = C('b')\nmade = [a, b]\n"
+    m = project.load("m", body + one)
+    project.write("m.py", body.replace("self.name = name", "self.name = name; self.more = 1") + two)
+
+    dropping.refresh(state="keep")
+
+    assert eval(ask, {"m": m}) == ["a", "b"]
+    project.write("m.py", body + one)
+    dropping.refresh(state="keep")
+    assert eval(ask, {"m": m}) == ["a"]
+
+
 def test_subclasses_of_a_foreign_base_are_there_once(project, registry):
     """
     A base that finds its subclasses by ``__subclasses__()`` finds each once, with or without the collector.
