@@ -21,7 +21,7 @@ from modreg._draft import Draft, Part, used
 from modreg._edges import Rows, Users, at_import, edges_to, strongest
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
-from modreg._importer import BOOTSTRAP, is_unloaded_lazy, spec_of
+from modreg._importer import BOOTSTRAP, is_unloaded_lazy, space_of, spec_of
 from modreg._model import Cause, Edge
 from modreg._needs import Calm, Differing, Needs
 from modreg._roll import Roll
