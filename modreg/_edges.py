@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import ModuleType
 
@@ -38,7 +37,6 @@ class _Row:
             was from, when the edges were made.
         is_starring: Whether it takes names with a star.
         taken: The pairs that were loaded modules, by their full names: somebody may bind other objects to these names.
-        asked: The names of all modules that it may have edges to, but for what a ``__getattr__`` gives.
     """
 
     imports: tuple[Import, ...]
@@ -49,7 +47,6 @@ class _Row:
     edges: dict[str, Edge] = attrs.field(factory=dict)
     taken: tuple[str, ...] = ()
     is_starring: bool = False
-    asked: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, record: Record) -> _Row:
@@ -58,10 +55,8 @@ class _Row:
         pairs = tuple(sorted({(base, name) for base, each in bases for name in each.names}))
         others = {name for base, _ in bases for name in (base, base.partition(".")[0])}
         full = [*map(".".join, pairs)]
-        whole = [base.partition(".")[0] for base, each in bases if not each.names]
-        asked = frozenset([*full, *whole, *(base for base, _ in bases)])
         is_starring = any(name == "*" for _, name in pairs)
-        return cls(imports, record.package, pairs, (*full, *sorted(others)), is_starring=is_starring, asked=asked)
+        return cls(imports, record.package, pairs, (*full, *sorted(others)), is_starring=is_starring)
 
     def is_of(self, record: Record) -> bool:
         """Whether they are the edges of another version too: it imports the same."""
@@ -89,7 +84,6 @@ class _Found:
         bound: The modules that are bound in their packages.
         declaring: The modules that declare what they depend on.
         records: Their current versions.
-        where: The place of each among them.
         situation: Which modules are bound in their packages, and which namespaces have names that mean something to us.
         loose: The modules whose edges have to be looked at each time.
         edges: The edges.
@@ -104,13 +98,6 @@ class _Found:
     declaring: frozenset[str] = frozenset()
     loose: tuple[str, ...] = ()
     edges: dict[str, dict[str, Edge]] = attrs.field(factory=dict)
-    where: dict[str, int] = attrs.field(factory=dict)
-
-    def is_still(self, name: str) -> bool:
-        """Whether the situation of one module is what it was."""
-        place = self.where[name]
-        now = _situation((name,), *_places((name,)))
-        return all(then[place] is each for then, (each,) in zip(self.situation, now, strict=True))
 
 
 @attrs.define(eq=False)
@@ -126,8 +113,6 @@ class Rows:
     starring: set[str] = attrs.field(factory=set)
     _rows: dict[str, _Row] = attrs.field(factory=dict)
     called: dict[str, set[str]] = attrs.field(factory=dict)
-    # For the name of a module those whose rows ask for it.
-    _asking: dict[str, set[str]] = attrs.field(factory=lambda: defaultdict(set))
     _found: _Found = attrs.field(factory=_Found)
     _calm: Calm = attrs.field(factory=Calm)
 
@@ -136,14 +121,8 @@ class Rows:
         tracked: tuple[str, ...],
         records: Mapping[str, tuple[Record, ...]],
         make: Callable[[Record], dict[str, Edge]],
-        seeds: Iterable[str] | None = None,
     ) -> dict[str, dict[str, Edge]]:
-        """
-        The edges of the *tracked* modules; of most nothing that they depend on has changed.
-
-        Whether that is so is looked at for all of them; with *seeds* only for those that may come to one of these, for
-        the sources of the others speak of none.
-        """
+        """The edges of the *tracked* modules; of most nothing that they depend on has changed."""
         was, now = self._found, [records[name][-1] for name in tracked]
         is_known = was.tracked is tracked
         if not is_known:
@@ -151,13 +130,8 @@ class Rows:
         places, packages = (was.places, was.packages) if is_known else _places(tracked)
         changed = zip(tracked, was.records, now, strict=True) if is_known else ()
         names = [*(name for name, mine, theirs in changed if mine is not theirs), *was.loose]
-        near: Collection[str] = ()
-        if is_known and seeds is not None:
-            near = _reached(self._asking, (*seeds, *names)).keys() & was.edges.keys()
-        is_same = bool(near) and all(was.is_still(name) for name in near)
-        situation = was.situation if is_same else _situation(tracked, places, packages)
+        situation = _situation(tracked, places, packages)
         if is_known and was.situation == situation:
-            names.extend(near)
             bound, declaring, found = was.bound, was.declaring, was.edges.copy()
         else:
             bound, _, declaring = (frozenset(itertools.compress(tracked, each)) for each in situation)
@@ -165,20 +139,13 @@ class Rows:
         found.update((name, self._edges(records[name][-1], make)) for name in names)
         # Where a submodule is bound as it should be, a change of that is a change of the situation.
         loose = [n for n in dict.fromkeys(names) if n in declaring or not bound.issuperset(self._rows[n].taken)]
-        where = was.where if is_known else {name: place for place, name in enumerate(tracked)}
-        self._found = _Found(
-            tracked, places, packages, now, situation, bound, declaring, tuple(loose), found, where
-        )
+        self._found = _Found(tracked, places, packages, now, situation, bound, declaring, tuple(loose), found)
         return found
 
     def _edges(self, record: Record, make: Callable[[Record], dict[str, Edge]]) -> dict[str, Edge]:
         row = self._rows.get(record.name)
         if row is None or not row.is_of(record):
-            for each in row.asked if row is not None else ():
-                self._asking[each].discard(record.name)
             row = self._rows[record.name] = _Row.of(record)
-            for each in row.asked:
-                self._asking[each].add(record.name)
             (self.starring.add if row.is_starring else self.starring.discard)(record.name)
         row.look(record, make)
         return _with_more(record.name, row.edges, self.called.get(record.name, ()))

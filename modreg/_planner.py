@@ -207,10 +207,9 @@ class Planner:
 
     # Edges
 
-    def graph(self, seeds: Iterable[str] | None = None) -> dict[str, dict[str, Edge]]:
-        """For each tracked module its edges by dependency; with *seeds* only who may come to these is looked at."""
-        latest = self._roll.latest((self.history.changes, self.scope.changes)) if seeds is not None else None
-        return self._rows.edges(latest or self.tracked(), self.history.records, self._edges_of, seeds).copy()
+    def graph(self) -> dict[str, dict[str, Edge]]:
+        """For each tracked module its edges by dependency."""
+        return self._rows.edges(self.tracked(), self.history.records, self._edges_of).copy()
 
     def _edges_of(self, record: Record) -> dict[str, Edge]:
         return strongest(edges_to(record.name, record.read(), record.package))
@@ -233,9 +232,8 @@ class Planner:
         for name, part in parts.items():
             is_asking = name in arrived or cause is Cause.ROLLBACK  # then it may come out otherwise
             part.is_layout = not is_asking and self._is_layout(part, needs)
-        old = self.graph([*parts, *gone] if is_limited else None)
+        old = self.graph()
         written = self._written(parts, needs, old)
-        old = self.graph() if is_limited and written else old
         users = self._users.of(old)
         lost = {target: why for target, why in written.items() if why and target[0] not in gone}
         for (name, _), reason in lost.items():

@@ -57,12 +57,6 @@ class Roll:
         noted = self._noted
         return noted[1] if noted is not None and noted[0] == _Loaded.now(changes) else None
 
-    def latest(self, changes: tuple[int, int]) -> tuple[str, ...] | None:
-        """As :meth:`tracked`, for who asked a moment ago: as many modules are loaded, and nothing was recorded."""
-        noted = self._noted
-        is_same = noted is not None and noted[0].changes == changes and len(noted[0].names) == len(sys.modules)
-        return noted[1] if noted is not None and is_same else None
-
     def take(self, names: Iterable[str], changes: tuple[int, int]) -> tuple[str, ...]:
         """
         Note the names of the modules in scope.
