@@ -8,7 +8,7 @@ import enum
 import functools
 import sys
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import CodeType, FunctionType, GenericAlias, MethodType, UnionType, WrapperDescriptorType
 from typing import Any, Final
 
@@ -366,12 +366,8 @@ def _become(old: Any, new: Any, twins: Twins, journal: Journal) -> None:  # any 
     elif type(old) is CACHED:
         journal.write(Cache(old.cache_clear), None)
         _write_items(old.__dict__, new.__dict__, twins, journal)
-    elif type(old) in (staticmethod, classmethod):
-        journal.write(_Wrapped(old), (twins.kept(new.__func__),))
-    elif property in mro(old):
-        journal.write(_Accessors(old), tuple(map(twins.kept, _Accessors(new).get())))
-    elif type(old) is functools.partial:
-        journal.write(_PartialState(old), _mapped_state(_PartialState(new).get(), twins))
+    elif (place := place_in(old)) is not None:
+        journal.write(place, mapped(place_in(new).get(), twins.kept))  # type: ignore[union-attr]  # of one type
     elif isinstance(type(old), enum.EnumMeta) or type(old) in _OF_ATTRIBUTES:
         _write_items(old.__dict__, new.__dict__, twins, journal)
 
@@ -539,9 +535,18 @@ class _PartialState(Whole):
         self.partial.__setstate__(value)
 
 
-def _mapped_state(state: tuple[Any, ...], twins: Twins) -> tuple[Any, ...]:
-    function, args, keywords, attributes = state
-    return twins.kept(function), twins.kept(args), {k: twins.kept(v) for k, v in keywords.items()}, attributes
+def place_in(wrapper: object) -> _Wrapped | _Accessors | _PartialState | None:
+    """Where a wrapper holds what it wraps; `None` of what is no such wrapper."""
+    if type(wrapper) in (staticmethod, classmethod):
+        return _Wrapped(wrapper)
+    if property in mro(wrapper):
+        return _Accessors(wrapper)  # type: ignore[arg-type]  # a property by the line above
+    return _PartialState(wrapper) if type(wrapper) is functools.partial else None
+
+
+def mapped(held: tuple[Any, ...], kept: Callable[[Any], Any]) -> tuple[Any, ...]:  # what a place above gave
+    """What a wrapper holds with the kept objects, also among the keywords of a partial."""
+    return tuple({k: kept(v) for k, v in x.items()} if type(x) is dict else kept(x) for x in held)
 
 
 # Classes

@@ -31,7 +31,7 @@ import attrs
 
 from modreg._journal import PLAIN, Attribute, Cell, ClassAttribute, ClassField, Contents, Gone, Item, Whole
 from modreg._pairs import Pair, base_of, bases_of, is_class, is_of_definitions, mro, mro_of, slots, table
-from modreg._patch import Twins
+from modreg._patch import Twins, mapped, place_in
 from modreg._recast import recast
 from modreg._weak import references, renewed
 
@@ -528,18 +528,10 @@ def _in_class(cls: type, kept: Kept) -> None:
 
 def _in_descriptor(holder: Any, kept: Kept) -> bool:  # any object
     """Wrappers that the execution made are initialised again, as nobody has used them yet."""
-    if property in mro(holder):
-        property.__init__(holder, kept(holder.fget), kept(holder.fset), kept(holder.fdel))
-    elif type(holder) in (staticmethod, classmethod):
-        holder.__init__(kept(holder.__func__))
-    elif type(holder) is functools.partial:
-        state: Any = holder.__reduce__()[2]  # as its own pickling gives and takes it
-        function, args, keywords, attributes = state
-        set_state: Any = holder.__setstate__  # type: ignore[attr-defined]  # not in the stubs
-        set_state((kept(function), kept(args), {k: kept(v) for k, v in keywords.items()}, attributes))
-    else:
-        return False
-    return True
+    place = place_in(holder)
+    if place is not None:
+        place.put(mapped(place.get(), kept))
+    return place is not None
 
 
 def _in_instance(holder: Any, kept: Kept) -> bool:  # any object

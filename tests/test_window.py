@@ -604,6 +604,19 @@ print(asyncio.run(wait_often()))
 """
 
 
+def test_a_property_that_is_pointed_elsewhere_keeps_its_words(window):
+    """
+    Initialised with the kept function, a property still has the docstring that it was given by itself.
+    """
+    twins = Twins()
+    twins.add(kept := lambda self: 1, made := lambda self: 2)
+    held = [property(made, doc="said")]
+
+    replace(twins, window)
+
+    assert (held[0].fget, held[0].__doc__) == (kept, "said")
+
+
 def test_what_is_inside_modules_is_left_alone(python):
     """
     Asked what it refers to, a module in C may tell of objects that it has freed (`_asyncio` of 3.12 and 3.13 does).
