@@ -122,8 +122,7 @@ def of_instance(value: object, depth: int = 2) -> Iterator[tuple[str, object]]:
         value: Any object; one without a plain ``__dict__`` has nothing.
         depth: In how many instances, one inside another, to look.
     """
-    found = attributes(value)
-    for name, held in found.copy().items() if type(found) is dict else ():
+    for name, held in (attributes(value) or {}).copy().items():
         yield name, held
         if depth > 1 and id(type(held)) not in _WITHOUT_ATTRIBUTES and not is_class(held):
             yield from ((f"{name}.{each}", inner) for each, inner in of_instance(held, depth - 1))

@@ -842,7 +842,7 @@ def _place(module: str, name: str, rest: tuple[str, ...]) -> Item | ClassAttribu
     if is_class(owner):
         return ClassAttribute(owner, rest[0]) if len(rest) == 1 else None
     found = attributes(owner)
-    return Item(found, rest[0]) if type(found) is dict and len(rest) == 1 else None
+    return Item(found, rest[0]) if found is not None and len(rest) == 1 else None
 
 
 def _shown(value: object) -> dict[Any, object]:  # by names, or by what a collection goes by

@@ -297,8 +297,7 @@ def _attributes(holder: object) -> dict[str, object]:
     """The attributes of an instance, without running its code."""
     if is_class(holder) or ModuleType in mro(holder) or type(holder) is FunctionType:
         return {}
-    found = attributes(holder)
-    return found if type(found) is dict else {}
+    return attributes(holder) or {}
 
 
 def _a(value: object) -> str:

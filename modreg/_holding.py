@@ -49,7 +49,7 @@ def _is_instance(value: object) -> bool:
     """Whether a value is an instance of a plain class written in Python: it keeps its attributes in a dict."""
     kind = type(value)
     is_plain = is_made_by_statement(kind) and not is_class(value) and not is_standard(kind)
-    return is_plain and type(attributes(value)) is dict
+    return is_plain and attributes(value) is not None
 
 
 def is_holding(value: object, former: Mapping[str, object]) -> bool:

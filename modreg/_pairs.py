@@ -315,7 +315,7 @@ def is_holder(value: object) -> bool:
         return len(value) <= ROOM  # type: ignore[arg-type]  # as the line above says
     if is_class(value) or is_wrapper(value):
         return False
-    return (is_made_by_statement(kind) and type(attributes(value)) is dict) or any(True for _ in slots(value))
+    return (is_made_by_statement(kind) and attributes(value) is not None) or any(True for _ in slots(value))
 
 
 def slots(value: object) -> Iterator[tuple[str, Any]]:
@@ -332,9 +332,9 @@ def slots(value: object) -> Iterator[tuple[str, Any]]:
             yield "__wrapped__", wrapped
 
 
-def attributes(value: object) -> object:
+def attributes(value: object) -> dict[Any, object] | None:  # by names, but a program may put other keys there
     """
-    The ``__dict__`` of an instance, past whatever its class makes of that name; `None` if it has none.
+    The ``__dict__`` of an instance, past whatever its class makes of that name; `None` if it has none, or no plain one.
 
     A decorator that makes a class anew with all that another had gives it a descriptor that serves the other alone.
     """
@@ -345,11 +345,12 @@ def attributes(value: object) -> object:
     return None
 
 
-def _read(descriptor: GetSetDescriptorType, value: object) -> object:
+def _read(descriptor: GetSetDescriptorType, value: object) -> dict[Any, object] | None:  # as above
     try:
-        return descriptor.__get__(value)
+        found = descriptor.__get__(value)
     except TypeError:  # it serves another class
         return None
+    return found if type(found) is dict else None
 
 
 def _at_equal_places(old: Any, new: Any) -> Iterator[tuple[object, object]]:  # two holders
@@ -389,8 +390,7 @@ def state(value: object) -> dict[object, object]:
     """All that a plain collection holds, or an instance in its ``__dict__`` and in slots."""
     if type(value) is list or type(value) is tuple:
         return dict(enumerate(value))
-    found = value if type(value) is dict else attributes(value)
-    held = dict(found) if type(found) is dict else {}
+    held: dict[object, object] = {**(value if type(value) is dict else attributes(value) or {})}
     for name, slot in slots(value):
         with suppress(AttributeError, ValueError):  # nothing is in it
             held[name] = slot.__get__(value)

@@ -205,7 +205,7 @@ def _stands_for(element: Element) -> Iterator[object]:
     yield from subjects(element)
     for each in _parts(element):
         held = attributes(each)
-        if type(held) is dict and is_holder(each) and type(each) is not FunctionType:
+        if held is not None and is_holder(each) and type(each) is not FunctionType:
             yield from (x for x in held.copy().values() if type(x) is FunctionType)
             yield type(each)
 

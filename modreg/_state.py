@@ -344,7 +344,7 @@ def take_over(
         _take(old, new, instead, journal)
     elif (data := data_for(old, new)) is not None:
         _take(old.data, data, instead, journal)
-    elif is_holder(old) and type(attributes(old)) is dict:
+    elif is_holder(old) and attributes(old) is not None:
         old, new = attributes(old), attributes(new)
         for name, value in new.copy().items():
             if is_definition(value) and old.get(name) is not value:
@@ -381,7 +381,7 @@ def _take(
 def _is_of_definitions(element: object) -> bool:
     """Whether definitions are registered by an element: it is one, or made of some, or an instance made around one."""
     held = [attributes(each) for each in (element if type(element) is tuple else (element,)) if is_holder(each)]
-    around = (value for each in held if type(each) is dict for value in each.copy().values())
+    around = (value for each in held if each for value in each.copy().values())
     return any(True for _ in subjects(element)) or any(map(is_definition, around))
 
 
