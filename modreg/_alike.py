@@ -23,6 +23,8 @@ from modreg._pairs import (
     layout,
     mro,
     mro_of,
+    parts,
+    sizes,
     state,
     table,
 )
@@ -164,7 +166,8 @@ def _own_references(cls: type) -> int | None:
         elif type(value) is FunctionType or kind in _WRAPPERS:
             if count != _UNHELD or (kind in _WRAPPERS and not _is_inside_free(value)):
                 return None
-            cells.extend(value.__closure__ or () if type(value) is FunctionType else _closure(value))
+            functions = (value,) if type(value) is FunctionType else _inside(value)
+            cells.extend(cell for each in functions if type(each) is FunctionType for cell in each.__closure__ or ())
     return found + len({id(cell) for cell in cells if content(cell) is cls})
 
 
@@ -172,14 +175,8 @@ _DESCRIPTORS: Final = frozenset(map(id, (GetSetDescriptorType, MemberDescriptorT
 _WRAPPERS: Final = frozenset(map(id, (property, staticmethod, classmethod)))
 
 
-def _inside(wrapper: Any) -> tuple[Any, ...]:  # one of the kinds above, and the functions that it wraps
-    return (wrapper.fget, wrapper.fset, wrapper.fdel) if type(wrapper) is property else (wrapper.__func__,)
-
-
-def _closure(method: Any) -> tuple[CellType, ...]:  # as above
-    if type(method) is FunctionType:
-        return method.__closure__ or ()
-    return tuple(cell for each in _inside(method) if type(each) is FunctionType for cell in _closure(each))
+def _inside(wrapper: object) -> list[Any]:  # one of the kinds above, and the functions that it wraps
+    return [each for _, each in parts(wrapper)]
 
 
 def _is_inside_free(wrapper: object) -> bool:
@@ -254,7 +251,7 @@ def _is_alike_class(pair: Pair) -> bool:
     old: Any = pair.old
     new: Any = pair.new
     mine, theirs = table(old), table(new)
-    if len(mine) != len(theirs) or old.__qualname__ != new.__qualname__ or _sizes(old) != _sizes(new):
+    if len(mine) != len(theirs) or old.__qualname__ != new.__qualname__ or sizes(old) != sizes(new):
         return False
     if not is_same(bases_of(old), bases_of(new)):
         return False
@@ -278,10 +275,6 @@ def _is_alike_class(pair: Pair) -> bool:
     if _are_alike(gc.get_referents(*olds), gc.get_referents(*news), pair):
         return True  # all at once, as it mostly shows
     return all(_is_alike_function(*both, pair) for both in zip(olds, news, strict=True))
-
-
-_sizes: Final = operator.attrgetter("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
-"""What decides, with its slots, where instances of a class keep their attributes."""
 
 
 def _is_alike_attribute(old: Any, new: Any, pair: Pair) -> bool:  # values in attribute tables
