@@ -176,7 +176,7 @@ class Execution(Ordered):
         for name in self.draft.needs.rebinds:
             self._rebind(name)
         if self.held:
-            replace(self.held, self.window)
+            replace(self.held)
         self.registrations.settle()
         self._follow_moved()
         since = len(self.journal.entries)
@@ -197,7 +197,7 @@ class Execution(Ordered):
             part.spec.__dict__["_initializing"] = False
         self.twins.update(self.held)
         if self.twins and is_held(self.twins.pairs):
-            replace(self.twins, self.window)  # what the failed code put where no journal reaches
+            replace(self.twins)  # what the failed code put where no journal reaches
 
     def _abort(self, error: BaseException) -> None:
         kept = [(x.place.namespace, x.before) for x in self.journal if isinstance(x.place, Namespace)]
@@ -818,7 +818,7 @@ class Execution(Ordered):
         if not is_held(twins.pairs):
             orphan(each.new for each in twins.pairs)
             return twins
-        done = replace(twins, self.window)
+        done = replace(twins)
         self.findings.extend(_stuck(holder, self.executing[-1]) for holder in done.stuck)
         for each in held(done.instead.pairs):
             self.held.add(each.old, each.new)

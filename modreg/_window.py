@@ -93,14 +93,6 @@ class Window:
         made = compress(shown, map(wanted.__contains__, keys))
         return bool(held([Pair(None, each) for each in made], namespace))
 
-    def owners(self, dicts: list[object]) -> list[object]:
-        """The classes that refer to a dict: it may be their attribute table."""
-        if not self.is_narrow or len(dicts) < _FEW_DICTS:
-            return [x for x in holders_of(dicts) if is_class(x)]
-        shown = gc.get_objects()
-        kinds = {id(kind) for kind in {id(kind): kind for kind in map(type, shown)}.values() if issubclass(kind, type)}
-        return [x for x in shown if id(type(x)) in kinds]
-
 
 def holders_of(targets: list[object]) -> list[object]:
     """
@@ -155,9 +147,6 @@ _OF_INTERPRETER: Final = 1000
 
 _FEW: Final = 300
 """Targets for which comparing with each is quicker than a loop in Python."""
-
-_FEW_DICTS: Final = 50
-"""The same where the loop in Python only looks for classes."""
 
 
 def held(pairs: Iterable[Pair], namespace: Mapping[str, object] | None = None) -> list[Pair]:
@@ -226,7 +215,7 @@ class Replaced:
     stuck: list[object]
 
 
-def replace(twins: Twins, window: Window) -> Replaced:
+def replace(twins: Twins) -> Replaced:
     """
     Point whatever refers to a twin to the kept object.
 
@@ -234,7 +223,7 @@ def replace(twins: Twins, window: Window) -> Replaced:
     the transaction, and a twin must never come back.
     """
     _level(twins)
-    round_ = _Round(twins, window)
+    round_ = _Round(twins)
     while round_.targets:
         round_.run()
     if not round_.stuck:
@@ -320,7 +309,6 @@ class _Round:
     """One search for the holders of some targets; immutable holders are the targets of the next."""
 
     twins: Twins
-    window: Window
     targets: list[object] = attrs.field(init=False)
     stuck: list[object] = attrs.field(factory=list)
     seen: set[int] = attrs.field(factory=set)
@@ -352,9 +340,8 @@ class _Round:
             return {}
         wanted = {id(x) for x in dicts}
         found: dict[int, type] = {}
-        for owner in self.window.owners(dicts):
-            inside = [x for x in gc.get_referents(owner) if id(x) in wanted and type(x) is dict]
-            found.update((id(x), cast("type", owner)) for x in inside)
+        for owner in filter(is_class, holders_of(dicts)):
+            found.update((id(x), owner) for x in gc.get_referents(owner) if id(x) in wanted)
         return found
 
     def _change(self, holder: object) -> None:

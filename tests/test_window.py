@@ -236,7 +236,7 @@ def test_twins_give_way_in_every_holder(kind, window):
     twin = types.new_class("Kept")
     holder = make(twin)
 
-    stuck = replace(twins_of((kept, twin)), window).stuck
+    stuck = replace(twins_of((kept, twin))).stuck
 
     assert [x is kept for x in ask(holder)] == [True] * len(ask(holder))
     assert stuck == []
@@ -252,7 +252,7 @@ def test_twins_give_way_outside_the_window(kind):
     twin = types.new_class("Kept")
     holder = make(twin)
 
-    replace(twins_of((kept, twin)), Window())
+    replace(twins_of((kept, twin)))
 
     assert [x is kept for x in ask(holder)] == [True] * len(ask(holder))
 
@@ -264,7 +264,7 @@ def test_a_second_registration_goes(window):
     kept, twin = Old(), Old()
     registered, fresh = [kept, 1, twin], [twin, 1, twin]
 
-    replace(twins_of((kept, twin)), window)
+    replace(twins_of((kept, twin)))
 
     assert registered == [kept, 1]
     assert fresh == [kept, 1, kept]
@@ -277,7 +277,7 @@ def test_a_changed_key_keeps_its_value_and_place(window):
     kept, twin = Old(), Old()
     fresh, registered = {1: "a", twin: "b", 2: "c"}, {kept: "old", twin: "new"}
 
-    replace(twins_of((kept, twin)), window)
+    replace(twins_of((kept, twin)))
 
     assert list(fresh.items()) == [(1, "a"), (kept, "b"), (2, "c")]
     assert registered == {kept: "new"}
@@ -290,7 +290,7 @@ def test_immutable_holders_of_immutable_holders(window):
     kept, twin = Old(), Old()
     holder = {"a": ((1, frozenset([(twin,)])), twin)}
 
-    done = replace(twins_of((kept, twin)), window)
+    done = replace(twins_of((kept, twin)))
 
     assert holder == {"a": ((1, frozenset([(kept,)])), kept)}
     assert done.stuck == []
@@ -304,7 +304,7 @@ def test_what_stands_for_immutable_holders_is_answered(window):
     inner = (1, twin)
     outer = frozenset([inner])
 
-    instead = replace(twins_of((kept, twin)), window).instead
+    instead = replace(twins_of((kept, twin))).instead
 
     assert instead.kept(twin) is kept
     assert instead.kept(inner) == (1, kept)
@@ -319,7 +319,7 @@ def test_what_does_not_hold_a_twin_is_left_alone(window):
     untouched = [(1, 2), {"a": [3]}, frozenset([4])]
     identities = [id(x) for x in untouched]
 
-    replace(twins_of((kept, twin)), window)
+    replace(twins_of((kept, twin)))
 
     assert [id(x) for x in untouched] == identities
     assert untouched == [(1, 2), {"a": [3]}, frozenset([4])]
@@ -332,7 +332,7 @@ def test_what_cannot_be_changed_is_stuck(window):
     kept, twin = make_function(1), make_function(2)
     holder = map(twin, [])
 
-    stuck = replace(twins_of((kept, twin)), window).stuck
+    stuck = replace(twins_of((kept, twin))).stuck
 
     assert [type(x) for x in stuck] == [map]
     assert stuck[0] is holder
@@ -350,7 +350,7 @@ def test_a_frame_keeps_what_it_runs_with(window):
     running = generator(twin)
     next(running)
 
-    replace(twins_of((kept, twin)), window)
+    replace(twins_of((kept, twin)))
 
     assert running.gi_frame.f_locals["value"] is twin
 
@@ -370,7 +370,7 @@ def test_instances_of_any_base_get_the_kept_class(base, window):
     holder = [twin()]
     holder[0].word = "w"
 
-    stuck = replace(twins_of((kept, twin)), window).stuck
+    stuck = replace(twins_of((kept, twin))).stuck
 
     assert type(holder[0]) is kept
     assert holder[0].word == "w"
@@ -397,7 +397,7 @@ def test_methods_of_a_subclass_are_not_run(window):
     kept, twin = Old(), Old()
     table, row = Table({"a": twin, twin: 1}), Row([twin])
 
-    replace(twins_of((kept, twin)), window)
+    replace(twins_of((kept, twin)))
 
     assert dict.__getitem__(table, "a") is kept
     assert dict.__getitem__(table, kept) == 1
@@ -418,7 +418,7 @@ def test_a_class_with_slots_below_one_with_slots(window):
     derived = type("Derived", (twins[2],), {})
     instance = twins[2]()
 
-    stuck = replace(twins_of(*zip(kept, twins, strict=True)), window).stuck
+    stuck = replace(twins_of(*zip(kept, twins, strict=True))).stuck
 
     assert derived.__mro__[1:4] == (kept[2], kept[1], kept[0])
     assert type(instance) is kept[2]
@@ -598,7 +598,7 @@ for _ in range(60):
     twins.add(type("Kept", (), {}), type("Kept", (), {}))
 for _ in range(3):
     asyncio.run(wait_often())
-    replace(twins, Window())
+    replace(twins)
     gc.collect()
 print(asyncio.run(wait_often()))
 """
@@ -612,7 +612,7 @@ def test_a_property_that_is_pointed_elsewhere_keeps_its_words(window):
     twins.add(kept := lambda self: 1, made := lambda self: 2)
     held = [property(made, doc="said")]
 
-    replace(twins, window)
+    replace(twins)
 
     assert (held[0].fget, held[0].__doc__) == (kept, "said")
 
