@@ -12,7 +12,7 @@ from modreg._arrivals import Arrivals, brought
 from modreg._draft import Part
 from modreg._edges import edges_to, strongest
 from modreg._history import Record
-from modreg._model import Edge, EdgeKind
+from modreg._model import Edge
 from modreg._rehearsal import Rehearsal
 from modreg._scan import Import
 from modreg._statements import Body
@@ -31,7 +31,8 @@ class Circles:
 
     Attributes:
         names: All that may take part.
-        led_to: The loaded modules that those import which are not.
+        is_entered_anew: Whether one of the parts imports something else than before, or in another order, and there are
+            circles.
     """
 
     parts: Mapping[str, Part]
@@ -39,7 +40,7 @@ class Circles:
     by_start: Callable[[Iterable[str]], tuple[str, ...]]
     arrivals: Arrivals
     names: tuple[str, ...] = ()
-    led_to: set[str] = attrs.field(init=False, factory=set)
+    is_entered_anew: bool = attrs.field(init=False, default=False)
     _caught: dict[tuple[str, ...], frozenset[str]] = attrs.field(init=False, factory=dict)
 
     def graph_with(self, graph: Mapping[str, dict[str, Edge]]) -> dict[str, dict[str, Edge]]:
@@ -47,6 +48,7 @@ class Circles:
         imports = {name: part.imports for name, part in self.parts.items() if name in graph}
         packages = {name: self.parts[name].record.package for name in imports}
         new = {n: x for n, x in imports.items() if x != self.parts[n].record.read() or any(brought(x, packages[n]))}
+        self.is_entered_anew = bool(new)
         return {**graph, **{n: strongest(self._edges(n, each, packages[n])) for n, each in new.items()}}
 
     def _edges(self, name: str, imports: Iterable[Import], package: str) -> Iterator[Edge]:
@@ -62,17 +64,11 @@ class Circles:
             seen.add(each)
             if found is not None:
                 base, body = found
-                edges = [*edges_to(name, body.imports, base)]
-                self.led_to.update(edge.dependency for edge in edges if edge.kind is not EdgeKind.LATE)
-                yield from edges
+                yield from edges_to(name, body.imports, base)
                 queue.extend(brought(body.imports, base))
 
     def order(self, names: Iterable[str]) -> tuple[str, ...]:
-        """
-        Names in the order in which a fresh interpreter begins to execute them: that of the first time.
-
-        Where a new module closes a circle, that may be entered by others than it was then.
-        """
+        """Names in the order in which a fresh interpreter begins to execute them, where it enters a circle anew."""
         begun = self._entered.begun if self._entered is not None else {}
         ranks = {name: rank for rank, name in enumerate(begun)}
         return tuple(sorted(self.by_start(names), key=lambda name: ranks.get(name, len(ranks))))
@@ -80,14 +76,14 @@ class Circles:
     def entry(self, name: str) -> str:
         """The module that is not loaded and in whose execution a fresh interpreter begins another; ``""`` if none."""
         entered, found = self._entered, ""
-        while entered is not None and (name := entered.within[name]) and name not in self.names:
+        while entered is not None and (name := entered.within.get(name, "")) and name not in self.names:
             found = name
         return found
 
     @functools.cached_property
     def _entered(self) -> Rehearsal | None:
-        """What a fresh interpreter does where a new module closes a circle; `None` where none does, or it fails."""
-        if self.led_to.isdisjoint(self.names):
+        """What a fresh interpreter does; `None` where it does as before, or would fail."""
+        if not self.is_entered_anew:
             return None
         rehearsal = self._rehearsed(self.by_start(self.names))
         return rehearsal if rehearsal.failed.isdisjoint(self.names) else None
@@ -121,7 +117,7 @@ class Circles:
         if name not in names:
             return None if name in sys.modules else self.arrivals.read(name)
         record = self.current(name)
-        body = self.parts[name].body if name in self.parts else record.compiled()
+        body = self.parts[name].body if name in self.parts else record.skimmed()
         return None if body is None else (record.package, body)
 
     def _is_there(self, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -18,7 +19,7 @@ from modreg._arrivals import Arrivals
 from modreg._asked import asked_by, may_ask
 from modreg._circles import Circles
 from modreg._draft import Draft, Part, used
-from modreg._edges import Rows, Users, at_import, edges_to, strongest
+from modreg._edges import Groups, Rows, Users, at_import, edges_to, strongest
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
 from modreg._importer import BOOTSTRAP, is_unloaded_lazy, space_of, spec_of
@@ -266,7 +267,7 @@ class Planner:
             starring=tuple(name for name in others if name in parts or name in self._rows.starring),
             graph=new,
             needs=needs,
-            group=lambda graph, names: self._users.grouped(graph, circles.order(names)),
+            group=functools.partial(self._grouped, circles),
             make=self._dependent,
             entry=circles.entry,
             catching=circles.catching,
@@ -287,6 +288,12 @@ class Planner:
                 self.adopt_one(name)
         self._folders.look_anew()
         return {name: self._seed(name, cause, why, sources.get(name), is_edit=is_edit) for name, why in seeds.items()}
+
+    def _grouped(self, circles: Circles, graph: dict[str, dict[str, Edge]], names: tuple[str, ...]) -> Groups:
+        """The names in circles, each entered where it was the first time, or where the new sources enter it."""
+        found = self._users.grouped(graph, self._by_start(names))
+        circles.is_entered_anew = circles.is_entered_anew and any(len(each) > 1 for each in found)
+        return self._users.grouped(graph, circles.order(names)) if circles.is_entered_anew else found
 
     def _written(self, parts: Mapping[str, Part], needs: Needs, tracked: Collection[str]) -> dict[tuple[str, str], str]:
         """The names that parts set in other modules, each with why that one has to be executed, if it must be."""

@@ -1686,6 +1686,21 @@ def test_what_a_star_takes_halfway_through_a_circle_is_new(project, dropping):
     assert pack.four.g is pack.g
 
 
+def test_a_circle_is_entered_where_who_comes_first_enters_it_now(project, dropping):
+    """
+    What a module of a circle computes of another is of the new values, where a fresh interpreter has these by then.
+    """
+    project.write("one.py", "N = 1\n")
+    project.write("two.py", "N = 1\nimport one\nM = one.N\n")
+    project.load("main", "import one, two\n")
+    project.write("one.py", "import two\nN = 2\n")
+    project.write("main.py", "import two, one\n")
+
+    dropping.refresh()
+
+    assert sys.modules["two"].M == 2
+
+
 @pytest.mark.parametrize("main", ["import extra, conf, util\nN = extra.N\n", "import extra\nN = extra.N\n"])
 @pytest.mark.parametrize("lacking", ["from conf import Fresh\n", "import conf\nFresh = conf.Fresh\n"])
 def test_a_new_module_may_change_where_a_circle_is_entered(project, dropping, main, lacking):
