@@ -16,6 +16,7 @@ from modreg._edges import at_import
 from modreg._holding import is_value
 from modreg._importer import BOOTSTRAP, namespace_of, space_of
 from modreg._journal import MISSING, Item, Namespace, is_submodule
+from modreg._model import EdgeKind
 from modreg._patch import CONSTANTS, is_alike
 from modreg._pending import Pending
 from modreg._scope import packages_of
@@ -206,8 +207,9 @@ class Ordered(Work):
             each = queue.pop()
             behind.add(each)
             if each not in members or self._is_going(each):
-                self._run_ahead(each)
-                self._run_left(behind)
+                if not self._is_taking_half(each):
+                    self._run_ahead(each)
+                    self._run_left(behind)
             elif each not in self.passed:
                 self.passed.add(each)
                 self._take_halves(each)
@@ -231,6 +233,24 @@ class Ordered(Work):
             for error, failed in self.failed:
                 if failed not in self.finished and failed not in self.pending.waiting:
                     self._forgive(error, failed)
+
+    def _is_taking_half(self, name: str) -> bool:
+        """
+        Whether a module, or what it leads to, takes names from one under execution.
+
+        A fresh interpreter may fail there and go on, or has done it before.
+        """
+        seen = {name, *packages_of(name)} & self.pending.waiting.keys()
+        waiting = list(seen)
+        while waiting:
+            each = waiting.pop()
+            edges = self.draft.graph.get(each, {})
+            if self._is_going(each) and any(n in edges and edges[n].kind is EdgeKind.BINDING for n in self.executing):
+                return True
+            around = {n for found in self.draft.imports(each) for n in (found, *packages_of(found))}
+            waiting.extend(fresh := (around & self.pending.waiting.keys()) - seen)
+            seen |= fresh
+        return False
 
     def _look_again(self, around: Collection[str] = ()) -> None:
         """
