@@ -56,7 +56,7 @@ from modreg._pairs import (
     state,
     table,
 )
-from modreg._patch import Twins, alone, forget_checks, forward, patch, renew_abstract
+from modreg._patch import Twins, alone, forget_checks, forward, is_variable_of, patch, renew_abstract
 from modreg._registrations import Registrations
 from modreg._removed import retire
 from modreg._retained import (
@@ -609,9 +609,15 @@ class Execution(Ordered):
     def _made_again(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> Iterator[Pair]:
         """What the module makes besides definitions, and stays the same object, by what its two sources say."""
         for name, each in alone(former, namespace, part.name).items():
-            sides = (self.draft.needs.view(part.name), former), (part.view, namespace)
-            if all(view.is_made_by(name, type(each.old), names) for view, names in sides):
+            if is_variable_of(each.new, part.name) or self._is_made_by(part, name, type(each.old), former, namespace):
                 yield each
+
+    def _is_made_by(
+        self, part: Part, name: str, kind: type, former: dict[str, object], namespace: dict[str, object]
+    ) -> bool:
+        """Whether both sources bind a name to what calls of *kind* give, and to nothing else."""
+        sides = (self.draft.needs.view(part.name), former), (part.view, namespace)
+        return all(view.is_made_by(name, kind, names) for view, names in sides)
 
     def _follow_moved(self) -> None:
         """Lead to a definition in another module: where it was it is no more, and there it was not before."""

@@ -249,6 +249,11 @@ _OF_VARIABLE: Final = tuple(
 )
 
 
+def is_variable_of(value: Any, owner: str) -> bool:  # any object
+    """Whether a value is a type variable that the code of a module has made."""
+    return id(type(value)) in _VARIABLES and value.__module__ == owner
+
+
 def _is_same_variable(old: Any, new: Any) -> bool:  # two of _VARIABLES
     """Whether two type variables stand for the same; what is quoted is compared as it is written."""
     sides = ([*(getattr(x, n, None) for n in _OF_VARIABLE), *getattr(x, "__constraints__", ())] for x in (old, new))
