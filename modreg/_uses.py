@@ -203,8 +203,8 @@ def _giving(statements: Iterable[Statement], other: Iterable[Statement]) -> Iter
             by = set().union(*map(_names, parts))
             yield from ((node.name, ast.dump(each), by) for each in parts)
         elif not (isinstance(node, IMPORTS) or _is_display(node)):
-            names = _names(node)
-            yield from ((name, ast.dump(node), names) for name in names)
+            names, text = _names(node), ast.dump(node)
+            yield from ((name, text, names) for name in names)
 
 
 def _is_display(node: ast.stmt) -> bool:
