@@ -368,7 +368,7 @@ class Execution(Ordered):
         _uses.trees.let_go()  # what is searched next are all objects that were made meanwhile, and trees are very many
         self.registrations.noted.renew(part.name)
         in_classes = self._keep_in_classes(part, former, namespace) if self.is_keeping else []
-        both = [Pair(former.get(name), value) for name, value in namespace.items()] if self.is_keeping else []
+        both = [Pair(former.get(name), value) for name, value in namespace.copy().items()] if self.is_keeping else []
         for each in (*both, *in_classes):
             self.registrations.noted.renew_from(each.old, each.new)
         is_same = self.is_live and self._patch(part, former, namespace, since, nested)

@@ -119,8 +119,10 @@ class Reader:
         elif isinstance(node, ast.Expr):
             self._filling(node.value, Use.STORED, owner)  # and thrown away
         elif isinstance(node, IMPORTS):
-            if owner:
+            if owner:  # the body of a class has what it takes as its attributes
                 self._import(node)
+                names = taken_by(node) if isinstance(node, ast.ImportFrom) else ()
+                self.read.extend((owner, Ref((name,), Use.STORED, taken)) for name, taken in names)
         else:
             for child in ast.iter_child_nodes(node):
                 if isinstance(child, (ast.stmt, ast.ExceptHandler, ast.match_case)):

@@ -314,6 +314,7 @@ def remade(
     Those that names stand for only now are there by their own.  Only instances are among them: the same atom or tuple
     can stand for anything, and what becomes of definitions and containers is known.
     """
+    namespace = dict(namespace)  # one step: other threads may add names meanwhile
     found = {id(x): x for name, x in namespace.items() if name not in kept and x is not former.get(name)}
     found |= {id(x): namespace.get(name, MISSING) for name, x in former.items() if name not in kept}
     wanted = {id(x) for x in (*namespace.values(), *former.values()) if is_holder(x) and id(type(x)) not in PLAIN}

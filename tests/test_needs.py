@@ -241,6 +241,23 @@ def test_a_dependent_is_executed_only_if_it_computed_something_else(project, dro
     assert ("user" in planned) == is_executed
 
 
+@pytest.mark.parametrize("line", ["from leaf import X, f", "try: from leaf import X, f\n    except ImportError: pass"])
+def test_what_the_body_of_a_class_imports_is_what_there_is_now(project, dropping, line):
+    """
+    A class has the values that its body takes from another module; definitions follow by themselves.
+    """
+    project.load("leaf", "X = 1\ndef f(self): return 1\n")
+    user = project.load("user", f"{HEAD}class C:\n    {line}\n    import leaf\n")
+    project.write("leaf.py", "X = 1\ndef f(self): return 2\n")
+    dropping.refresh()
+    assert (user.ran, user.C().f()) == (1, 2)
+    project.write("leaf.py", "X = 2\ndef f(self): return 2\n")
+
+    dropping.refresh()
+
+    assert (user.ran, user.C.X, user.C().f()) == (2, 2, 2)
+
+
 FUTURE = "from __future__ import annotations\n"
 TOLD = """
 def told(f):
