@@ -135,7 +135,7 @@ def _lead(old: Any, new: Any, journal: Journal) -> bool:  # classes of any metac
             journal.write(ClassAttribute(old, name), value)
         for name in [n for n, value in table(old).items() if n not in flat and not is_layout(n, value)]:
             journal.write(ClassAttribute(old, name), MISSING)
-        journal.write(ClassAttribute(old, "__init__"), _initializer(new))
+        journal.write(ClassAttribute(old, "__init__"), _initializer(old, new))
     return False
 
 
@@ -147,16 +147,21 @@ def _uncover(old: type, new: type, journal: Journal) -> None:
             journal.write(ClassAttribute(old, name), value)
 
 
-def _initializer(new: Any) -> Any:  # a class of any metaclass, and a function
+def _initializer(old: Any, new: Any) -> Any:  # classes of any metaclass, and a function
     """
     What makes a new instance of a former class one of the class in its place.
 
-    A ``__new__`` would do as well, but can never be taken back wholly (see :class:`ClassAttribute`).
+    A ``__new__`` would do as well, but can never be taken back wholly (see :class:`ClassAttribute`).  Where CPython
+    refuses, since a base of the new class was exchanged later, it stays one of the former.
     """
 
     def initialize(self: Any, *args: Any, **kwargs: Any) -> None:  # an instance, and whatever the class takes
-        self.__class__ = new
-        self.__init__(*args, **kwargs)
+        try:
+            self.__class__ = new
+        except TypeError:
+            super(old, self).__init__(*args, **kwargs)
+        else:
+            self.__init__(*args, **kwargs)
 
     return initialize
 

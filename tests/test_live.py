@@ -1591,6 +1591,29 @@ def test_what_a_class_keeps_of_instances_that_are_made_anew(project, dropping, s
     assert eval(ask, {"m": m}) == ["a"]
 
 
+def test_a_former_class_can_be_called_whatever_becomes_of_the_bases(project, registry):
+    """
+    Who holds a class that gave way gets instances from it, also when the base of the present one is exchanged later.
+    """
+    sources = (
+        "class E(Exception): pass\nclass F(E): pass\n",
+        "class E(Exception): pass\nclass F(Exception): pass\n",
+        "class E(ValueError): pass\nclass F(E): pass\n",
+    )
+    m = project.load("m", sources[0])
+    held = [m.F]
+    for source in sources[1:]:
+        project.write("m.py", source)
+        registry.refresh()
+        held.append(m.F)
+    registry.rollback(m, to=1)
+    project.write("m.py", sources[2])
+
+    registry.refresh()
+
+    assert [each("x").args for each in held] == [("x",)] * 3
+
+
 def test_subclasses_of_a_foreign_base_are_there_once(project, registry):
     """
     A base that finds its subclasses by ``__subclasses__()`` finds each once, with or without the collector.
