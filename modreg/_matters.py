@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Final
@@ -43,12 +44,18 @@ def matters(module: str, name: str, member: str, level: Level, place: Place) -> 
         return True
     value = space_of(module).get(name)
     if place.is_deeper or not is_class(value):
-        return place.is_deeper or place.use is not Use.STORED
+        is_stale = level >= Level.SHAPE and is_copied(value)
+        return place.is_deeper or place.use is not Use.STORED or is_stale
     if place.use is Use.MADE:
         return not member or may_reach(value, _MAKING, member)
     if place.use in (Use.BASE, Use.SHAPED):
         return _matters_to_derived(value, member, level, place.use)
     return place.use is Use.USED
+
+
+def is_copied(value: object) -> bool:
+    """Whether what is put away of a value may be a copy: a partial of a partial takes what that is made of."""
+    return type(value) is functools.partial
 
 
 # An instance that is made in the body of a class is told its name there.

@@ -21,7 +21,7 @@ from modreg import _graph, _source, _uses
 from modreg._holding import Held, is_holding, is_value
 from modreg._importer import space_of
 from modreg._journal import MISSING
-from modreg._matters import Changes, Level, matters
+from modreg._matters import Changes, Level, is_copied, matters
 from modreg._model import Edge
 from modreg._pairs import CACHED, is_class, is_definition, parts, table
 from modreg._patch import is_alike
@@ -143,7 +143,8 @@ def _followed(needs: Needs, module: str, name: str, level: Level, way: set[str])
                 if place.use is Use.NAMED and much < Level.OBJECT:
                     continue
                 if place.use is not Use.TAKEN:
-                    if place.owner == ANY or not (place.owner or _is_put_away(place, much)):
+                    is_kept = _is_put_away(place, much) and not is_copied(space_of(owner).get(each))
+                    if place.owner == ANY or not (place.owner or is_kept):
                         return None
                     following = user, place.owner, Level.SHAPE
                 elif much < Level.OBJECT:

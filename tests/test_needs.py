@@ -258,6 +258,23 @@ def test_what_the_body_of_a_class_imports_is_what_there_is_now(project, dropping
     assert (user.ran, user.C.X, user.C().f()) == (2, 2, 2)
 
 
+def test_a_partial_of_a_partial_has_a_copy_of_it(project, dropping):
+    """
+    `functools.partial` takes apart what it is given of its own kind, and does not see what becomes of that.
+    """
+    text = "import functools\ndef f(*args): return args\nadd = functools.partial(f, 1)\n"
+    project.load("leaf", text)
+    user = project.load("user", "import functools\nfrom leaf import add\nmore = functools.partial(add, 2)\n")
+    held = user.more
+    project.write("leaf.py", text.replace("1", "9"))
+
+    dropping.refresh()
+
+    assert (user.more(), held(), user.add()) == ((9, 2), (9, 2), (9,))
+    dropping.rollback("leaf")
+    assert (user.more(), held(), user.add()) == ((1, 2), (1, 2), (1,))
+
+
 FUTURE = "from __future__ import annotations\n"
 TOLD = """
 def told(f):
