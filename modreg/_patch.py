@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import _abc  # type: ignore[import-not-found]  # CPython's own, which no stub describes
 import abc
+import collections.abc
 import enum
 import functools
 import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from types import CodeType, FunctionType, GenericAlias, MethodType, UnionType, WrapperDescriptorType
+from types import CodeType, FunctionType, MethodType, WrapperDescriptorType
 from typing import Any, Final
 
 import attrs
@@ -197,7 +198,13 @@ def is_alike(old: Any, new: Any, twins: Twins | None = None, depth: int = 6) -> 
     return all(is_alike(one, other, twins, depth - 1) for one, other in zip(old, new, strict=True))
 
 
-_ALIASES: Final = frozenset(map(id, (GenericAlias, UnionType, type(typing.Optional[int]), type(typing.Sequence[int]))))  # noqa: UP045
+_ALIASES: Final = frozenset({
+    id(type(each))
+    for each in (
+        list[int], typing.Sequence[int], collections.abc.Callable[[int], str], typing.Callable[[int], str],
+        int | None, typing.Optional[int],  # noqa: UP045
+    )
+})  # fmt: skip
 """What subscripted and joined types are: nothing in them changes."""
 
 _COMPARED: Final = _ALIASES | frozenset(map(id, (tuple, list, dict, set, frozenset, functools.partial, MethodType)))

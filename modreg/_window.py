@@ -401,6 +401,8 @@ def _remade(holder: Any, kept: Kept) -> object | None:  # any object
     if kind is UnionType:
         union: object = functools.reduce(operator.or_, map(kept, holder.__args__))
         return union
+    if kind is typing.ParamSpecArgs or kind is typing.ParamSpecKwargs:
+        return kind(kept(holder.__origin__))  # type: ignore[no-any-return]  # one of the two
     if kind is typing.TypeVar and sys.version_info >= (3, 12):
         return _type_variable(holder, kept)
     if tuple in mro(holder) and not is_class(holder):

@@ -8,6 +8,7 @@ question about it, and the answers before and after.  Each case goes through all
 from __future__ import annotations
 
 import abc
+import collections.abc
 import copy
 import dataclasses
 import gc
@@ -1342,6 +1343,22 @@ def test_a_bare_object_stays_who_it_is(project, registry):
     assert m.TAKEN is m.marks.OTHER is marks["OTHER"]
 
 
+@pytest.mark.parametrize("made", ["collections.abc.Callable[[C], int]", "next(iter(tuple[C]))"])
+def test_a_subscripted_type_is_of_its_kind_where_a_class_in_it_gives_way(project, registry, made):
+    """
+    What stands for it has the kept class in it, and all else that it had.
+    """
+    m = project.load("m", f"import collections.abc\nclass C: x = 1\nX = [{made}]\n")
+    (held,) = m.X
+    project.write("m.py", f"import collections.abc\nclass C: x = 2\nX = [{made}, 1]\n")
+
+    registry.reload(m)
+
+    assert (type(m.X[0]), repr(m.X[0])) == (type(held), repr(held))
+    assert m.X[0].__args__[0] is m.C
+    assert not registry.transactions()[-1].findings
+
+
 STAYING = {
     "a variable": "typing.TypeVar('X')",
     "a variable with a bound": "typing.TypeVar('X', bound='C', covariant=True)",
@@ -1353,6 +1370,8 @@ STAYING = {
     "one of several": "C | int",
     "a built-in list": "list[C]",
     "a list of a variable": "dict[str, typing.List[T]]",
+    "a call with a class": "collections.abc.Callable[[C, T], int]",
+    "a call with a variable": "typing.Callable[[T], typing.Optional[C]]",
 }
 
 
@@ -1361,7 +1380,9 @@ def test_a_type_that_says_the_same_stays_who_it_is(project, registry, made):
     """
     Type variables, and what is subscripted with classes and these, are no reason to execute who uses them.
     """
-    text = f"import typing\nT = typing.TypeVar('T')\nclass C: x = {{}}\nX = {made}\ndef f(): return X\n"
+    text = f"import collections.abc, typing\nT = typing.TypeVar('T')\nclass C: x = {{}}\nX = {made}\n"
+    text += "P = typing.ParamSpec('P')\ndef g(*args: P.args, **kwargs: P.kwargs): pass\n"
+    text += "def f(x: collections.abc.Callable[[T, C], tuple[C]] = None): return X\n"
     m = project.load("m", text.format(1))
     user = project.load("user", "from m import X\nruns = globals().get('runs', 0) + 1\nkept = [X]\n")
     held = m.X
@@ -1371,6 +1392,8 @@ def test_a_type_that_says_the_same_stays_who_it_is(project, registry, made):
 
     assert m.X is m.f() is held is user.kept[0]
     assert (m.C.x, user.runs) == (2, 1)
+    assert m.f.__annotations__["x"] == collections.abc.Callable[[m.T, m.C], tuple[m.C]]
+    assert [each.__origin__ for each in m.g.__annotations__.values()] == [m.P, m.P]
     assert not registry.transactions()[-1].findings
 
 
