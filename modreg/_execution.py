@@ -621,8 +621,10 @@ class Execution(Ordered):
 
     def _follow_moved(self) -> None:
         """Lead to a definition in another module: where it was it is no more, and there it was not before."""
-        for name, each in self.moving:
-            if home(each.old) is not each.old and self._is_new(each.new):
+        led: set[int] = set()
+        for name, each in self.moving:  # a package may give it out as well
+            if id(each.old) not in led and home(each.old) is not each.old and self._is_new(each.new):
+                led.add(id(each.old))
                 forward(each.old, each.new, self.journal)
                 self.replaced.append((name, each))
 

@@ -3554,6 +3554,23 @@ def test_definitions_that_moved_to_another_module(project, dropping, move):
     assert isinstance(born, m.A)
 
 
+def test_a_class_that_moved_and_that_several_modules_give_out_is_told_of_once(project, dropping):
+    """
+    A class that cannot become the one that moved to another module is one finding, whoever takes it from there.
+    """
+    m = project.load("m", "class A: pass\n")
+    pack = project.load("pack", "from m import A\n")
+    held = m.A
+    project.write("n.py", "class Base: pass\nclass A(Base): pass\n")
+    project.write("m.py", "from n import A\n")
+    project.write("pack.py", "from n import A\n")
+
+    done = dropping.refresh()
+
+    assert pack.A is m.A is not held
+    assert [each.code for each in done.findings] == ["split-class"]
+
+
 @pytest.mark.parametrize("value", ["(list, 1)", "frozenset({len})", "OF.append"])
 def test_values_that_moved_to_another_module(project, dropping, value):
     """
