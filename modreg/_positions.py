@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from modreg._journal import ClassAttribute, Code, Journal
 from modreg._pairs import is_definition, is_own, parts, table
-from modreg._source import is_same_constant
+from modreg._source import codes_in, is_same_constant
 
 
 def moves(old: list[CodeType], new: list[CodeType]) -> dict[CodeType, CodeType] | None:
@@ -29,7 +29,7 @@ def moves(old: list[CodeType], new: list[CodeType]) -> dict[CodeType, CodeType] 
     for before, after in zip(old, new, strict=True):
         if before is after:
             continue
-        inside = moves(_codes(before), _codes(after)) if _is_built_alike(before, after) else None
+        inside = moves(codes_in(before), codes_in(after)) if _is_built_alike(before, after) else None
         if inside is None:
             return None
         found[before] = after
@@ -50,10 +50,6 @@ def _constants(code: CodeType) -> Sequence[object]:
     if "__firstlineno__" not in code.co_names:
         return code.co_consts
     return [each for each in code.co_consts if type(each) is not int]
-
-
-def _codes(code: CodeType) -> list[CodeType]:
-    return [each for each in code.co_consts if isinstance(each, CodeType)]
 
 
 def follow(owner: str, namespace: Mapping[str, object], moved: Mapping[CodeType, CodeType], journal: Journal) -> None:

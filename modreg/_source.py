@@ -352,7 +352,7 @@ def is_same_code(first: CodeType, second: CodeType) -> bool:
     if _head(first) != _head(second):
         return False
     if _is_same_body(first, second):
-        inner, other_inner = _codes_in(first), _codes_in(second)
+        inner, other_inner = codes_in(first), codes_in(second)
     else:
         content, inner = _normal(first)
         other_content, other_inner = _normal(second)
@@ -382,7 +382,7 @@ def is_same_constant(first: object, second: object) -> bool:
     return isinstance(first, CodeType) or _pack(first) == _pack(second)
 
 
-def _codes_in(code: CodeType) -> list[CodeType]:
+def codes_in(code: CodeType) -> list[CodeType]:
     """List the code objects among the constants of *code*."""
     return [each for each in code.co_consts if isinstance(each, CodeType)]
 
