@@ -4,6 +4,8 @@ from __future__ import annotations
 import __future__
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
@@ -14,8 +16,6 @@ from importlib.machinery import (
 )
 from types import CodeType
 from typing import Any, Final, NoReturn, cast
-
-import attrs
 
 from modreg import _lines, _source
 from modreg._history import Record
@@ -147,24 +147,18 @@ def _no_stats(path: str) -> NoReturn:
     raise OSError(f"no byte-code of {path} is wanted")
 
 
-@attrs.frozen(eq=False)
-class told:  # noqa: N801  # a context manager, used as a function is
-    """Says of what cannot be read or compiled which module it is, and what is running."""
-
-    record: Record
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (OSError, SyntaxError, ValueError, ImportError, RecursionError, MemoryError)):
-            record = self.record
-            if record.source is not None:
-                _lines.show(record.source)  # what runs; a mistake in syntax has the lines of its file with it
-            path = getattr(error, "filename", None) or record.origin or ""
-            line = getattr(error, "lineno", None)
-            running = f"version {record.number} of {record.name!r}"
-            raise SourceError(Phase.PLAN.value, record.name, str(path), line, running, problem(error)) from error
+@contextmanager
+def told(record: Record) -> Iterator[None]:
+    """Say of what cannot be read or compiled which module it is, and what is running."""
+    try:
+        yield
+    except (OSError, SyntaxError, ValueError, ImportError, RecursionError, MemoryError) as error:
+        if record.source is not None:
+            _lines.show(record.source)  # what runs; a mistake in syntax has the lines of its file with it
+        path = getattr(error, "filename", None) or record.origin or ""
+        line = getattr(error, "lineno", None)
+        running = f"version {record.number} of {record.name!r}"
+        raise SourceError(Phase.PLAN.value, record.name, str(path), line, running, problem(error)) from error
 
 
 def problem(error: BaseException) -> str:
