@@ -20,12 +20,13 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from itertools import repeat
 from operator import is_
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, GetSetDescriptorType, ModuleType
-from typing import Any, Final, TypeAlias, TypeGuard
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 from modreg import _source
 from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Code, is_exchangeable, is_stand_in
+from modreg._pairs import CACHED, bases_of, content, is_class, mro_of, table
 
 
 class Kind(enum.Enum):
@@ -45,17 +46,9 @@ class Kind(enum.Enum):
 
 
 # What can be read of a class or a module whatever its metaclass or type says.
-_BASES: Final = type.__dict__["__bases__"].__get__
 _MODULE: Final = type.__dict__["__module__"].__get__
-_MRO: Final = type.__dict__["__mro__"].__get__
 _NAMESPACE: Final = vars(ModuleType)["__dict__"].__get__  # vars: mypy takes its __dict__ for a module's
 _QUALNAME: Final = type.__dict__["__qualname__"].__get__
-_TABLE: Final = type.__dict__["__dict__"].__get__
-
-
-def _is_class(value: object) -> TypeGuard[type]:
-    """Whether *value* is really a class."""
-    return issubclass(type(value), type)
 
 
 # Wrappers
@@ -87,7 +80,7 @@ _WRAPPERS: Final = (
     _Wrapper.of_members(classmethod, Kind.CLASS_METHOD, "__func__"),
     _Wrapper.of_members(property, Kind.PROPERTY, "fget", "fset", "fdel"),
     _Wrapper.of_members(functools.partial, Kind.FUNCTION, "func"),
-    _Wrapper.of_attributes(type(functools.lru_cache(_is_class)), Kind.FUNCTION, "__wrapped__"),
+    _Wrapper.of_attributes(CACHED, Kind.FUNCTION, "__wrapped__"),
     _Wrapper.of_attributes(functools.cached_property, Kind.PROPERTY, "func"),
     _Wrapper.of_attributes(types.DynamicClassAttribute, Kind.PROPERTY, "fget", "fset", "fdel"),
     _Wrapper.of_attributes(functools.partialmethod, Kind.FUNCTION, "func"),
@@ -98,7 +91,7 @@ _KNOWN: Final = {id(each.known): each for each in _WRAPPERS}  # by identity, as 
 
 def _wrapper(kind: type) -> _Wrapper | None:
     """What is known of the wrapper type *kind*; `None` if it is none."""
-    for base in _MRO(kind):
+    for base in mro_of(kind):
         wrapper = _KNOWN.get(id(base))
         if wrapper is not None:
             return wrapper
@@ -170,24 +163,16 @@ def _image_of_function(function: FunctionType, module: str) -> FunctionImage | W
 
 def _enclosed(function: FunctionType, closure: Iterable[CellType]) -> tuple[object, ...]:
     """What *function* wraps: the functions in its closure, and what `functools.wraps` noted."""
-    contents = [*map(_content, closure), getattr(function, "__wrapped__", None)]
+    contents = [*map(content, closure), getattr(function, "__wrapped__", None)]
     return tuple({id(x): x for x in contents if type(x) is FunctionType or _wrapper(type(x))}.values())
 
 
-def _content(cell: CellType) -> object:
-    """What *cell* holds; `None` while it is empty."""
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return None
-
-
 def _image_of_class(cls: type, module: str) -> ClassImage | None:
-    table = _TABLE(cls)
-    home: object = table.get("__module__")  # may be set to anything
+    attributes: Any = table(cls)  # a view of a dict, whose copy is one step for other threads
+    home: object = attributes.get("__module__")  # may be set to anything
     if type(home) is not str or home != module:
         return None
-    return cls, _BASES(cls), *_columns(table.copy())
+    return cls, bases_of(cls), *_columns(attributes.copy())
 
 
 def _image_of_wrapper(wrapper: _Wrapper, value: object, _: str) -> WrapperImage:
@@ -284,15 +269,15 @@ _CLASS: Final = 4  # parts of a ClassImage
 
 def _put_back_class(image: ClassImage) -> None:
     cls, bases, names, values = image
-    if _BASES(cls) != bases:
+    if bases_of(cls) != bases:
         ClassField(cls, "__bases__").put(bases)
-    table = dict(_TABLE(cls))
-    if tuple(table) == names and all(map(is_, table.values(), values)):
+    present = dict(table(cls))
+    if tuple(present) == names and all(map(is_, present.values(), values)):
         return
     wanted = dict(zip(names, values, strict=True))
-    for name in {**wanted, **table}:
+    for name in {**wanted, **present}:
         value = wanted.get(name, MISSING)
-        if table.get(name, MISSING) is not value and is_exchangeable(name, value):
+        if present.get(name, MISSING) is not value and is_exchangeable(name, value):
             ClassAttribute(cls, name).put(value)
 
 
@@ -352,7 +337,7 @@ class Manifest(Mapping[str, Item]):
         for name, value in bindings.items():
             if not _is_told(name, value, _SET_BY_IMPORT):
                 continue
-            own = _qualname(value) if _is_class(value) else name
+            own = _qualname(value) if is_class(value) else name
             # A class that is bound to its own name too is told there, and under another only named.
             home = name if bindings.get(own) is value else own
             listed.update(_listing(name, value, home, images))
@@ -530,7 +515,7 @@ def _named(value: object) -> Item:
         return _made(_kind_of(value.__code__), _joined(value.__module__, value.__qualname__))
     if type(value) is BuiltinFunctionType:
         return _made(Kind.FUNCTION, _joined(value.__module__, value.__name__))
-    if _is_class(value):
+    if is_class(value):
         return _made(Kind.CLASS, _full_name(value))
     if issubclass(kind, ModuleType):
         return _made(Kind.MODULE, _joined(None, _NAMESPACE(value).get("__name__")))

@@ -82,10 +82,10 @@ FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in m
 ROWS = [
     ["_scan", "_source", "_refs", "_uses", "_statements"],
     [
+        "_pairs",
         "_journal",
         "_snapshot",
         "_diff",
-        "_pairs",
         "_patch",
         "_positions",
         "_removed",
