@@ -16,7 +16,7 @@ from modreg import _uses
 from modreg._journal import MISSING, PLAIN, Contents, Item, Journal
 from modreg._pairs import ROOM, Pair, attributes, is_definition, is_holder, table
 from modreg._patch import CONSTANTS
-from modreg._refs import DEFINITIONS, FUNCTIONS, IMPORTS, REACHING_ANY, taken_by
+from modreg._refs import DEFINITIONS, FUNCTIONS, IMPORTS, REACHING_ANY, taken_by, targets
 from modreg._registered import exchanged, matched, subjects
 from modreg._weak import data_for
 
@@ -148,9 +148,8 @@ def _only_called(statement: ast.stmt) -> frozenset[str]:
     """The names that an assignment reads for nothing but to call them, and to keep what that gives."""
     if not isinstance(statement, (ast.Assign, ast.AnnAssign)):
         return frozenset()
-    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
     kept = Counter(_kept_calls(statement.value))
-    nodes = (node for each in (*targets, statement.value) if each for node in ast.walk(each))
+    nodes = (node for each in (*targets(statement), statement.value) if each for node in ast.walk(each))
     read = Counter(node.id for node in nodes if isinstance(node, ast.Name))
     return frozenset(name for name in kept if kept[name] == read[name])
 
