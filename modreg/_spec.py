@@ -122,7 +122,10 @@ def features(name: str, namespace: dict[str, object]) -> dict[str, object]:
 
     Afresh they come under that name when they are imported, after it has asked for the feature.
     """
-    return {each: namespace[each] for each in __future__.all_feature_names if is_submodule(name, each, namespace)}
+    return {each: namespace[each] for each in _FEATURES.intersection(namespace) if is_submodule(name, each, namespace)}
+
+
+_FEATURES: Final = frozenset(__future__.all_feature_names)
 
 
 def _transformed(loader: Any, name: str, source: Source) -> CodeType:  # a loader that compiles
