@@ -511,8 +511,7 @@ def test_a_module_that_is_imported_anew_has_nothing_to_take_back(project, regist
     else:
         registry.rollback(other)
     rest = {name: value for name, value in vars(other).items() if name[0] != "_"}
-    project.write("tax.py", "RATE = 2\n")
-    tax = importlib.import_module("tax")
+    tax = project.load("tax", "RATE = 2\n")
 
     with pytest.raises(NoEarlierVersionError):
         registry.rollback("tax")
