@@ -13,9 +13,8 @@ from modreg._draft import Part
 from modreg._edges import edges_to, strongest
 from modreg._history import Record
 from modreg._model import Edge
-from modreg._rehearsal import Rehearsal
+from modreg._rehearsal import Rehearsal, Role
 from modreg._scan import Import
-from modreg._statements import Body
 
 
 @attrs.define(eq=False, slots=False)
@@ -113,12 +112,14 @@ class Circles:
             rehearsal.run(name)
         return rehearsal
 
-    def _read(self, names: Iterable[str], name: str) -> tuple[str, Body] | None:
-        if name not in names:
-            return None if name in sys.modules else self.arrivals.read(name)
-        record = self.current(name)
-        body = self.parts[name].body if name in self.parts else record.skimmed()
-        return None if body is None else (record.package, body)
+    def _read(self, names: Iterable[str], name: str) -> Role | None:
+        if name in names:
+            record, part = self.current(name), self.parts.get(name)
+            if part is not None:
+                return record.package, part.imports, lambda: part.body
+            return record.package, record.read(), record.skimmed
+        found = None if name in sys.modules else self.arrivals.read(name)
+        return None if found is None else (found[0], found[1].imports, lambda: found[1])
 
     def _is_there(self, name: str) -> bool:
         return name in sys.modules or self.arrivals.is_there(name)

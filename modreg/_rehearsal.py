@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 
 import attrs
 
 from modreg import _scan
+from modreg._importer import space_of
 from modreg._scan import Import
 from modreg._scope import packages_of
 from modreg._statements import Body
+
+Role = tuple[str, Iterable[Import], Callable[[], Body | None]]
+"""A module's package, its imports, and what gives its body, which may have to be compiled."""
 
 
 @attrs.define(eq=False)
@@ -18,22 +23,22 @@ class Rehearsal:
     Modules that are imported one after the other, each with all that it imports itself.
 
     Args:
-        read: Gives the package and the body of a module that takes part, or `None`.
+        read: Gives the package and the imports of a module that takes part, and what gives its body; or `None`.
         is_there: Whether another module can be imported.
 
     Attributes:
         caught: The modules that went on after an import of theirs had failed because another was halfway.
         failed: The modules that were given up, for the first time at least.
-        begun: The modules that were not given up, in the order in which they began, each with its body and the import
-            that it is at; `None` when it has ended.
+        begun: The modules that were not given up, in the order in which they began, each with what gives its body and
+            the import that it is at; `None` when it has ended.
         within: The module in whose execution each of them began; ``""`` for none.
     """
 
-    _read: Callable[[str], tuple[str, Body] | None]
+    _read: Callable[[str], Role | None]
     _is_there: Callable[[str], bool]
     caught: set[str] = attrs.field(init=False, factory=set)
     failed: set[str] = attrs.field(init=False, factory=set)
-    begun: dict[str, tuple[Body, Import | None]] = attrs.field(init=False, factory=dict)
+    begun: dict[str, tuple[Callable[[], Body | None], Import | None]] = attrs.field(init=False, factory=dict)
     within: dict[str, str] = attrs.field(init=False, factory=dict)
     _executing: list[str] = attrs.field(init=False, factory=lambda: [""])
     _is_halfway: bool = attrs.field(init=False, default=False)
@@ -53,8 +58,8 @@ class Rehearsal:
         finally:
             self._executing.pop()
 
-    def _go_through(self, name: str, package: str, body: Body) -> bool:
-        for each in (each for each in body.imports if each.is_toplevel):
+    def _go_through(self, name: str, package: str, imports: Iterable[Import], body: Callable[[], Body | None]) -> bool:
+        for each in (each for each in imports if each.is_toplevel):
             self.begun[name] = body, each
             if self._import(each, _scan.absolute(each, package)) or not self._is_halfway:
                 continue  # what is missing altogether is caught, or not asked for
@@ -72,11 +77,13 @@ class Rehearsal:
 
     def _has(self, module: str, name: str) -> bool:
         """Whether a module has a name, be it that of a submodule; one that has ended, or takes no part, has it."""
-        body, at = self.begun.get(module, (None, None))
-        if body is None:
+        read, at = self.begun.get(module, (None, None))
+        is_known = at is None and name in space_of(module) and f"{module}.{name}" not in sys.modules
+        if read is None or is_known:
             return True
-        bound = body.bound if at is None else body.bound_before(at.line or 0)
-        if bound is None or name in bound or self.run(f"{module}.{name}"):
+        body = read()
+        bound = None if body is None else body.bound if at is None else body.bound_before(at.line or 0)
+        if body is None or bound is None or name in bound or self.run(f"{module}.{name}"):
             return True
         self._is_halfway = self._is_halfway or (at is not None and name in body.bound)
         return at is None
