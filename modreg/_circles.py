@@ -105,11 +105,18 @@ class Circles:
         return self._caught[members]
 
     def _rehearsed(self, names: Iterable[str]) -> Rehearsal:
-        """What a fresh interpreter comes to that imports modules one by one."""
+        """
+        What a fresh interpreter comes to that imports modules one by one.
+
+        It fails as a whole where the imports go deeper than the stack: they were not begun in this order.
+        """
         order = dict.fromkeys(names)
         rehearsal = Rehearsal(functools.partial(self._read, order), self._is_there)
-        for name in order:
-            rehearsal.run(name)
+        try:
+            for name in order:
+                rehearsal.run(name)
+        except RecursionError:
+            rehearsal.failed.update(order)
         return rehearsal
 
     def _read(self, names: Iterable[str], name: str) -> Role | None:

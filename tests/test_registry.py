@@ -1701,6 +1701,27 @@ def test_a_circle_is_entered_where_who_comes_first_enters_it_now(project, droppi
     assert sys.modules["two"].M == 2
 
 
+def test_a_chain_of_imports_is_as_long_as_it_likes_beside_a_circle(project):
+    """
+    What was imported from its end on is deeper than the stack if it is gone through from its beginning.
+    """
+    last = 400
+    for number in range(last, -1, -1):
+        project.load(f"c{number}", f"import c{number + 1}\n" if number < last else "N = 1\n")
+    project.write("two.py", "import one\n")
+    one = project.load("one", f"import c0, two, c{last}\nN = c{last}.N\n")
+    registry = Registry()
+    registry.install()
+    project.write(f"c{last}.py", "import sys\nN = 2\n")
+
+    try:
+        registry.refresh()
+    finally:
+        registry.uninstall()
+
+    assert one.N == 2
+
+
 @pytest.mark.parametrize("main", ["import extra, conf, util\nN = extra.N\n", "import extra\nN = extra.N\n"])
 @pytest.mark.parametrize("lacking", ["from conf import Fresh\n", "import conf\nFresh = conf.Fresh\n"])
 def test_a_new_module_may_change_where_a_circle_is_entered(project, dropping, main, lacking):
