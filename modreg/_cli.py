@@ -51,10 +51,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         live=options.live,
         state=options.state,
     )
+    if options.folders:
+        _watch(options.folders, options.parser)
     if options.module:
         _run_module(options.module[0], options.module[1:])
     else:
         _run_script(script[0], script[1:])
+
+
+def _watch(folders: Sequence[str], parser: argparse.ArgumentParser) -> None:
+    """Have a watcher at work for as long as the program runs."""
+    try:
+        from modreg.watch import Watcher  # noqa: PLC0415  # watchfiles need not be there
+
+        Watcher(*folders).start()
+    except (ImportError, OSError) as error:
+        parser.error(f"--watch: {error}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -108,6 +120,14 @@ def _parser() -> argparse.ArgumentParser:
         dest="live",
         action="store_false",
         help="reload as importlib.reload does, without bringing old objects up to date",
+    )
+    run.add_argument(
+        "--watch",
+        dest="folders",
+        action="append",
+        metavar="FOLDER",
+        help="bring the program up to date when Python files in this folder are written; may be repeated "
+        "(needs watchfiles: pip install modreg[watch])",
     )
     # Whatever comes after the program is the program's.
     run.add_argument(

@@ -47,6 +47,7 @@ unload = _DEFAULT.unload
 forget = _DEFAULT.forget
 guard = _DEFAULT.guard
 is_guarded = _DEFAULT.is_guarded
+is_installed = _DEFAULT.is_installed
 request_reload = _DEFAULT.request_reload
 request_refresh = _DEFAULT.request_refresh
 apply_requests = _DEFAULT.apply_requests
@@ -118,6 +119,7 @@ __all__ = [
     "include",
     "install",
     "is_guarded",
+    "is_installed",
     "plan",
     "refresh",
     "reload",

@@ -147,6 +147,14 @@ class Registry:
             self._finder = None
             _pending.forget_classes()
 
+    def is_installed(self) -> bool:
+        """
+        Whether imports are recorded; :meth:`install` begins that, and :meth:`uninstall` ends it.
+
+        .. versionadded:: 0.1.0
+        """
+        return self._finder is not None
+
     def include(self, *roots: str) -> Registry:
         """
         Put more modules in scope, for a part of the program that brings its own; install where nothing is.

@@ -179,6 +179,7 @@ def test_the_version_is_told(python):
     ("arguments", "words"),
     [
         (["run"], "say which program"),
+        (["run", "--watch", "missing", "x.py"], "--watch: [Errno 2] No such file or directory: "),
         (["run", "--removed", "often", "x.py"], "invalid choice: 'often'"),
         (["run", "--root", "a..b", "x.py"], "'a..b' is no dotted module name"),
         (["run", "--keep-snapshots", "few", "x.py"], "'few' is no number of snapshots"),

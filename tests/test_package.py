@@ -74,8 +74,8 @@ FLOORS = [
         "_view",
     },
     {"__init__", "_names", "_registry"},
-    {"plugins"},
-    {"__main__", "_cli", "pytest_plugin"},
+    {"plugins", "watch"},
+    {"__main__", "_cli", "ipython", "pytest_plugin"},
 ]
 FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in modules}
 # Within a floor a module may import only from those before it in one of these rows.
@@ -133,7 +133,7 @@ ROWS = [
 ]
 THIRD_PARTY = {"attrs", "packaging"}
 # A front end of something is loaded where that something is installed.
-EXTRAS = {"pytest_plugin": {"pytest"}}
+EXTRAS = {"pytest_plugin": {"pytest"}, "watch": {"watchfiles"}}
 # What a later Python brings; it may be imported behind a test of the version.
 LATER_STANDARD_LIBRARY = {"annotationlib", "compression", "profiling"}
 

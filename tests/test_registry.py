@@ -88,6 +88,19 @@ def test_uninstall_without_install_does_nothing(project):
     assert sys.meta_path == before
 
 
+def test_whether_it_is_installed_can_be_asked(project, registry):
+    """
+    A registry is installed from install() or include() on, until uninstall().
+    """
+    other = Registry()
+    assert not other.is_installed()
+    other.include("tax")
+    assert other.is_installed()
+    other.uninstall()
+    assert not other.is_installed()
+    assert registry.is_installed()
+
+
 def test_uninstall_keeps_modules_and_history(project, registry):
     """
     After uninstall modules stay loaded, the history can be read, and imports leave no version.

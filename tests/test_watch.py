@@ -1,0 +1,139 @@
+"""The watcher, with files that are written while it is at work."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import modreg
+from modreg.watch import Watcher
+
+
+@pytest.fixture
+def done():
+    """What calls of a watcher came to, as they are made."""
+    return queue.Queue()
+
+
+def telling(call, done):
+    """As *call*, and puts what it gives or raises into a queue."""
+
+    def told():
+        try:
+            found = call()
+        except BaseException as error:
+            done.put(error)
+            raise
+        if found:
+            done.put(found)
+        return found
+
+    return told
+
+
+def test_an_edit_is_brought_in(project, registry, done):
+    """
+    What is written is refreshed by itself, and edits after the block are nobody's concern.
+    """
+    tax = project.load("tax", "def rate(): return 1\n")
+    rate = tax.rate
+    with Watcher(project.root, call=telling(registry.refresh, done)):
+        project.write("tax.py", "def rate(): return 2\n")
+        assert done.get(timeout=60).versions[0].name == "tax"
+        assert rate() == 2
+    project.write("tax.py", "def rate(): return 3\n")
+    assert done.empty()
+    assert rate() == 2
+
+
+@pytest.mark.parametrize("line", ["raise OSError('full')", "def (", "raise SystemExit(1)"])
+def test_a_refused_edit_is_logged_and_the_next_one_tried(project, registry, done, caplog, line):
+    """
+    After a refused edit the program runs on the version before, and the watcher goes on.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    with Watcher(project.root, call=telling(registry.refresh, done)), caplog.at_level(logging.INFO, "modreg.watch"):
+        project.write("tax.py", f"RATE = 2\n{line}\n")
+        assert isinstance(done.get(timeout=60), BaseException)
+        assert tax.RATE == 1
+        project.write("tax.py", "RATE = 3\n")
+        assert done.get(timeout=60)
+        assert tax.RATE == 3
+    assert [each.levelname for each in caplog.records] == ["ERROR", "INFO"]
+
+
+def test_a_program_may_choose_the_moment(project, registry, done):
+    """
+    With a request the thread that is inside a guard sees no new version until it leaves.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    with Watcher(project.root, call=telling(registry.request_refresh, done)):
+        with registry.guard():
+            project.write("tax.py", "RATE = 2\n")
+            done.get(timeout=60)
+            assert tax.RATE == 1
+        assert tax.RATE == 2
+
+
+def test_a_folder_that_is_not_there_is_told_at_once(tmp_path):
+    """
+    A watcher of nothing is an error where it is made, not in its thread.
+    """
+    with pytest.raises(FileNotFoundError, match="missing"):
+        Watcher(tmp_path / "missing")
+
+
+def test_a_watcher_is_started_once(tmp_path):
+    """
+    It may be stopped without a start, and twice.
+    """
+    watcher = Watcher(tmp_path)
+    watcher.stop()
+    other = Watcher(tmp_path).start()
+    with pytest.raises(RuntimeError):
+        other.start()
+    other.stop()
+    other.stop()
+
+
+PROGRAM = """
+import sys
+import tax
+
+print(tax.RATE, flush=True)
+for line in sys.stdin:
+    while tax.RATE != int(line):  # until the watcher has seen it
+        pass
+    print(tax.RATE, flush=True)
+"""
+
+
+def test_a_program_is_run_with_a_watcher(tmp_path):
+    """
+    ``python -m modreg run --watch FOLDER`` brings edits into a program that knows nothing of it, and ends as usual.
+    """
+    (tmp_path / "tax.py").write_text("RATE = 1\n")
+    (tmp_path / "main.py").write_text(PROGRAM)
+    paths = [str(Path(modreg.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with subprocess.Popen(
+        [sys.executable, "-m", "modreg", "run", "--watch", ".", "main.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as program:
+        assert program.stdout.readline() == "1\n"
+        (tmp_path / "tax.py").write_text("RATE = 25\n")
+        program.stdin.write("25\n")
+        program.stdin.flush()
+        assert program.stdout.readline() == "25\n"
+        _, errors = program.communicate(timeout=60)
+    assert (program.returncode, errors) == (0, "")
