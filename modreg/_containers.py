@@ -44,29 +44,34 @@ def owners(names: Iterable[str], containers: Collection[int]) -> Iterator[tuple[
 
 def _held(owner: str) -> Iterator[tuple[str, Any]]:  # any object
     """What a module has, and plain containers in it, each with its path; not what nothing is ever registered with."""
-    for name, value in _named(owner):
+    named = space_of(owner).copy().items()
+    queue: list[tuple[str, Any]] = [  # as above
+        (name, value)
+        for name, value in named
+        if id(type(value)) not in _WITHOUT_CONTAINERS and name not in _OF_IMPORT
+    ]
+    for name, value in queue:  # it grows while it is walked
         kind = type(value)
-        if id(kind) in _WITHOUT_CONTAINERS or name in _OF_IMPORT or (kind is FunctionType and not value.__closure__):
+        if kind is FunctionType and not value.__closure__:
             continue
         yield name, value
         if id(kind) in PLAIN:
             yield from ((name, inner) for inner in _inner(value))
             continue
+        if issubclass(kind, type):
+            queue.extend(_dispatching(name, value, owner))
         for n, held in _inside(value, owner):
             if id(type(held)) in PLAIN:
                 yield f"{name}.{n}", held
                 yield from ((f"{name}.{n}", inner) for inner in _inner(held))
 
 
-def _named(owner: str) -> Iterator[tuple[str, Any]]:  # any object
-    """What a module has, with the functions that dispatch for methods of its own classes."""
-    value: Any  # as above
-    for name, value in space_of(owner).copy().items():
-        yield name, value
-        held: Any = table(value) if issubclass(type(value), type) else None  # some mapping
-        if held is not None and held.get("__module__") == owner:
-            found = [(n, x) for n, x in held.copy().items() if type(x) is functools.singledispatchmethod]
-            yield from ((f"{name}.{n}", each.dispatcher) for n, each in found)
+def _dispatching(name: str, cls: type, owner: str) -> Iterator[tuple[str, Any]]:  # functions
+    """The functions that dispatch for methods of a module's own class."""
+    held: Any = table(cls)  # some mapping
+    if held.get("__module__") == owner:
+        found = [(n, x) for n, x in held.copy().items() if type(x) is functools.singledispatchmethod]
+        yield from ((f"{name}.{n}", each.dispatcher) for n, each in found)
 
 
 def _inner(container: Any) -> Iterator[Any]:  # plain containers of anything

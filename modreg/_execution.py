@@ -261,7 +261,8 @@ class Execution(Ordered):
         Most import first and define then; where one has defined before, or calls what imports, its search goes over all
         that is executed within it.
         """
-        if not _is_in_call() and not any(name != but and self._has_made(name) for name in self.executing):
+        others = [name for name in self.executing if name != but]
+        if not others or not (_is_in_call() or any(map(self._has_made, others))):
             self.window.move()
             _uses.trees.settle()
 
