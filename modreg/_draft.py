@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib.machinery import ModuleSpec
 from typing import Final
 
@@ -113,6 +113,7 @@ class Draft:
         entry: The module that is not loaded and in whose execution another one would begin; ``""`` if none.
         catching: Those of a circle that may fail to import another one, and go on.
         caught: Those of a circle that do so in a fresh interpreter.
+        taken: The names that the program itself took from modules, each with the module and the name there.
     """
 
     cause: Cause
@@ -132,6 +133,7 @@ class Draft:
     entry: Callable[[str], str] = attrs.field(default=lambda _name: "")
     catching: Callable[[tuple[str, ...]], tuple[str, ...]] = attrs.field(default=lambda _members: ())
     caught: Callable[[tuple[str, ...]], frozenset[str]] = attrs.field(default=lambda _members: frozenset())
+    taken: Callable[[], Iterable[tuple[str, str, str]]] = attrs.field(default=lambda: ())
     _imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
 
     @functools.cached_property

@@ -175,6 +175,8 @@ class Execution(Ordered):
         """What could wait until all is executed, and the allocation window is closed."""
         for name in self.draft.needs.rebinds:
             self._rebind(name)
+        if self.is_live:
+            self._rebind_program()
         if self.held:
             replace(self.held)
         self.registrations.settle()

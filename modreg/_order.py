@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -19,6 +19,7 @@ from modreg._journal import MISSING, Item, Namespace, is_submodule
 from modreg._model import EdgeKind
 from modreg._patch import CONSTANTS, is_alike
 from modreg._pending import Pending
+from modreg._program import MAIN
 from modreg._scope import packages_of
 from modreg._transaction import Work
 from modreg._view import is_given
@@ -325,6 +326,24 @@ class Ordered(Work):
             is_leaving = now is MISSING and self.is_dropping and not (is_own or is_submodule(name, mine, namespace))
             if now is not had and is_still and not is_hidden and (now is not MISSING or is_leaving):
                 self._bind(name, namespace, mine, now)
+
+    def _rebind_program(self) -> None:
+        """Give names that the program itself took from modules what they stand for now; it is not executed again."""
+        namespace = space_of(MAIN)
+        taken = [each for each in self.draft.taken() if each[1] in self.snapshots or each[1] in self.rebound]
+        former = {module: self._former(module) for _, module, _ in taken}
+        for mine, module, theirs in taken:
+            had, now = namespace.get(mine, MISSING), space_of(module).get(theirs, MISSING)
+            is_still = _is_still(had, former[module].get(theirs, MISSING))
+            if is_still and now is not had and had is not MISSING and now is not MISSING:
+                self._bind(MAIN, namespace, mine, now)
+
+    def _former(self, module: str) -> Mapping[str, object]:
+        """What names of a module that was executed, or rebound, stood for before."""
+        if module in self.snapshots:
+            return self.snapshots[module].bindings
+        former = self.draft.needs.former
+        return {name: former[module, name] for name in self.rebound[module]}
 
     def _bind(self, name: str, namespace: dict[str, object], mine: str, now: object) -> None:
         """Give a name that a module imported another object, or take it away, without executing the module."""

@@ -25,6 +25,7 @@ from modreg._history import GONE, NONE, History, Record
 from modreg._importer import BOOTSTRAP, is_unloaded_lazy, space_of, spec_of
 from modreg._model import Cause, Edge
 from modreg._needs import Calm, Differing, Needs
+from modreg._program import Program
 from modreg._roll import Roll
 from modreg._scope import Scope, is_under_one
 from modreg._source import Source
@@ -75,6 +76,7 @@ class Planner:
     _differing: Differing = attrs.field(factory=dict)
     _users: Users = attrs.field(factory=Users)
     _rows: Rows = attrs.field(factory=Rows)
+    _program: Program = attrs.Factory(lambda self: Program(self.scope), takes_self=True)
 
     # The calls
 
@@ -166,6 +168,7 @@ class Planner:
         """Record what was loaded past the finder, or before it was there; whether nothing is left for later."""
         records = self.history.records
         is_whole = True
+        self._program.look()
         for name, module in list(sys.modules.items()):
             if name in records or self._strangers.get(name) == id(module):
                 continue
@@ -272,6 +275,7 @@ class Planner:
             entry=circles.entry,
             catching=circles.catching,
             caught=circles.caught,
+            taken=self._program.taken,
         )
         if is_limited:
             draft.unedited.update(others)
