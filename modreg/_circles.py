@@ -81,11 +81,16 @@ class Circles:
 
     @functools.cached_property
     def _entered(self) -> Rehearsal | None:
-        """What a fresh interpreter does; `None` where it does as before, or would fail."""
-        if not self.is_entered_anew:
-            return None
-        rehearsal = self._rehearsed(self.by_start(self.names))
-        return rehearsal if rehearsal.failed.isdisjoint(self.names) else None
+        """
+        What a fresh interpreter does; `None` where it does as before, or would fail.
+
+        Where it fails as the modules came before, it may succeed where those that are new come first.
+        """
+        names = self.by_start(self.names) if self.is_entered_anew else ()
+        rehearsal = self._rehearsed(names)
+        if not rehearsal.begun.keys() >= {*names}:
+            rehearsal = self._rehearsed(names, [name for name in rehearsal.within if name not in names])
+        return rehearsal if names and rehearsal.failed.isdisjoint(names) else None
 
     def catching(self, members: tuple[str, ...]) -> tuple[str, ...]:
         """Those of a circle that catch what goes wrong when they import another, or one not loaded that leads back."""
@@ -104,16 +109,16 @@ class Circles:
             self._caught[members] = frozenset(self._rehearsed(self.order(members)).caught)
         return self._caught[members]
 
-    def _rehearsed(self, names: Iterable[str]) -> Rehearsal:
+    def _rehearsed(self, names: Iterable[str], new: Iterable[str] = ()) -> Rehearsal:
         """
-        What a fresh interpreter comes to that imports modules one by one.
+        What a fresh interpreter comes to that imports modules one by one, after *new* ones.
 
         It fails as a whole where the imports go deeper than the stack: they were not begun in this order.
         """
         order = dict.fromkeys(names)
         rehearsal = Rehearsal(functools.partial(self._read, order), self._is_there)
         try:
-            for name in order:
+            for name in (*new, *order):
                 rehearsal.run(name)
         except RecursionError:
             rehearsal.failed.update(order)

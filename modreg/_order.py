@@ -117,9 +117,9 @@ class Ordered(Work):
     # Circles
 
     def _enter(self, name: str) -> None:
-        """Import a new module that a circle is entered by, if that is in its turn; it will ask for the others."""
-        entry = self.draft.entry(name) if name in self.pending.waiting and self._is_going(name) else ""
-        if entry and entry not in sys.modules:
+        """Import a new module that a circle is entered by, if any of that is executed; it will ask for the others."""
+        entry = self.draft.entry(name) if name in self.pending.waiting else ""
+        if entry and entry not in sys.modules and any(map(self._is_going, self.draft.components[name])):
             import_module(entry)
 
     def _foresee(self, name: str) -> None:

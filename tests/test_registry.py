@@ -1762,6 +1762,21 @@ def test_a_new_module_may_change_where_a_circle_is_entered(project, dropping, ma
     assert not hasattr(sys.modules["main"], "N")
 
 
+def test_a_circle_that_would_fail_as_it_was_entered_is_entered_by_a_new_module(project, dropping):
+    """
+    What is computed in it is of the new values then, and not of those that are there from before.
+    """
+    project.write("rate.py", "def rate(): return 1\n")
+    project.write("deep.py", "from rate import rate\nN = rate()\n")
+    project.load("top", "import rate, deep\n")
+    project.write("new.py", "M = 2\nimport deep\n")
+    project.write("rate.py", "from new import M\ndef rate(): return M\n")
+
+    dropping.refresh()
+
+    assert sys.modules["deep"].N == 2
+
+
 def test_what_a_circle_lacks_for_good_is_told_once(project, dropping):
     """
     Where a fresh interpreter fails as well, the error is that of the module, and nothing changed.
