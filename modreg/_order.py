@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -23,6 +24,14 @@ from modreg._program import MAIN
 from modreg._scope import packages_of
 from modreg._transaction import Work
 from modreg._view import is_given
+
+
+class _First(BaseException):
+    """Leads back to a module that comes before those which are being settled for it; no module's code is between."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 @attrs.define(eq=False)
@@ -44,6 +53,7 @@ class Ordered(Work):
         left: The modules that were left alone.
         passed: Modules of a circle that are left alone, and behind which all is settled.
         seen: How many modules were affected when those left alone were looked at last.
+        settling: The modules, not known to be executed, before which what they depend on is just being settled.
     """
 
     draft: Draft = attrs.field(kw_only=True)
@@ -57,6 +67,7 @@ class Ordered(Work):
     left: dict[str, None] = attrs.field(factory=dict)
     passed: set[str] = attrs.field(factory=set)
     seen: int = 0
+    settling: dict[str, None] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self.parts = dict(self.draft.parts)
@@ -87,7 +98,13 @@ class Ordered(Work):
             return
         is_led_on = name in self.passed
         self.passed.add(name)  # who comes back to it finds it under way
-        self._foresee(name)
+        try:
+            self._settle_before(name)
+        except _First:  # and it will be asked for anew
+            self.pending.waiting[name] = None
+            if not is_led_on:
+                self.passed.remove(name)
+            raise
         self._look_again(self.draft.components[name])
         if self.execute_dependent(name):
             return
@@ -98,7 +115,8 @@ class Ordered(Work):
         self._take_halves(name)
         self._rebind(name)  # before those behind it, who may read its names
         if not is_led_on:
-            self._run_behind(name)
+            with self._nothing_settling():
+                self._run_behind(name)
         self._rebind(name)
 
     def _execute(self, part: Part) -> None:
@@ -107,7 +125,7 @@ class Ordered(Work):
         self.executing.append(name)
         self.draft.needs.rebinds.pop(name, None)  # it takes its names by itself
         try:
-            with BOOTSTRAP._ModuleLockManager(name):  # as importlib: who imports it now waits
+            with self._nothing_settling(), BOOTSTRAP._ModuleLockManager(name):  # as importlib: who imports it now waits
                 self.execute_part(part, time.perf_counter())
         except BaseException as error:
             self._failed(name, error)
@@ -115,6 +133,40 @@ class Ordered(Work):
         self.executing.pop()
 
     # Circles
+
+    def _settle_before(self, name: str) -> None:
+        """
+        Have everything settled that a module depends on.
+
+        If that makes others of its circle necessary that came before, which wait for it to be settled, these are first.
+        """
+        if not self._is_going(name):
+            self.settling[name] = None
+        try:
+            self._foresee(name)
+            self._give_way(name)
+        except _First as first:
+            if first.name != name:
+                raise
+            self._foresee(name)
+        finally:
+            self.settling.pop(name, None)
+
+    @contextmanager
+    def _nothing_settling(self) -> Iterator[None]:
+        """For code that is not to be left half done."""
+        settling, self.settling = self.settling, {}
+        try:
+            yield
+        finally:
+            self.settling = settling
+
+    def _give_way(self, name: str) -> None:
+        """Go back to the first of its circle that turned out to be executed while all before it was settled."""
+        members = self.draft.components[name] if self.settling and self._is_going(name) else ()
+        for each in self.settling:
+            if each != name and each in members and self._is_going(each):
+                raise _First(each)
 
     def _enter(self, name: str) -> None:
         """Import a new module that a circle is entered by, if any of that is executed; it will ask for the others."""

@@ -1777,6 +1777,27 @@ def test_a_circle_that_would_fail_as_it_was_entered_is_entered_by_a_new_module(p
     assert sys.modules["deep"].N == 2
 
 
+def test_who_came_before_in_a_circle_comes_before_though_it_shows_late(project, dropping):
+    """
+    What a change makes necessary in a circle is executed in its order, also where it shows in the midst of looking.
+    """
+    project.write("pk/__init__.py", "from mid.x import X\nimport pk.six, pk.seven\n")
+    project.write("pk/two.py", "def rate(): return 1\n")
+    project.write("pk/six.py", "import pk.two\nD = pk.two.rate()\n")
+    project.write("pk/seven.py", "from pk import two, six\nfrom side.y import Y\nD = six.D, two.rate()\n")
+    project.write("mid/__init__.py", "import pk.six\n")
+    project.write("mid/x.py", "X = 1\n")
+    project.write("side/__init__.py", "import pk.seven\n")
+    project.write("side/y.py", "Y = 1\n")
+    project.load("pk")
+    project.write("pk/two.py", "def rate(): return 2\n")
+
+    dropping.refresh()
+
+    assert sys.modules["pk.seven"].D == (2, 2)
+    assert sys.modules["pk.six"].D == 2
+
+
 def test_what_a_circle_lacks_for_good_is_told_once(project, dropping):
     """
     Where a fresh interpreter fails as well, the error is that of the module, and nothing changed.
