@@ -32,6 +32,7 @@ class Circles:
         names: All that may take part.
         is_entered_anew: Whether one of the parts imports something else than before, or in another order, and there are
             circles.
+        is_led_back: Whether what is imported for the first time leads one of them back to itself.
     """
 
     parts: Mapping[str, Part]
@@ -40,6 +41,7 @@ class Circles:
     arrivals: Arrivals
     names: tuple[str, ...] = ()
     is_entered_anew: bool = attrs.field(init=False, default=False)
+    is_led_back: bool = attrs.field(init=False, default=False)
     _caught: dict[tuple[str, ...], frozenset[str]] = attrs.field(init=False, factory=dict)
 
     def graph_with(self, graph: Mapping[str, dict[str, Edge]]) -> dict[str, dict[str, Edge]]:
@@ -47,8 +49,10 @@ class Circles:
         imports = {name: part.imports for name, part in self.parts.items() if name in graph}
         packages = {name: self.parts[name].record.package for name in imports}
         new = {n: x for n, x in imports.items() if x != self.parts[n].record.read() or any(brought(x, packages[n]))}
+        edges = {name: [*self._edges(name, each, packages[name])] for name, each in new.items()}
         self.is_entered_anew = bool(new)
-        return {**graph, **{n: strongest(self._edges(n, each, packages[n])) for n, each in new.items()}}
+        self.is_led_back = any(edge.dependency == name for name, every in edges.items() for edge in every)
+        return {**graph, **{name: strongest(every) for name, every in edges.items()}}
 
     def _edges(self, name: str, imports: Iterable[Import], package: str) -> Iterator[Edge]:
         """
@@ -72,12 +76,17 @@ class Circles:
         ranks = {name: rank for rank, name in enumerate(begun)}
         return tuple(sorted(self.by_start(names), key=lambda name: ranks.get(name, len(ranks))))
 
-    def entry(self, name: str) -> str:
-        """The module that is not loaded and in whose execution a fresh interpreter begins another; ``""`` if none."""
-        entered, found = self._entered, ""
-        while entered is not None and (name := entered.within.get(name, "")) and name not in self.names:
-            found = name
-        return found
+    def around(self, name: str) -> tuple[str, ...]:
+        """
+        The modules in whose execution a fresh interpreter begins another, innermost first.
+
+        None where the innermost is loaded: then those that are executed ask for it as they did before.
+        """
+        found: list[str] = []
+        within = self._entered.within if self._entered is not None else {}
+        while name := within.get(name, ""):
+            found.append(name)
+        return tuple(found) if found and found[0] not in self.names else ()
 
     @functools.cached_property
     def _entered(self) -> Rehearsal | None:

@@ -110,7 +110,7 @@ class Draft:
         unedited: Those whose files were looked at, or are not to be; they are executed from the source that they have.
         group: Puts the members in circles, given the graph and them: dependencies and packages first.
         make: Makes the part of one of them, given its name, the reason and whether its file is not to be looked at.
-        entry: The module that is not loaded and in whose execution another one would begin; ``""`` if none.
+        around: The modules in whose execution another one would begin, innermost first, if that is not loaded.
         catching: Those of a circle that may fail to import another one, and go on.
         caught: Those of a circle that do so in a fresh interpreter.
         taken: The names that the program itself took from modules, each with the module and the name there.
@@ -130,7 +130,7 @@ class Draft:
     unedited: set[str] = attrs.field(factory=set)
     group: Callable[[dict[str, dict[str, Edge]], tuple[str, ...]], Groups] = attrs.field(default=grouped)
     make: Callable[[str, str, bool], Part] | None = None
-    entry: Callable[[str], str] = attrs.field(default=lambda _name: "")
+    around: Callable[[str], tuple[str, ...]] = attrs.field(default=lambda _name: ())
     catching: Callable[[tuple[str, ...]], tuple[str, ...]] = attrs.field(default=lambda _members: ())
     caught: Callable[[tuple[str, ...]], frozenset[str]] = attrs.field(default=lambda _members: frozenset())
     taken: Callable[[], Iterable[tuple[str, str, str]]] = attrs.field(default=lambda: ())

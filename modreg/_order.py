@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
+from itertools import takewhile
 from typing import Any
 
 import attrs
@@ -169,10 +170,20 @@ class Ordered(Work):
                 raise _First(each)
 
     def _enter(self, name: str) -> None:
-        """Import a new module that a circle is entered by, if any of that is executed; it will ask for the others."""
-        entry = self.draft.entry(name) if name in self.pending.waiting else ""
-        if entry and entry not in sys.modules and any(map(self._is_going, self.draft.components[name])):
-            import_module(entry)
+        """
+        Begin with that in whose execution a fresh interpreter comes to a module by way of a new one.
+
+        It will ask for the others; the new one itself is imported first if nobody around it is executed.
+        """
+        around = self.draft.around(name) if name in self.pending.waiting else ()
+        new = [*takewhile(lambda each: each not in sys.modules, around)]
+        if not new or not any(map(self._is_going, self.draft.components[name])):
+            return
+        going = [each for each in around if each in self.pending.waiting and self._is_going(each)]
+        if going:
+            self.pending.run(going[-1])
+        else:
+            import_module(new[-1])
 
     def _foresee(self, name: str) -> None:
         """

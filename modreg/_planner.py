@@ -272,7 +272,7 @@ class Planner:
             needs=needs,
             group=functools.partial(self._grouped, circles),
             make=self._dependent,
-            entry=circles.entry,
+            around=circles.around,
             catching=circles.catching,
             caught=circles.caught,
             taken=self._program.taken,
@@ -296,7 +296,8 @@ class Planner:
     def _grouped(self, circles: Circles, graph: dict[str, dict[str, Edge]], names: tuple[str, ...]) -> Groups:
         """The names in circles, each entered where it was the first time, or where the new sources enter it."""
         found = self._users.grouped(graph, self._by_start(names))
-        circles.is_entered_anew = circles.is_entered_anew and any(len(each) > 1 for each in found)
+        is_circle = circles.is_led_back or any(len(each) > 1 for each in found)
+        circles.is_entered_anew = circles.is_entered_anew and is_circle
         return self._users.grouped(graph, circles.order(names)) if circles.is_entered_anew else found
 
     def _written(self, parts: Mapping[str, Part], needs: Needs, tracked: Collection[str]) -> dict[tuple[str, str], str]:

@@ -1777,6 +1777,41 @@ def test_a_circle_that_would_fail_as_it_was_entered_is_entered_by_a_new_module(p
     assert sys.modules["deep"].N == 2
 
 
+def test_a_new_module_is_come_to_by_who_imports_it_afresh(project, dropping):
+    """
+    Where a new module imports one that others are executed before, these are executed first, who ask for it then.
+    """
+    project.write("leaf.py", "N = 1\n")
+    project.write("two.py", "class C: pass\n")
+    project.write("one.py", "from two import C\n")
+    project.load("main", "import one, two, leaf\n")
+    project.write("leaf.py", "N = 2\n")
+    project.write("two.py", "class C: pass\nimport one\nfrom new import D\n")
+    project.write("one.py", "import two\n")
+    project.write("new.py", "from two import C\nclass D: pass\nimport leaf\nN = leaf.N\n")
+
+    dropping.refresh()
+
+    assert sys.modules["new"].N == 2
+    assert sys.modules["new"].C is sys.modules["two"].C
+
+
+def test_a_new_module_that_leads_back_to_one_finds_it_done_where_it_is_afresh(project, dropping):
+    """
+    Also a circle of one module and new ones is entered where a fresh interpreter enters it.
+    """
+    project.write("one.py", "N = 1\n")
+    project.write("two.py", "")
+    project.load("main", "import two, one\n")
+    project.write("one.py", "import new\nN = 2\n")
+    project.write("two.py", "from new import f\n")
+    project.write("new.py", "import one\nM = one.N\ndef f(): pass\n")
+
+    dropping.refresh()
+
+    assert sys.modules["new"].M == 2
+
+
 def test_who_came_before_in_a_circle_comes_before_though_it_shows_late(project, dropping):
     """
     What a change makes necessary in a circle is executed in its order, also where it shows in the midst of looking.
