@@ -6,6 +6,7 @@ import argparse
 import builtins
 import functools
 import io
+import logging
 import marshal
 import os
 import pkgutil
@@ -60,7 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _watch(folders: Sequence[str], parser: argparse.ArgumentParser) -> None:
-    """Have a watcher at work for as long as the program runs."""
+    """Have a watcher at work for as long as the program runs, and say on the error stream what it did."""
+    said = logging.StreamHandler()
+    said.setFormatter(logging.Formatter("modreg: %(message)s"))
+    log = logging.getLogger("modreg.watch")
+    log.addHandler(said)
+    log.setLevel(logging.INFO)
+    log.propagate = False  # or a program that logs to the same stream would say it twice
     try:
         from modreg.watch import Watcher  # noqa: PLC0415  # watchfiles need not be there
 
