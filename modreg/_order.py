@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from itertools import takewhile
 from typing import Any
@@ -173,7 +173,8 @@ class Ordered(Work):
         """
         Begin with that in whose execution a fresh interpreter comes to a module by way of a new one.
 
-        It will ask for the others; the new one itself is imported first if nobody around it is executed.
+        It will ask for the others; the new one itself is imported first if nobody around it is executed.  Should it
+        fail, whoever asks for it gets the error: it may be asked for by nobody, or who does catches that.
         """
         around = self.draft.around(name) if name in self.pending.waiting else ()
         new = [*takewhile(lambda each: each not in sys.modules, around)]
@@ -182,7 +183,8 @@ class Ordered(Work):
         going = [each for each in around if each in self.pending.waiting and self._is_going(each)]
         if going:
             self.pending.run(going[-1])
-        else:
+            return
+        with suppress(Exception):
             import_module(new[-1])
 
     def _foresee(self, name: str) -> None:

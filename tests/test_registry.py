@@ -1831,6 +1831,22 @@ def test_who_came_before_in_a_circle_comes_before_though_it_shows_late(project, 
 
     assert sys.modules["pk.seven"].D == (2, 2)
     assert sys.modules["pk.six"].D == 2
+@pytest.mark.parametrize("asking", ["if find_spec('nowhere'): import extra\n", "try: import extra\nexcept ImportError: pass\n"])
+def test_a_new_module_that_fails_is_no_reason_to_refuse_if_nobody_minds(project, dropping, asking):
+    """
+    A circle may be entered by a module that is not asked for in the end, or whose importer catches that it fails.
+    """
+    project.write("util.py", "import conf\n")
+    project.write("conf.py", "import util\nN = 1\n")
+    main = project.load("main", "from importlib.util import find_spec\nimport conf, util\n")
+    project.write("extra.py", "import nowhere, conf\n")
+    project.write("conf.py", "import util\nN = 2\n")
+    project.write("main.py", f"from importlib.util import find_spec\n{asking}import conf, util\n")
+
+    dropping.refresh()
+
+    assert main.conf.N == 2
+    assert "extra" not in sys.modules
 
 
 def test_what_a_circle_lacks_for_good_is_told_once(project, dropping):
