@@ -123,6 +123,7 @@ class Ordered(Work):
     def _execute(self, part: Part) -> None:
         """Execute one module and bring what is held of it up to date, before anything else runs."""
         name = part.name
+        self._rebind_imported(name)
         self.executing.append(name)
         self.draft.needs.rebinds.pop(name, None)  # it takes its names by itself
         try:
@@ -202,7 +203,7 @@ class Ordered(Work):
         inside = [each for each in imported if is_first and not set(members).isdisjoint(packages_of(each))]
         # What leads back to it by its packages is executed when an import asks for it.
         around = self.draft.with_packages[name] if is_first else members
-        for each in (*self._packages_before(members), *imported):
+        for each in self._imported_in_turn(members):
             if each in self.pending.waiting and each not in around and each not in inside:
                 self._run_ahead(each)
         is_around = len(members) > 1 or not set(self.executing).isdisjoint(imported)
@@ -212,11 +213,12 @@ class Ordered(Work):
             every = self.draft.circles[name][1]
             self.foreseen.update(dict.fromkeys((n for n in every if not self._is_going(n)), WHOLE))
 
-    def _packages_before(self, members: Collection[str]) -> list[str]:
-        """The packages that what modules import is in, outermost first, but for those that they are in themselves."""
-        imported = [each for member in members for each in at_import(self.draft.graph.get(member, {}))]
+    def _imported_in_turn(self, members: Collection[str]) -> Iterator[str]:
+        """What modules import, each after the packages that it is in, but for those that they are in themselves."""
         own = {package for member in members for package in packages_of(member)}
-        return [each for name in imported for each in reversed([*packages_of(name)]) if each not in own]
+        for each in (each for member in members for each in at_import(self.draft.graph.get(member, {}))):
+            yield from (package for package in reversed([*packages_of(each)]) if package not in own)
+            yield each
 
     def _is_going(self, name: str) -> bool:
         """Whether a module is known to be executed."""
@@ -361,6 +363,19 @@ class Ordered(Work):
         """Give names that a module imported the objects that these stand for now, where it has not rebound them."""
         for each in reversed(self._behind(name)):
             self._rebind_one(each)
+
+    def _rebind_imported(self, name: str) -> None:
+        """Have what a module imports, and is not to come any more, know what its names stand for now."""
+        found = [each for each in self.draft.imports(name) if self._is_behindhand(each)]
+        for each in found:  # it grows while it is walked
+            sources = dict.fromkeys(module for module, _ in self.draft.needs.rebinds[each].values())
+            found.extend(n for n in sources if n not in found and self._is_behindhand(n))
+        for each in reversed(found):
+            self._rebind_one(each)
+
+    def _is_behindhand(self, name: str) -> bool:
+        """Whether names of a module that is neither under execution nor to come may stand for former objects."""
+        return name in self.draft.needs.rebinds and name not in self.executing and name not in self.pending.waiting
 
     def _behind(self, name: str) -> list[str]:
         """A module, and in a circle those that it takes names from, directly or not, and that wait for their turn."""

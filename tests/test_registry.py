@@ -1849,6 +1849,29 @@ def test_a_new_module_that_fails_is_no_reason_to_refuse_if_nobody_minds(project,
     assert "extra" not in sys.modules
 
 
+@pytest.mark.parametrize("use", ["", "U = T * 2\n"])
+@pytest.mark.parametrize("asking", ["import pack.server.one\n", "from pack.server.one import X\n"])
+def test_what_a_package_under_way_has_taken_anew_is_there_for_who_is_executed(project, dropping, asking, use):
+    """
+    A module that is executed before its package, which is to take a name anew, gets the new object from that.
+    """
+    project.write("pack/version.py", "V = 1\n")
+    project.write("pack/meta.py", "class Meta(type):\n    def n(cls): return 1\n")
+    project.write("pack/page.py", "from pack import V\nfrom pack.meta import Meta\nclass Page(metaclass=Meta): v = V\n")
+    project.write("pack/server/__init__.py", "from pack.page import Page\n")
+    project.write("pack/server/one.py", "X = 1\n")
+    project.write("pack/types.py", f"{asking}T = 1\n")
+    project.load("pack.__init__", f"from pack.version import V\nfrom pack.types import T\n{use}")
+    project.write("pack/version.py", "V = 2\n")
+    project.write("pack/meta.py", "class Meta(type):\n    def n(cls): return 2\n")
+    project.write("pack/types.py", f"{asking}T = 2\n")
+
+    dropping.refresh()
+    page = sys.modules["pack.page"]
+
+    assert (page.V, page.Page.v, page.Page.n()) == (2, 2, 2)
+
+
 def test_what_a_circle_lacks_for_good_is_told_once(project, dropping):
     """
     Where a fresh interpreter fails as well, the error is that of the module, and nothing changed.
