@@ -24,10 +24,8 @@ def recast(cls: Any, kept: Kept) -> Any | None:  # classes of any metaclass
     bases = tuple(map(kept, bases_of(cls)))
     if is_of_c(cls) or all(mine is theirs for mine, theirs in zip(bases, bases_of(cls), strict=True)):
         return None
-    try:
-        made = _bare(cls, kept(type(cls)), bases)
-        ClassField(made, "__bases__").put(bases)
-    except TypeError:  # the kept bases do not go together
+    made = next((x for each in (_Quiet, _QuietAndOpen) if (x := _bare(cls, kept(type(cls)), bases, each))), None)
+    if made is None:
         return None
     laid_down = {*_slots(cls), *_OF_INSTANCES}
     for name in [each for each in {**table(cls), **table(made)} if each not in laid_down]:
@@ -39,12 +37,17 @@ _OF_INSTANCES: Final = ("__dict__", "__weakref__")
 """What a class lays down for its instances besides slots."""
 
 
-def _bare(cls: Any, kind: Any, bases: tuple[Any, ...]) -> Any:  # as above
-    """A class with the layout and the names of another, and nothing else in it."""
+def _bare(cls: Any, kind: Any, bases: tuple[Any, ...], quiet: type) -> Any | None:  # as above
+    """A class with the layout and the names of another, and nothing else in it; `None` where the bases do not go."""
     name, qualified = (type.__dict__[each].__get__(cls) for each in ("__name__", "__qualname__"))
     own = [each for each in _OF_INSTANCES if type(table(cls).get(each)) is GetSetDescriptorType]
     body = {"__qualname__": qualified, "__slots__": (*_slots(cls), *own)}
-    return type.__new__(kind, name, (_Quiet, *bases), body)
+    try:
+        made = type.__new__(kind, name, (quiet, *bases), body)
+        ClassField(made, "__bases__").put(bases)
+    except TypeError:  # they do not go together, or lay down something else than the first one, which counts then
+        return None
+    return made
 
 
 def _slots(cls: Any) -> list[str]:  # as above
@@ -56,6 +59,13 @@ class _Quiet:
     """A first base that keeps the others from hearing of a subclass."""
 
     __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        """Tell nobody."""
+
+
+class _QuietAndOpen:
+    """As :class:`_Quiet`, where the kept bases have no slots and take any attribute."""
 
     def __init_subclass__(cls) -> None:
         """Tell nobody."""

@@ -3247,6 +3247,25 @@ def test_a_new_class_derives_from_the_kept_one_where_cpython_exchanges_none_for_
     assert [finding.code for finding in registry.transactions()[-1].findings] == ["base-kept"]
 
 
+@pytest.mark.parametrize(("before", "after"), [("metaclass=abc.ABCMeta", "abc.ABC"), ("", "typing.Generic[T]")])
+def test_a_new_class_that_lays_down_nothing_derives_from_the_kept_one(project, registry, before, after):
+    """
+    Where the base has all that instances need, be it with slots or not, none of that is laid down once more.
+    """
+    head = "import abc, typing\nT = typing.TypeVar('T')\ntold = []\n"
+    head += "class Base({}):\n    def __init_subclass__(cls): told.append(cls)\n    def name(self): return {}\n"
+    m = project.load("m", head.format(before, 1))
+    held = m.Base
+    text = "class Sub(Base):\n    def name(self): return super().name()\nmade = Sub()\n"
+    project.write("m.py", head.format(after, 2) + text)
+
+    registry.reload(m)
+
+    assert (m.Base, m.Sub.__bases__, m.told, held.__subclasses__()) == (held, (held,), [m.Sub], [m.Sub])
+    assert (type(m.made), m.made.name(), vars(m.made)) == (m.Sub, 2, {})
+    assert [finding.code for finding in registry.transactions()[-1].findings] == ["base-kept"]
+
+
 def test_a_class_of_another_layout_derives_from_the_kept_base(project, registry):
     """
     Up to 3.11 CPython does not exchange bases that have slots and take weak references.
