@@ -82,14 +82,15 @@ class Attribute(Whole):
     An attribute that is a field of the interpreter's own object, such as a function's ``__code__``.
 
     It is written by ``object.__setattr__``, past whatever the object's class makes of assignments.  That goes past no
-    class in C that has its own (`threading.local`), as only the descriptor does.
+    class in C that has its own (`threading.local`), as only the descriptor does.  What an object says that its class
+    is may be another one.
     """
 
     owner: object
     name: str
 
     def get(self) -> object:
-        return object.__getattribute__(self.owner, self.name)
+        return type(self.owner) if self.name == "__class__" else object.__getattribute__(self.owner, self.name)
 
     def put(self, value: object) -> None:
         if self.name == "__class__":

@@ -3178,6 +3178,24 @@ def test_a_base_that_cpython_does_not_exchange_is_told(project, registry):
     assert [finding.code for finding in registry.transactions()[-1].findings] == ["base-kept"]
 
 
+def test_an_instance_that_says_that_it_is_of_another_class_moves_and_comes_back(project, registry):
+    """
+    Of which class an instance is does not depend on what its ``__class__`` answers, or raises.
+    """
+    text = "class A: pass\nclass Proxy{}:\n    told = {}\n    @property\n    def __class__(self): return self.told[0]\n"
+    m = project.load("m", text.format("", "[int]"))
+    held, mute = m.Proxy(), m.Proxy()
+    mute.told = []
+    old = m.Proxy
+    project.write("m.py", text.format("(A)", "[str]"))
+
+    registry.reload(m)
+    assert (type(held), type(mute), held.__class__) == (m.Proxy, m.Proxy, str)
+    assert m.Proxy is not old
+    registry.rollback(m)
+    assert (type(held), type(mute), held.__class__) == (old, old, int)
+
+
 def test_an_instance_with_slots_that_is_made_anew_is_of_the_class_that_keeps_its_base(project, registry):
     """
     Where an instance cannot be moved to the kept class one like it stands wherever the module has put it.
