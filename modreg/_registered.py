@@ -38,6 +38,10 @@ def settle(
         return
     now: list[Element] = [*place.get()]
     is_dict = isinstance(place.container, dict)
+    back = _brought_back(now, before, is_dict=is_dict) if isinstance(place.container, (dict, set)) else {}
+    if back:
+        renewed.update(id(each[0] if is_dict else each) for each in back.values())
+        now = [back.get(id(each[0] if is_dict else each), each) for each in now]
     added = _added(now, before, is_dict=is_dict)
     repeated = _repeated(now, added)
     left = [x for at, x in enumerate(now) if at not in added]
@@ -46,8 +50,28 @@ def settle(
     renewed.update(map(id, () if is_dict else _repeating(left, [now[at] for at in repeated])))
     free = [x for x in left if id(x[0] if is_dict else x) not in renewed]
     instead = matched([x for x in more if any(id(each) in again for each in _stands_for(x))], free)
-    if instead or repeated:
+    if instead or repeated or back:
         place.put(tuple(exchanged([x for at, x in enumerate(now) if at not in repeated], instead)))
+
+
+def _brought_back(now: Sequence[Element], before: Iterable[Element], *, is_dict: bool) -> dict[int, Element]:
+    """
+    What stood in a set or dict and gave way to an equal element, made of the same objects, in whose place it stands.
+
+    Returns:
+        By the identity of the present elements, of a dict of its keys; of a dict with the present values.
+    """
+    present = {id(each[0] if is_dict else each) for each in now}
+    former = [each[0] if is_dict else each for each in before]
+    gone = {_signature(key): key for key in former if id(key) not in present}
+    known = set(map(id, former))
+    found: dict[int, Element] = {}
+    for each in now if gone else ():
+        key = each[0] if is_dict else each
+        mine = gone.get(_signature(key)) if id(key) not in known else None
+        if mine is not None:
+            found[id(key)] = (mine, each[1]) if is_dict else mine
+    return found
 
 
 def _added(now: Sequence[Element], before: Iterable[Element], *, is_dict: bool) -> set[int]:

@@ -488,16 +488,25 @@ def _write(place: Any, kept: Kept) -> bool:  # any Place
 
 
 def _in_dict(holder: Any, kept: Kept) -> None:  # a dict or an instance of a subclass
+    """Of equal keys the one that was put there last stays: what was registered again is told from what was not."""
     place = Contents(holder)
-    place.put(tuple((kept(key), kept(value)) for key, value in cast("Iterable[Any]", place.get())))
+    pairs = [(key, kept(key), kept(value)) for key, value in cast("Iterable[Any]", place.get())]
+    last = {key: key for former, key, _ in pairs if key is not former}
+    place.put(tuple((last.get(key, key) if last else key, value) for _, key, value in pairs))
 
 
 def _in_elements(holder: Any, kept: Kept) -> None:  # a list, set or deque
-    """A second entry for an object that was there already is a second registration, and goes."""
+    """
+    A second entry for an object that was there already is a second registration, and goes.
+
+    Of equal elements of a set the one that was put there last stays, as in a dict.
+    """
     elements = Contents(holder).get()
     present = {id(x) for x in elements}
-    wanted = tuple(k for x in elements if (k := kept(x)) is x or id(k) not in present)
-    Contents(holder).put(wanted)
+    wanted = [(x, k) for x in elements if (k := kept(x)) is x or id(k) not in present]
+    if set in mro(holder):
+        wanted.sort(key=lambda each: each[0] is each[1])
+    Contents(holder).put(tuple(k for _, k in wanted))
 
 
 def _in_function(function: FunctionType, kept: Kept) -> None:

@@ -3242,6 +3242,31 @@ made = [Last().hide()]
 """
 
 
+@pytest.mark.parametrize(("found", "adding"), [("set()", "found.add((cls, name))"), ("{}", "found[cls, name] = name")])
+@pytest.mark.parametrize("renamed", [False, True])
+def test_what_is_registered_by_an_equal_key_again_is_told_from_all_others(project, registry, found, adding, renamed):
+    """
+    A tuple of a class and a name is the same registration only under the same name, be it in a set or a key.
+    """
+    reg = project.load("reg", f"found = {found}\ndef add(cls, name): {adding}\n")
+    names = [f"n{number}" for number in range(12)]
+    text = "import reg\nclass C:\n    def f(self): return {}\nfor name in {}: reg.add(C, name)\n"
+    m = project.load("m", text.format(1, names))
+    besides = [] if renamed else ["besides"]  # a set has no order by which it could be told from what has a new name
+    for name in besides:
+        reg.add(m.C, name)
+    before = set(map(id, reg.found))
+    names[5:6] = ["other"] if renamed else ["n5"]
+    project.write("m.py", text.format(2, names))
+
+    registry.refresh()
+
+    assert set(reg.found) == {(m.C, name) for name in (*names, *besides)}
+    assert renamed or set(map(id, reg.found)) == before
+    registry.rollback(m)
+    assert set(map(id, reg.found)) == before
+
+
 def test_a_new_class_derives_from_the_kept_one_where_cpython_exchanges_none_for_it(project, registry):
     """
     A class that got `typing.Generic` stays what it is; what is defined below it for the first time is below that one.
