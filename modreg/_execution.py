@@ -71,6 +71,7 @@ from modreg._retained import (
     made_classes,
     uncover,
 )
+from modreg._snapshot import Attributes, Snapshot
 from modreg._source import Source
 from modreg._spec import features, problem
 from modreg._stars import all_star_names
@@ -583,9 +584,10 @@ class Execution(Ordered):
         if is_as_defined(former, namespace):
             self._forget_checks(since)
             return True
-        former = {**self._returning(name, former, namespace), **former}
+        kept = [record.snapshot for record in self.history.records[name] if record.snapshot]
+        former = {**self._returning(name, kept, former, namespace), **former}
         again = Twins.of(self._made_again(part, former, namespace))
-        patched = patch(former, namespace, name, self.journal, again)
+        patched = patch(former, namespace, name, self.journal, again, Attributes(kept[::-1]))
         if len(self.journal.entries) > begun:
             self.patched.add(name)
         self.findings.extend(_unmarked(each, name) for each in patched.unmarked)
@@ -599,15 +601,21 @@ class Execution(Ordered):
         self.moving.extend((name, each) for each in moving(former, namespace, name))
         return False
 
-    def _returning(self, module: str, former: dict[str, object], namespace: dict[str, object]) -> dict[str, object]:
-        """What the module last had under the names of definitions that it has again: somebody may hold it."""
-        names = {name for name, value in namespace.items() if name not in former and is_own(value, module)}
-        kept = [record.snapshot for record in self.history.records[module] if record.snapshot] if names else ()
-        found = {name: value for each in kept for name, value in each.bindings.items() if name in names}
+    def _returning(
+        self, module: str, kept: Iterable[Snapshot], former: dict[str, object], namespace: dict[str, object]
+    ) -> dict[str, object]:
+        """
+        What the module last had under the names of definitions that it has again: somebody may hold it.
+
+        Where it had something else under such a name meanwhile, that has the name, and the other a longer one.
+        """
+        names = {n: type(x) for n, x in namespace.items() if type(former.get(n)) is not type(x) and is_own(x, module)}
+        every = (item for each in (kept if names else ()) for item in each.bindings.items())
+        found = {name: value for name, value in every if type(value) is names.get(name)}
         present = set(map(id, former.values()))
         found = {name: value for name, value in found.items() if id(value) not in present}
         self.returned.extend(found.values())
-        return found
+        return {f"{module}.{name}" if name in former else name: value for name, value in found.items()}
 
     def _made_again(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> Iterator[Pair]:
         """What the module makes besides definitions, and stays the same object, by what its two sources say."""

@@ -6,7 +6,7 @@ import enum
 import functools
 import sys
 from collections import deque
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from types import (
     BuiltinFunctionType,
@@ -16,7 +16,7 @@ from types import (
     ModuleType,
     WrapperDescriptorType,
 )
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, TypeAlias, TypeGuard
 
 import attrs
 
@@ -226,21 +226,32 @@ def is_pair(old: Any, new: Any, owner: str) -> bool:  # any objects
     return type(old) is type(new) and is_wrapper(old) and is_own(old, owner) and is_own(new, owner)
 
 
-def pair(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> list[Pair]:
+Earlier: TypeAlias = Callable[[type, str], Iterable[object]]
+"""What a class had under a name in earlier versions, the latest first."""
+
+
+def never(_: type, __: str) -> Iterable[object]:
+    """Nothing is known."""
+    return ()
+
+
+def pair(
+    old: Mapping[str, object], new: Mapping[str, object], owner: str, earlier: Earlier = never
+) -> list[Pair]:
     """
     Every pair of definitions in an old and a new namespace of the module *owner*.
 
     First by the path on which both are reached, through containers and instances too (a table of handlers, a
     command with its callback); then, for definitions that were bound to another name, by qualified name where
-    only one definition on each side has it.
+    only one definition on each side has it.  What had left a class, and is there again, is what it was *earlier*.
     """
     found: dict[int, Pair] = {}
     seen: set[tuple[int, int]] = set()
     other = [name for name, x in new.items() if name in old and old[name] is not x and name not in OF_IMPORT]
     queue = deque([(old[name], new[name], 0) for name in other])
-    _follow(queue, owner, found, seen)
+    _follow(queue, owner, found, seen, earlier)
     queue.extend((*both, 0) for both in _moved(old, new, owner, found))
-    _follow(queue, owner, found, seen)
+    _follow(queue, owner, found, seen, earlier)
     return list(found.values())
 
 
@@ -249,7 +260,11 @@ OF_IMPORT: Final = frozenset({"__spec__", "__loader__"})
 
 
 def _follow(
-    queue: deque[tuple[object, object, int]], owner: str, found: dict[int, Pair], seen: set[tuple[int, int]]
+    queue: deque[tuple[object, object, int]],
+    owner: str,
+    found: dict[int, Pair],
+    seen: set[tuple[int, int]],
+    earlier: Earlier,
 ) -> None:
     """Pair what the queue holds, each with its depth in containers, and all that is reached from there."""
     used = {id(p.old) for p in found.values()}
@@ -268,11 +283,14 @@ def _follow(
         used.add(id(old))
         inside = dict(parts(old))
         both = [(inside[name], part, depth) for name, part in parts(new) if name in inside]
+        if is_class(old):
+            other = [(name, part) for name, part in parts(new) if type(inside.get(name)) is not type(part)]
+            both += [(former, part, depth) for name, part in other for former in earlier(old, name)]
         # A package may say that a class is its own, as it gives it to others, but not so of the functions in it.
         body = _module_of_body(new, owner)
         queue.extend(each for each in both if body == owner or is_class(each[1]))
         if body != owner:
-            _follow(deque(each for each in both if not is_class(each[1])), body, found, seen)
+            _follow(deque(each for each in both if not is_class(each[1])), body, found, seen, earlier)
 
 
 def _module_of_body(value: object, owner: str) -> str:
@@ -410,9 +428,9 @@ def rebound(
     A function counts only under the name that it was defined with: a mere alias that now leads
     elsewhere says nothing of the function.  With an `lru_cache` that went comes the function that it calls.
     """
-    paired = {id(side) for p in pairs for side in (p.old, p.new)}
+    paired = {id(p.old) for p in pairs}
     other = {name: Pair(x, new[name]) for name, x in old.items() if name in new and x is not new[name]}
-    other = {n: p for n, p in other.items() if _is_leading(p.old, p.new) and paired.isdisjoint((id(p.old), id(p.new)))}
+    other = {n: p for n, p in other.items() if _is_leading(p.old, p.new) and id(p.old) not in paired}
     alive = {id(value) for value in new.values()} if other else ()
     found = [
         each
@@ -435,10 +453,10 @@ def _with_cached(found: Iterable[Pair]) -> Iterator[Pair]:
 def rebound_methods(owner: str, pairs: Iterable[Pair]) -> list[Pair]:
     """As :func:`rebound`, for the methods of classes that are paired, which somebody may hold bound."""
     pairs = tuple(pairs)
-    paired = {id(side) for p in pairs for side in (p.old, p.new)}
+    paired = {id(p.old) for p in pairs}
     classes: list[Any] = [each for each in pairs if is_class(each.old)]  # pairs of any metaclasses
     found = (method for each in classes for method in _exchanged_methods(each.old, each.new))
-    some = (p for p in found if paired.isdisjoint((id(p.old), id(p.new))))
+    some = (p for p in found if id(p.old) not in paired)
     return [*_with_cached(p for p in some if type(p.old) is Present or is_own(p.old, owner))]
 
 

@@ -33,6 +33,7 @@ from modreg._journal import (
 from modreg._pairs import (
     ATOMS,
     CACHED,
+    Earlier,
     Pair,
     base_of,
     bases_of,
@@ -48,6 +49,7 @@ from modreg._pairs import (
     layout,
     mro,
     mro_of,
+    never,
     pair,
     rebound,
     rebound_methods,
@@ -273,6 +275,7 @@ def patch(
     owner: str,
     journal: Journal,
     twins: Twins | None = None,
+    earlier: Earlier = never,
 ) -> Patched:
     """
     Make the old definitions of the module *owner* into the new ones.
@@ -286,8 +289,9 @@ def patch(
         owner: Absolute name of the module.
         journal: Where every change is noted.
         twins: The values for which the old one stands, too.
+        earlier: What classes had before that.
     """
-    pairs = pair(old, new, owner)
+    pairs = pair(old, new, owner, earlier)
     twins = twins or Twins()
     replaced = [each for each in sorted(pairs, key=_turn) if not _decide(each, twins, journal)]
     values = _keep_alike(old, new, twins)
@@ -297,11 +301,12 @@ def patch(
         _become(each.old, each.new, twins, journal)
     more = [*rebound(old, new, owner, pairs), *methods]
     for each in (*replaced, *more):
-        forward(each.old, each.new, journal)
+        forward(each.old, twins.kept(each.new), journal)
     classes: list[tuple[Any, Any]] = [(p.old, p.new) for p in twins.pairs if is_class(p.old)]  # of any metaclass
     unmarked = tuple(old for old, new in classes if is_unmarked(old, new))
     abstract = tuple(old for old, new in classes if is_abstract_still(old, type(new)))
-    own = (each for each in more if is_own(each.new, owner) or label_of(each.new) is None)
+    stay = [each for each in more if each.new not in twins]
+    own = (each for each in stay if is_own(each.new, owner) or label_of(each.new) is None)
     return Patched(twins, (*replaced, *own), values, unmarked, abstract)
 
 

@@ -3526,6 +3526,52 @@ def test_a_definition_that_left_the_source_and_is_there_again(project, dropping,
     assert (f(), c.go(), type(c).__bases__) == (1, 1, (m.B,))
 
 
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        "class C: pass\n",
+        "f = None\nclass C:\n    g = D = None\n",
+        "class f: pass\nclass C:\n    g = property(f)\n    def D(self): pass\n",
+        "f = C = None\n",
+    ],
+)
+def test_what_left_a_class_or_was_something_else_and_is_there_again(project, dropping, meanwhile):
+    """
+    Who holds a function, a method or an instance has the definition that came back under its name.
+    """
+    source = "def f(): return {0}\nclass C:\n    def g(self): return {0}\n    class D:\n        def go(self): return {0}\n"
+    m = project.load("m", source.format(1))
+    f, g, d = m.f, m.C().g, m.C.D()
+    for text in (meanwhile, source.format(3)):
+        project.write("m.py", text)
+        dropping.refresh()
+
+    after = f(), g(), d.go(), m.f is f, type(d) is m.C.D
+    dropping.rollback(m)
+    dropping.rollback(m)
+
+    assert after == (3, 3, 3, True, True)
+    assert (f(), g(), d.go(), m.f is f, type(d) is m.C.D) == (1, 1, 1, True, True)
+
+
+def test_a_method_that_leads_to_one_that_is_there_again(project, dropping):
+    """
+    What is held of a method that is an alias now is the one that came back, which goes back as it was.
+    """
+    m = project.load("m", "class C:\n    def a(self): return 1\n    def b(self): return 1\n")
+    a, b = m.C().a, m.C().b
+    for text in ("class C:\n    def b(self): return 2\n", "class C:\n    def a(self): return 3\n    b = a\n"):
+        project.write("m.py", text)
+        dropping.refresh()
+
+    after = a(), b()
+    dropping.rollback(m)
+    dropping.rollback(m)
+
+    assert after == (3, 3)
+    assert (a(), b(), m.C().a(), m.C().b()) == (1, 1, 1, 1)
+
+
 @pytest.mark.parametrize("kept", [1, 3])
 def test_a_definition_comes_back_from_the_versions_that_are_kept_whole(project, dropping, kept):
     """
