@@ -10,6 +10,7 @@ import functools
 import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import Context, ContextVar
 from types import CodeType, FunctionType, MethodType, WrapperDescriptorType
 from typing import Any, Final
 
@@ -242,16 +243,17 @@ def alone(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> d
     """
     What is no definition of the module *owner* and may be its own all the same, by name.
 
-    Bare objects say nothing but who they are (``MISSING = object()``), nor do type variables of one name and bound; a
-    partial may be of what another defines.
+    Bare objects say nothing but who they are (``MISSING = object()``), nor do type variables of one name and bound, and
+    context variables of one name and default, which contexts have values for; a partial may be of what another defines.
     """
     both = {n: Pair(old[n], x) for n, x in new.items() if id(type(x)) in _ALONE and type(x) is type(old.get(n))}
     both = {n: p for n, p in both.items() if id(type(p.new)) not in _VARIABLES or _is_same_variable(p.old, p.new)}
+    both = {n: p for n, p in both.items() if type(p.new) is not ContextVar or _is_same_context_variable(p.old, p.new)}
     return {n: p for n, p in both.items() if not (is_alike(p.old, p.new) or is_pair(p.old, p.new, owner))}
 
 
 _VARIABLES: Final = frozenset(map(id, (typing.TypeVar, typing.TypeVarTuple, typing.ParamSpec)))
-_ALONE: Final = frozenset({id(object), id(functools.partial)}) | _VARIABLES
+_ALONE: Final = frozenset({id(object), id(functools.partial), id(ContextVar)}) | _VARIABLES
 _OF_VARIABLE: Final = tuple(
     f"__{name}__"
     for name in ("name", "module", "bound", "covariant", "contravariant", "infer_variance", "default")
@@ -267,6 +269,18 @@ def _is_same_variable(old: Any, new: Any) -> bool:  # two of _VARIABLES
     """Whether two type variables stand for the same; what is quoted is compared as it is written."""
     sides = ([*(getattr(x, n, None) for n in _OF_VARIABLE), *getattr(x, "__constraints__", ())] for x in (old, new))
     return is_same(*(tuple(x.__forward_arg__ if type(x) is typing.ForwardRef else x for x in each) for each in sides))
+
+
+def _is_same_context_variable(old: Any, new: Any) -> bool:  # two context variables
+    """Whether two context variables have one name, and give the same in a context that has no value for them."""
+    return old.name == new.name and is_alike(_default(old), _default(new))
+
+
+def _default(variable: Any) -> object:  # a context variable
+    try:
+        return Context().run(variable.get)
+    except LookupError:
+        return MISSING
 
 
 def patch(

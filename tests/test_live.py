@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import collections.abc
+import contextvars
 import copy
 import dataclasses
 import gc
@@ -1336,6 +1337,27 @@ def test_base_that_is_replaced_in_another_module(project, registry):
     registry.rollback(base)
     assert (held.x, m.C.x) == (1, 1)
     assert isinstance(held, base.Base)
+
+
+@pytest.mark.parametrize(("default", "is_kept"), [("", True), (", default=()", True), (", default=len(__name__) + {0}", False)])
+def test_a_context_variable_stays_the_same(project, registry, default, is_kept):
+    """
+    What contexts hold for it is there, and what was set can be reset, unless its default is another one.
+    """
+    source = f"from contextvars import ContextVar\nUSER: ContextVar = ContextVar('user'{default})\ndef user(): return USER.get(None), {{0}}\n"
+    m = project.load("m", source.format(1))
+    held, context = m.USER, contextvars.copy_context()
+    token = context.run(held.set, "ann")
+    project.write("m.py", source.format(2))
+
+    registry.refresh()
+    after = m.USER is held, context.run(m.user)
+    registry.rollback(m)
+
+    assert after == ((True, ("ann", 2)) if is_kept else (False, (None, 2)))
+    assert m.USER is held
+    assert context.run(m.user) == ("ann", 1)
+    context.run(m.USER.reset, token)
 
 
 def test_a_bare_object_stays_who_it_is(project, registry):
