@@ -37,6 +37,7 @@ from modreg._spec import (
     left_running,
     path_of_parent,
     read,
+    read_packed,
     read_quietly,
     refusal,
     told,
@@ -452,14 +453,14 @@ class Planner:
             return self._change_of(record, record.source)
 
     def _change_of(self, record: Record, known: Source) -> str:
-        signature = _source.sign(known.path)
-        if signature is None:
+        is_file = _source.sign(known.path) is not None
+        source = _source.read(known.path) if is_file else read_packed(spec_of(record.name), known.path)
+        if source is None:
             self._folders.look_anew()
             spec = self._find_quietly(record.name)
             if spec is not None:
                 return "" if _is_turned_away(record, spec.origin) else "its file moved"
             return "" if GONE in record.declined else "gone"
-        source = _source.read(known.path)
         self._roll.forget_files()
         if source.hash == known.hash:
             if known.signature is None and self._was_misled(record, source):

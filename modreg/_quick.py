@@ -9,6 +9,7 @@ import os
 import stat
 import sys
 import types
+from contextlib import suppress
 from importlib.machinery import (
     BYTECODE_SUFFIXES,
     EXTENSION_SUFFIXES,
@@ -24,6 +25,7 @@ from importlib.machinery import (
 )
 from importlib.util import MAGIC_NUMBER, spec_from_file_location
 from typing import Any, Final
+from zipimport import zipimporter
 
 # How much of a source is asked for at once: nearly every one is smaller.
 _ENOUGH: Final = 1 << 16
@@ -64,6 +66,16 @@ def read(path: str) -> bytes | None:
         return None
     finally:
         os.close(file)
+
+
+def read_of(spec: ModuleSpec) -> bytes | None:
+    """Read the source that an import takes: a file, or what an archive has."""
+    loader: Any = spec.loader  # any loader
+    data = read(spec.origin or "")
+    if data is None and type(loader) is zipimporter:
+        with suppress(OSError, ImportError):  # as the import is about to find
+            return bytes(loader.get_data(spec.origin or ""))
+    return data
 
 
 def _read(file: int, expected: int = _ENOUGH) -> bytes:
@@ -158,7 +170,7 @@ def _methods() -> tuple[object, ...]:
 _METHODS: Final = _methods()
 
 # Touched, or under -X lazy_imports=all an import would import them, by asking the finder that needs them.
-_TOUCHED: Final = (_imp, io, marshal, stat, types, spec_from_file_location)
+_TOUCHED: Final = (_imp, io, marshal, stat, types, spec_from_file_location, suppress, zipimporter)
 
 # Elsewhere the case of names may not count.
 _IS_USUAL: Final = os.name == "posix" and sys.platform not in {"cygwin", "darwin"} and not sys.flags.verbose

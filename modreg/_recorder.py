@@ -67,7 +67,7 @@ class Recorder:
         data = None if look is None else look.data
         if data is None and not self.scope.covers(spec.name, spec.origin):
             return None, time.perf_counter(), None
-        data = _quick.read(spec.origin or "") if data is None else data
+        data = _quick.read_of(spec) if data is None else data
         taker: Taker | None = self.taker()
         journal = None
         if cause == "reload":

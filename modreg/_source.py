@@ -174,13 +174,21 @@ def sign(path: str) -> Signature | None:
         return None
 
 
+def sign_archive(path: str) -> Signature | None:
+    """Take the signature of the archive that *path* leads into, `None` if there is none."""
+    folder = os.path.dirname(path)
+    while not os.path.lexists(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    return sign(folder) if os.path.isfile(folder) else None
+
+
 def is_as_signed(source: Source) -> bool:
     """Whether the file of a source certainly is as it was; thousands are asked of."""
     known = source.signature
     try:
         now = os.stat(source.path)
     except OSError:
-        return False
+        return known is not None and sign_archive(source.path) == known
     mine = (now.st_mtime_ns, now.st_size, now.st_ino)
     return known is not None and mine == (known.mtime_ns, known.size, known.inode)
 

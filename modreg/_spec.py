@@ -78,7 +78,8 @@ def read(spec: ModuleSpec) -> Source:
     """The bytes that a spec leads to: a file, or what its loader has (an archive)."""
     origin = spec.origin or ""
     if not os.path.lexists(origin) and hasattr(spec.loader, "get_data"):
-        return _source.of_bytes(origin, spec.loader.get_data(origin))  # type: ignore[union-attr]  # asked a line above
+        signature = _source.sign_archive(origin)  # first: one that is written meanwhile is read again
+        return _source.of_bytes(origin, spec.loader.get_data(origin), signature)  # type: ignore[union-attr]  # asked above
     return _source.read(origin)
 
 
@@ -86,8 +87,23 @@ def read_quietly(spec: ModuleSpec | None, origin: str | None) -> Source | None:
     """The source of a module that is adopted; it runs, whether or not its source can be read."""
     try:
         return read(spec) if spec is not None and origin else None
-    except OSError:
+    except (OSError, ImportError):  # the latter from an archive that is another one now
         return None
+
+
+def read_packed(spec: ModuleSpec | None, path: str) -> Source | None:
+    """
+    What the loader of a module has at *path*, which is no file; nothing if it has nothing there any more.
+
+    Raises:
+        ImportError: It is an archive that cannot be read, as while it is being written: nothing in it is gone.
+    """
+    loader: Any = spec.loader if spec is not None and spec.origin == path else None  # any loader
+    if hasattr(loader, "invalidate_caches"):
+        loader.invalidate_caches()
+    if hasattr(loader, "archive") and os.path.isfile(loader.archive):
+        type(loader)(loader.archive)
+    return read_quietly(spec, path) if loader is not None else None
 
 
 def is_plain(spec: ModuleSpec) -> bool:
