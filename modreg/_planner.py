@@ -588,4 +588,4 @@ def _running(names: Iterable[str]) -> list[str]:
 def _below(packages: Iterable[str], names: Iterable[str]) -> Iterator[str]:
     """Those of the names that are in packages: who imports them imports the packages first."""
     starts = tuple(f"{package}." for package in packages)
-    return (name for name in names if name.startswith(starts))
+    return (name for name in (names if starts else ()) if name.startswith(starts))
