@@ -47,6 +47,7 @@ from modreg._pairs import (
     is_atom,
     is_class,
     is_definition,
+    is_other,
     is_own,
     label_of,
     moving,
@@ -609,9 +610,9 @@ class Execution(Ordered):
 
         Where it had something else under such a name meanwhile, that has the name, and the other a longer one.
         """
-        names = {n: type(x) for n, x in namespace.items() if type(former.get(n)) is not type(x) and is_own(x, module)}
-        every = (item for each in (kept if names else ()) for item in each.bindings.items())
-        found = {name: value for name, value in every if type(value) is names.get(name)}
+        names = {n: x for n, x in namespace.items() if is_other(former.get(n), x) and is_own(x, module)}
+        every = (item for each in (kept if names else ()) for item in each.bindings.items() if item[0] in names)
+        found = {name: value for name, value in every if not is_other(value, names[name])}
         present = set(map(id, former.values()))
         found = {name: value for name, value in found.items() if id(value) not in present}
         self.returned.extend(found.values())

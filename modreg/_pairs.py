@@ -235,6 +235,11 @@ def never(_: type, __: str) -> Iterable[object]:
     return ()
 
 
+def is_other(old: object, new: object) -> bool:
+    """Whether what two versions have under a name is of two kinds, or two definitions."""
+    return type(old) is not type(new) or label_of(old) != label_of(new)
+
+
 def pair(
     old: Mapping[str, object], new: Mapping[str, object], owner: str, earlier: Earlier = never
 ) -> list[Pair]:
@@ -284,7 +289,7 @@ def _follow(
         inside = dict(parts(old))
         both = [(inside[name], part, depth) for name, part in parts(new) if name in inside]
         if is_class(old):
-            other = [(name, part) for name, part in parts(new) if type(inside.get(name)) is not type(part)]
+            other = [(name, part) for name, part in parts(new) if is_other(inside.get(name), part)]
             both += [(former, part, depth) for name, part in other for former in earlier(old, name)]
         # A package may say that a class is its own, as it gives it to others, but not so of the functions in it.
         body = _module_of_body(new, owner)

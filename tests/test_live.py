@@ -3555,6 +3555,7 @@ def test_a_definition_that_left_the_source_and_is_there_again(project, dropping,
         "f = None\nclass C:\n    g = D = None\n",
         "class f: pass\nclass C:\n    g = property(f)\n    def D(self): pass\n",
         "f = C = None\n",
+        "def h(): return 2\nf = h\nclass C:\n    def k(self): return 2\n    g = k\n    class K: pass\n    D = K\n",
     ],
 )
 def test_what_left_a_class_or_was_something_else_and_is_there_again(project, dropping, meanwhile):
