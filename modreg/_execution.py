@@ -585,10 +585,10 @@ class Execution(Ordered):
         if is_as_defined(former, namespace):
             self._forget_checks(since)
             return True
-        kept = [record.snapshot for record in self.history.records[name] if record.snapshot]
-        former = {**self._returning(name, kept, former, namespace), **former}
+        former = {**self._returning(name, former, namespace), **former}
         again = Twins.of(self._made_again(part, former, namespace))
-        patched = patch(former, namespace, name, self.journal, again, Attributes(kept[::-1]))
+        earlier = Attributes(functools.partial(self._snapshots_of, name))
+        patched = patch(former, namespace, name, self.journal, again, earlier)
         if len(self.journal.entries) > begun:
             self.patched.add(name)
         self.findings.extend(_unmarked(each, name) for each in patched.unmarked)
@@ -602,16 +602,20 @@ class Execution(Ordered):
         self.moving.extend((name, each) for each in moving(former, namespace, name))
         return False
 
-    def _returning(
-        self, module: str, kept: Iterable[Snapshot], former: dict[str, object], namespace: dict[str, object]
-    ) -> dict[str, object]:
+    def _snapshots_of(self, module: str) -> Iterator[Snapshot]:
+        """Those of the versions before, the latest first."""
+        return (each.snapshot for each in reversed(self.history.records[module]) if each.snapshot)
+
+    def _returning(self, module: str, former: dict[str, object], namespace: dict[str, object]) -> dict[str, object]:
         """
         What the module last had under the names of definitions that it has again: somebody may hold it.
 
         Where it had something else under such a name meanwhile, that has the name, and the other a longer one.
         """
-        names = {n: x for n, x in namespace.items() if is_other(former.get(n), x) and is_own(x, module)}
-        every = (item for each in (kept if names else ()) for item in each.bindings.items() if item[0] in names)
+        came = {name: x for name, x in namespace.items() if former.get(name) is not x}
+        names = {name: x for name, x in came.items() if is_other(former.get(name), x) and is_own(x, module)}
+        kept = [*self._snapshots_of(module)] if names else []
+        every = (item for each in kept[::-1] for item in each.bindings.items() if item[0] in names)
         found = {name: value for name, value in every if not is_other(value, names[name])}
         present = set(map(id, former.values()))
         found = {name: value for name, value in found.items() if id(value) not in present}

@@ -15,7 +15,7 @@ import hashlib
 import inspect
 import types
 from abc import ABCMeta
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from itertools import repeat
 from operator import is_
@@ -269,16 +269,16 @@ class Attributes:
     What the classes of a module had in earlier versions.
 
     Args:
-        snapshots: Those of these versions, the latest first.
+        snapshots: Gives those of these versions, the latest first; there may be many.
     """
 
-    snapshots: Sequence[Snapshot]
+    snapshots: Callable[[], Iterable[Snapshot]]
     _images: list[dict[int, ClassImage]] | None = None
 
     def __call__(self, cls: type, name: str) -> Iterator[object]:
         """What a class had under a name, the latest first."""
         if self._images is None:  # most classes get nothing new
-            self._images = [{id(i[0]): i for i in s.images if len(i) == _CLASS} for s in self.snapshots]
+            self._images = [{id(i[0]): i for i in s.images if len(i) == _CLASS} for s in self.snapshots()]
         for image in [each[id(cls)] for each in self._images if id(cls) in each]:
             yield from (value for key, value in zip(image[2], image[3], strict=True) if key == name)
 
