@@ -324,7 +324,6 @@ ROOM: Final = 1000
 
 _HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _ATTRIBUTES: Final = "__dict__"
-_OF_C: Final = ("__wrapped__", "argtypes", "restype")
 
 
 def is_made_by_statement(cls: type) -> bool:
@@ -346,15 +345,14 @@ def slots(value: object) -> Iterator[tuple[str, Any]]:
     """
     Where an instance holds what its ``__dict__`` has not: each name with the descriptor that reads and writes it.
 
-    These are its slots, ``__wrapped__`` of a proxy made in C (wrapt), and what a function of `ctypes` takes and gives.
-    Those of other C types may be read-only.
+    These are its slots, and ``__wrapped__`` of a proxy made in C (wrapt).  Those of other C types may be read-only.
     """
     for cls in mro(value):
         if "__slots__" in table(cls):
             yield from ((name, each) for name, each in list(table(cls).items()) if type(each) is MemberDescriptorType)
-        for name in _OF_C:
-            if type(each := table(cls).get(name)) is GetSetDescriptorType:
-                yield name, each
+        wrapped = table(cls).get("__wrapped__")
+        if type(wrapped) is GetSetDescriptorType:
+            yield "__wrapped__", wrapped
 
 
 def attributes(value: object) -> dict[Any, object] | None:  # by names, but a program may put other keys there

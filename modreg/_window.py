@@ -539,19 +539,9 @@ def _in_instance(holder: Any, kept: Kept) -> bool:  # any object
         found = _write(Attribute(holder, "__class__"), kept)
     for place in _places(holder):
         found = _write(place, kept) or found
-    found = _in_function_of_c(holder, kept) or found
     if BaseException in mro(holder):
         found = _write(Attribute(holder, "args"), kept) or found
     return found
-
-
-def _in_function_of_c(holder: Any, kept: Kept) -> bool:  # any object
-    """A function of `ctypes` converts what it takes by what it was given once, be that a list that changed since."""
-    found = [_Slot(holder, slot) for name, slot in slots(holder) if name == "argtypes"]
-    given = [(place, taken) for place in found if (taken := place.get()) is not None]
-    for place, taken in given:
-        place.put(kept(taken))
-    return bool(given)
 
 
 def _places(holder: object) -> Iterator[Item | Attribute | _Slot]:

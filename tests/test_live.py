@@ -682,18 +682,7 @@ class C(ctypes.Structure):
 """
 ARRAY = "import ctypes\nclass C(ctypes.Array):\n    _type_ = ctypes.c_int\n    _length_ = {n}\n    def f(self): return len(self)"
 
-C_FUNCTION = """
-import ctypes
-class S(ctypes.Structure): pass
-f = ctypes.pythonapi["Py_IsInitialized"]
-f.argtypes = [ctypes.POINTER(S)]
-f.restype = ctypes.c_int
-N = {n}
-"""
-
 LIBRARY_CLASSES = [
-    case("function of C takes a structure", C_FUNCTION.format(n=1), C_FUNCTION.format(n=2), "m.S",
-         "m.f(m.ctypes.pointer(held())), m.N", (1, 1), (1, 2)),
     case("structure of C", STRUCTURE.format(kind="int", n=1), STRUCTURE.format(kind="int", n=2), "m.C()", "held.f()", 1, 2,
          is_kept=False),
     case("structure of C with other fields", STRUCTURE.format(kind="int", n=1), STRUCTURE.format(kind="double", n=2), "m",
