@@ -72,7 +72,9 @@ def _watch(folders: Sequence[str], parser: argparse.ArgumentParser) -> None:
         from modreg.watch import Watcher  # noqa: PLC0415  # watchfiles need not be there
 
         Watcher(*folders).start()
-    except (ImportError, OSError) as error:
+    except ImportError as error:
+        parser.error(f"--watch: {error}; it needs watchfiles: pip install modreg[watch]")
+    except OSError as error:
         parser.error(f"--watch: {error}")
 
 

@@ -240,9 +240,7 @@ def is_other(old: object, new: object) -> bool:
     return type(old) is not type(new) or label_of(old) != label_of(new)
 
 
-def pair(
-    old: Mapping[str, object], new: Mapping[str, object], owner: str, earlier: Earlier = never
-) -> list[Pair]:
+def pair(old: Mapping[str, object], new: Mapping[str, object], owner: str, earlier: Earlier = never) -> list[Pair]:
     """
     Every pair of definitions in an old and a new namespace of the module *owner*.
 

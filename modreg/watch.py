@@ -71,7 +71,7 @@ class Watcher:
 
     def stop(self) -> None:
         """
-        End; a refresh in progress is waited for.
+        End; a refresh in progress is waited for, so not from inside a guard that it waits for.
 
         .. versionadded:: 0.1.0
         """

@@ -3202,6 +3202,7 @@ def test_an_instance_that_says_that_it_is_of_another_class_moves_and_comes_back(
 
     registry.reload(m)
     assert (type(held), type(mute), held.__class__) == (m.Proxy, m.Proxy, str)
+    assert (m.Proxy is old) is (sys.version_info >= (3, 15))  # which exchanges such bases
     registry.rollback(m)
     assert (type(held), type(mute), m.Proxy, held.__class__) == (old, old, old, int)
 
@@ -3316,7 +3317,9 @@ def test_a_new_class_that_lays_down_nothing_derives_from_the_kept_one(project, r
 
     assert (m.Base, m.Sub.__bases__, m.told, held.__subclasses__()) == (held, (held,), [m.Sub], [m.Sub])
     assert (type(m.made), m.made.name(), vars(m.made)) == (m.Sub, 2, {})
-    assert {finding.code for finding in registry.transactions()[-1].findings} <= {"base-kept"}  # 3.15 exchanges some
+    is_exchanged = sys.version_info >= (3, 15) and after == "abc.ABC"
+    told = [finding.code for finding in registry.transactions()[-1].findings]
+    assert told == ([] if is_exchanged else ["base-kept"])
 
 
 def test_a_class_of_another_layout_derives_from_the_kept_base(project, registry):

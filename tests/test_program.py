@@ -1,5 +1,6 @@
 """The program itself: it is never executed again, and what it took from modules follows."""
 
+import os
 import textwrap
 
 import pytest
@@ -146,8 +147,15 @@ def test_a_refused_edit_leaves_them(program):
     assert printed == ["ReloadError 1"]
 
 
-@pytest.mark.parametrize(("call", "rate"), [("modreg.install(roots=['tax'])", 1), ("modreg.install(live=False)", 1)])
-def test_a_program_out_of_scope_is_left_alone(program, call, rate):
+@pytest.mark.parametrize(
+    "call",
+    [
+        "modreg.install(roots=['tax'])",
+        "modreg.install(live=False)",
+        "modreg.install()\n        modreg.install(roots=['tax'])",
+    ],
+)
+def test_a_program_out_of_scope_is_left_alone(program, call):
     """
     Where roots do not name it, or nothing is brought up to date, its names stay.
     """
@@ -161,16 +169,18 @@ def test_a_program_out_of_scope_is_left_alone(program, call, rate):
         """,
         tax="RATE = 1\n",
     )
-    assert printed == [str(rate)]
+    assert printed == ["1"]
 
 
-def test_a_root_may_name_the_program(program):
+@pytest.mark.parametrize("more", ["modreg.install(roots=['tax', 'main'])", "modreg.include('main')"])
+def test_a_root_may_name_the_program(program, more):
     """
-    It goes by the name that its file would be imported by.
+    It goes by the name that its file would be imported by, at once or later.
     """
     printed = program(
-        """
-        modreg.install(roots=["tax", "main"])
+        f"""
+        modreg.install(roots=["tax"])
+        {more}
         from tax import RATE
         write("tax.py", "RATE = 2\\n")
         modreg.refresh()
@@ -179,3 +189,12 @@ def test_a_root_may_name_the_program(program):
         tax="RATE = 1\n",
     )
     assert printed == ["2"]
+
+
+def test_a_program_that_is_no_file_is_not_waited_for(tmp_path, python):
+    """
+    What is run out of a pipe has been read, and reading it again would wait for ever.
+    """
+    os.mkfifo(tmp_path / "pipe.py")
+    text = "import sys, modreg\nsys.modules['__main__'].__file__ = 'pipe.py'\nmodreg.install()\nprint(modreg.plan())\n"
+    assert python("-c", text) == (0, "nothing to do: no source changed\n", "")

@@ -1777,6 +1777,23 @@ def test_a_circle_that_would_fail_as_it_was_entered_is_entered_by_a_new_module(p
     assert sys.modules["deep"].N == 2
 
 
+def test_a_new_module_by_which_a_circle_is_entered_may_fail_if_nobody_asks_for_it(project, dropping):
+    """
+    It is imported by itself, as told from the import statements; that it cannot be is for who asks for it.
+    """
+    project.write("rate.py", "from importlib.util import find_spec\ndef rate(): return 1\n")
+    project.write("deep.py", "from rate import rate\nN = rate()\n")
+    project.load("top", "import rate, deep\n")
+    project.write("new.py", "import nowhere, deep\n")
+    asking = "from importlib.util import find_spec\nif find_spec('nowhere'): import new\n"
+    project.write("rate.py", f"{asking}def rate(): return 2\n")
+
+    dropping.refresh()
+
+    assert sys.modules["deep"].N == 2
+    assert "new" not in sys.modules
+
+
 def test_a_new_module_is_come_to_by_who_imports_it_afresh(project, dropping):
     """
     Where a new module imports one that others are executed before, these are executed first, who ask for it then.

@@ -7,6 +7,7 @@ import os
 import queue
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def test_an_edit_is_brought_in(project, registry, done):
         assert done.get(timeout=60).versions[0].name == "tax"
         assert rate() == 2
     save(project.root / "tax.py", "def rate(): return 3\n")
-    assert done.empty()
+    assert "modreg.watch" not in {each.name for each in threading.enumerate()}
     assert rate() == 2
 
 
@@ -146,3 +147,14 @@ def test_a_program_is_run_with_a_watcher(tmp_path):
     assert program.returncode == 0
     assert errors.startswith("modreg: revision 1, by refresh, ")
     assert errors.endswith("\n  version 2 of 'tax', by refresh\n")
+
+
+def test_without_watchfiles_it_is_told_what_to_install(tmp_path, python):
+    """
+    The command line says what is missing, and how to get it.
+    """
+    (tmp_path / "watchfiles.py").write_text("raise ModuleNotFoundError(\"No module named 'watchfiles'\")\n")
+    (tmp_path / "main.py").write_text("print('run')\n")
+    status, output, errors = python("-m", "modreg", "run", "--watch", ".", "main.py")
+    assert (status, output) == (2, "")
+    assert errors.endswith("No module named 'watchfiles'; it needs watchfiles: pip install modreg[watch]\n")
