@@ -31,7 +31,7 @@ class Part:
     Attributes:
         record: The version that is current now.
         spec: The spec to execute it by, found anew where the file changed.
-        source: The bytes to execute.
+        source: The bytes to execute; `None` for a package that has none any more.
         body: What they compile to; `None` where a loader of its own kind must execute the module.
         former: What the current source compiles to; `None` where that is not known.
         is_layout: Whether it differs from the current one in comments, layout and positions alone.
@@ -50,9 +50,9 @@ class Part:
     @property
     def imports(self) -> tuple[Import, ...]:
         """What the source imports."""
-        if self.body is None or self.source is None:
+        if self.body is None:
             return self.record.read()
-        return (*self.body.imports, *self.source.called)
+        return (*self.body.imports, *(self.source.called if self.source is not None else ()))
 
     @property
     def bound(self) -> frozenset[str]:

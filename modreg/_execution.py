@@ -677,6 +677,8 @@ class Execution(Ordered):
             namespace.pop("__annotations__", None)
         if part.spec.submodule_search_locations is None:
             namespace.pop("__path__", None)  # a package that became a module
+        if not part.spec.has_location:
+            namespace.pop("__cached__", None)  # one that became a namespace package
         self.pending.put_on(part.spec)
         BOOTSTRAP._init_module_attrs(part.spec, module, override=True)
         if "__path__" in namespace:

@@ -33,6 +33,7 @@ from modreg._spec import (
     compile_of,
     features,
     is_initializing,
+    is_namespace,
     is_plain,
     left_running,
     path_of_parent,
@@ -42,7 +43,7 @@ from modreg._spec import (
     refusal,
     told,
 )
-from modreg._statements import Body
+from modreg._statements import EMPTY, Body
 from modreg._view import View
 from modreg.errors import NotLoadedError, RefusedError, SourceError
 
@@ -118,6 +119,7 @@ class Planner:
                 seeds[name] = change
         gone.extend(self._deleted_again(suspects, seeds))
         arrived = {name: why for name, why in self._arrived().items() if name not in gone}
+        seeds.update(self._founded(tracked, only, below))
         seeds = {**{name: arrived[name] for name in wanted if name in arrived}, **seeds}
         if not seeds and not gone:
             return Draft(Cause.REFRESH)
@@ -371,6 +373,8 @@ class Planner:
         with told(record):
             if source is None:
                 spec = self._find(name, record)
+                if spec.origin is None:
+                    return Part(name, record, cause, reason, spec, None, EMPTY, record.compiled())
                 source = read(spec)
             else:
                 spec = spec_of(name) or self._find(name, record)
@@ -438,7 +442,7 @@ class Planner:
             raise NotLoadedError(name)
         is_asleep = is_unloaded_lazy(sys.modules[name])
         reason = _ASLEEP if is_asleep else refusal(name, spec_of(name), name in self.history.records)
-        if reason:
+        if reason and not (is_namespace(spec_of(name)) and self._find_quietly(name)):
             raise RefusedError(name, reason)
         self.scope.ask(name)
 
@@ -460,7 +464,8 @@ class Planner:
             spec = self._find_quietly(record.name)
             if spec is not None:
                 return "" if _is_turned_away(record, spec.origin) else "its file moved"
-            return "" if GONE in record.declined else "gone"
+            lost = "its source is gone, and it is a namespace package" if self._find_namespace(record.name) else "gone"
+            return "" if GONE in record.declined else lost
         self._roll.forget_files()
         if source.hash == known.hash:
             if known.signature is None and self._was_misled(record, source):
@@ -494,6 +499,9 @@ class Planner:
         """The spec of a module, found anew by the finders; who calls has them look at their folders anew."""
         spec = _importer.find_spec(name, path_of_parent(name), sys.modules.get(name))
         if spec is None or spec.origin is None:
+            namespace = self._find_namespace(name)
+            if namespace is not None:
+                return namespace
             own = spec_of(name)
             if own is not None and own.origin == record.origin and os.path.lexists(own.origin or ""):
                 return own  # loaded past the finders, as many hosts do it; its file is where it was
@@ -503,13 +511,29 @@ class Planner:
         return spec
 
     def _find_quietly(self, name: str, path: Any = None) -> ModuleSpec | None:  # as path_of_parent() answers
-        try:
-            spec = _importer.find_spec(name, path_of_parent(name) if path is None else path)
-        except (ImportError, KeyError):
-            # A finder may know a module and be against its import; and a namespace package asks `sys.modules` for the
-            # package that it is in, which may not be loaded.
-            return None
+        spec = _looked_for(name, path)
         return spec if spec is not None and spec.origin is not None else None
+
+    def _find_namespace(self, name: str) -> ModuleSpec | None:
+        """What a package is that has no source any more, while modules in it that are loaded have theirs."""
+        spec = _looked_for(name)
+        if spec is None or spec.origin is not None or spec.submodule_search_locations is None:
+            return None
+        inside = (self.history.current(each).source for each in self.tracked() if each.startswith(f"{name}."))
+        return spec if any(each is not None and os.path.lexists(each.path) for each in inside) else None
+
+    def _founded(self, tracked: tuple[str, ...], only: tuple[str, ...] | None, below: tuple[str, ...]) -> dict[str, str]:
+        """Namespace packages, of those that modules in scope are in, that have a source by now."""
+        spaces = [name for name in self._roll.outside(tracked) if is_namespace(spec_of(name))]
+        if spaces:
+            self._folders.look_anew()
+        wanted = [name for name in spaces if only is None or name in only or name.startswith(below)]
+        return {name: "it has a source now" for name in wanted if self._is_founded(name)}
+
+    def _is_founded(self, name: str) -> bool:
+        spec = self._find_quietly(name)
+        is_new = spec is not None and self.scope.covers(name, spec.origin)
+        return spec is not None and is_new and not self._is_unwanted(name, spec.origin)
 
     def _arrived(self) -> dict[str, str]:
         """
@@ -555,6 +579,14 @@ class Planner:
             return False
         source = read_quietly(spec, spec.origin)
         return source is not None and record.source is not None and source.hash != record.source.hash
+
+
+def _looked_for(name: str, path: Any = None) -> ModuleSpec | None:  # as path_of_parent() answers
+    """The spec of a module, if a finder has one and is not against its import."""
+    try:
+        return _importer.find_spec(name, path_of_parent(name) if path is None else path)
+    except (ImportError, KeyError):
+        return None  # the latter from a namespace package, which asks `sys.modules` for the package that it is in
 
 
 def _is_other_file(one: _source.Signature | None, other: _source.Signature | None) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from modreg._history import History, Record
+from modreg._scope import packages_of
 
 
 @attrs.frozen
@@ -46,6 +47,7 @@ class Roll:
     _made_for: tuple[tuple[str, ...], tuple[int, int]] | None = None
     _files: list[tuple[str, str, int, int, int]] = attrs.field(factory=list)
     _unsettled: list[str] = attrs.field(factory=list)
+    _outside: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
     def tracked(self, changes: tuple[int, int]) -> tuple[str, ...] | None:
         """
@@ -68,6 +70,13 @@ class Roll:
             tracked = noted[1]
         self._noted = loaded, tracked
         return tracked
+
+    def outside(self, tracked: tuple[str, ...]) -> tuple[str, ...]:
+        """The packages that the tracked modules are in, and that are not tracked themselves; they are few."""
+        if self._outside[0] is not tracked:
+            every = {package for name in tracked for package in packages_of(name)}
+            self._outside = tracked, tuple(sorted(every.difference(tracked)))
+        return self._outside[1]
 
     def forget_files(self) -> None:
         """Something else is known of a file now."""

@@ -68,6 +68,10 @@ def _refusal_of_kind(spec: ModuleSpec) -> str:
     return ""
 
 
+def is_namespace(spec: ModuleSpec | None) -> bool:
+    return spec is not None and spec.origin is None and spec.submodule_search_locations is not None
+
+
 def path_of_parent(name: str) -> Any:  # an iterable of folders, of whatever type the package has
     """Where a module is looked for: nowhere if its parent is no package, and as `None` says if it has none."""
     parent = name.rpartition(".")[0]

@@ -270,6 +270,10 @@ class Body:
         return next((found for each in codes if (found := _scan.string_constant(each, name)) is not None), None)
 
 
+EMPTY: Final = Body.of_code(compile("", "", "exec"))
+"""What a package without a source executes."""
+
+
 _BUILT_IN: Final = frozenset(name for name in vars(builtins) if not name.startswith("_"))
 
 

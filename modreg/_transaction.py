@@ -187,7 +187,9 @@ class Work:
         found = self.history.current(name).declined
         sources = [record.source for record in self.history.after(name, number)]
         others = {each.hash for each in sources if each is not None and each is not target.source}
-        if any(name in commit.unloaded for commit in map(self.history.commit_of, self.undoes) if commit is not None):
+        commits = map(self.history.commit_of, self.undoes)
+        is_lost = target.source is not None and None in sources  # it was a namespace package meanwhile
+        if is_lost or any(name in commit.unloaded for commit in commits if commit is not None):
             others.add(GONE)
         if others:
             found = found.union(others)

@@ -2496,3 +2496,92 @@ def test_a_package_that_a_rollback_turned_away(project, dropping):
 
     assert again == (False, 1)
     assert sys.modules["m"].X == 3
+
+
+def steps_of(transaction):
+    return [(step.module, step.decision.value) for step in transaction.steps]
+
+
+def test_a_package_that_loses_its_source_is_a_namespace_package(project, dropping):
+    package = project.load("shop.__init__", "RATE = 1\ndef price(): return RATE\n")
+    till = project.load("shop.till", "def tax(): return 1\n")
+    user = project.load("user", "import shop.till\nfrom shop import till\ndef ask(): return shop.till.tax()\n")
+    held = package.price
+    (project.root / "shop" / "__init__.py").unlink()
+    assert steps_of(dropping.refresh()) == [("shop", "execute")]
+    assert sys.modules["shop"] is package and package.till is till and user.ask() == 1
+    fresh = sys.modules.pop("shop")
+    names = {*vars(importlib.import_module("shop"))}
+    sys.modules["shop"] = fresh
+    assert {*vars(package)} - {"__builtins__", "till"} == names and package.__file__ is None
+    with pytest.raises(modreg.RemovedError, match="price"):
+        held()
+    assert dropping.current("shop").origin is None
+    assert not dropping.refresh()
+
+
+def test_what_is_taken_from_a_package_that_lost_its_source_fails_as_afresh(project, dropping):
+    package = project.load("shop.__init__", "RATE = 1\n")
+    project.load("shop.till", "")
+    user = project.load("user", "from shop import RATE, till\nTOTAL = RATE + 1\n")
+    (project.root / "shop" / "__init__.py").unlink()
+    with pytest.raises(modreg.ReloadError, match="cannot import name 'RATE'"):
+        dropping.refresh()
+    assert package.RATE == 1 and user.TOTAL == 2 and package.__file__ is not None
+
+
+def test_a_package_of_which_all_is_gone_leaves_though_its_folder_is_there(project, dropping):
+    project.load("shop.__init__", "RATE = 1\n")
+    project.load("shop.till", "")
+    for name in ("__init__", "till"):
+        (project.root / "shop" / f"{name}.py").unlink()
+    assert {*dropping.refresh().unloaded} == {"shop", "shop.till"}
+
+
+def test_going_back_to_a_package_that_lost_its_source_turns_that_away(project, dropping):
+    package = project.load("shop.__init__", "RATE = 1\n")
+    project.load("shop.till", "")
+    (project.root / "shop" / "__init__.py").unlink()
+    dropping.refresh()
+    dropping.rollback("shop")
+    assert package.RATE == 1 and package.__file__ == str(project.root / "shop" / "__init__.py")
+    assert not dropping.refresh()
+    project.write("shop/__init__.py", "RATE = 2\n")
+    dropping.refresh()
+    assert package.RATE == 2 and [each.number for each in dropping.history("shop")] == [1, 2, 3, 4]
+
+
+def test_a_namespace_package_gets_a_source(project, dropping):
+    till = project.load("shop.till", "def tax(): return 1\n")
+    package = sys.modules["shop"]
+    user = project.load("user", "import shop.till\ntry:\n    from shop import RATE\nexcept ImportError:\n    RATE = 0\n")
+    assert not dropping.refresh() and user.RATE == 0
+    project.write("shop/__init__.py", "RATE = 1\ndef price(): return RATE\n")
+    assert steps_of(dropping.refresh()) == [("shop", "execute"), ("user", "execute")]
+    assert sys.modules["shop"] is package and package.till is till and (package.price(), user.RATE) == (1, 1)
+    project.write("shop/__init__.py", "RATE = 2\ndef price(): return RATE\n")
+    dropping.refresh()
+    assert (package.price(), user.RATE) == (2, 2)
+    dropping.rollback("shop", to=1)
+    assert not hasattr(package, "RATE") and package.__file__ is None and package.till is till and user.RATE == 0
+    assert not dropping.refresh()
+
+
+def test_a_namespace_package_is_reloaded_when_it_has_a_source(project, dropping):
+    project.load("shop.till", "")
+    with pytest.raises(modreg.RefusedError, match="namespace package"):
+        dropping.reload("shop")
+    project.write("shop/__init__.py", "RATE = 1\n")
+    assert dropping.reload("shop").RATE == 1
+    (project.root / "shop" / "__init__.py").unlink()
+    assert not hasattr(dropping.reload("shop"), "RATE")
+
+
+def test_a_namespace_package_that_gets_a_broken_source_is_as_it_was(project, dropping):
+    project.load("shop.till", "")
+    package = sys.modules["shop"]
+    before = {**vars(package)}
+    project.write("shop/__init__.py", "RATE = 1\nraise ValueError('no')\n")
+    with pytest.raises(modreg.ReloadError, match="no"):
+        dropping.refresh()
+    assert vars(package) == before and sys.modules["shop"] is package
