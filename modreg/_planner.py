@@ -108,7 +108,11 @@ class Planner:
         gone: list[str] = []
         tracked = self.tracked()
         below = tuple(f"{root}." for root in only or ())
-        wanted = [name for name in tracked if only is None or name in only or name.startswith(below)]
+
+        def is_wanted(name: str) -> bool:
+            return only is None or name in only or name.startswith(below)
+
+        wanted = [*filter(is_wanted, tracked)]
         suspects = self._roll.suspects(tracked, self.history) if only is None else wanted
         for name in suspects:
             record = self.history.current(name)
@@ -119,7 +123,7 @@ class Planner:
                 seeds[name] = change
         gone.extend(self._deleted_again(suspects, seeds))
         arrived = {name: why for name, why in self._arrived().items() if name not in gone}
-        seeds.update(self._founded(tracked, only, below))
+        seeds.update(dict.fromkeys(filter(is_wanted, self._founded(tracked)), "it has a source now"))
         seeds = {**{name: arrived[name] for name in wanted if name in arrived}, **seeds}
         if not seeds and not gone:
             return Draft(Cause.REFRESH)
@@ -522,13 +526,12 @@ class Planner:
         inside = (self.history.current(each).source for each in self.tracked() if each.startswith(f"{name}."))
         return spec if any(each is not None and os.path.lexists(each.path) for each in inside) else None
 
-    def _founded(self, tracked: tuple[str, ...], only: tuple[str, ...] | None, below: tuple[str, ...]) -> dict[str, str]:
+    def _founded(self, tracked: tuple[str, ...]) -> list[str]:
         """Namespace packages, of those that modules in scope are in, that have a source by now."""
         spaces = [name for name in self._roll.outside(tracked) if is_namespace(spec_of(name))]
         if spaces:
             self._folders.look_anew()
-        wanted = [name for name in spaces if only is None or name in only or name.startswith(below)]
-        return {name: "it has a source now" for name in wanted if self._is_founded(name)}
+        return [*filter(self._is_founded, spaces)]
 
     def _is_founded(self, name: str) -> bool:
         spec = self._find_quietly(name)

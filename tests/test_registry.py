@@ -2509,11 +2509,14 @@ def test_a_package_that_loses_its_source_is_a_namespace_package(project, droppin
     held = package.price
     (project.root / "shop" / "__init__.py").unlink()
     assert steps_of(dropping.refresh()) == [("shop", "execute")]
-    assert sys.modules["shop"] is package and package.till is till and user.ask() == 1
+    assert sys.modules["shop"] is package
+    assert package.till is till
+    assert user.ask() == 1
     fresh = sys.modules.pop("shop")
     names = {*vars(importlib.import_module("shop"))}
     sys.modules["shop"] = fresh
-    assert {*vars(package)} - {"__builtins__", "till"} == names and package.__file__ is None
+    assert {*vars(package)} - {"__builtins__", "till"} == names
+    assert package.__file__ is None
     with pytest.raises(modreg.RemovedError, match="price"):
         held()
     assert dropping.current("shop").origin is None
@@ -2527,7 +2530,9 @@ def test_what_is_taken_from_a_package_that_lost_its_source_fails_as_afresh(proje
     (project.root / "shop" / "__init__.py").unlink()
     with pytest.raises(modreg.ReloadError, match="cannot import name 'RATE'"):
         dropping.refresh()
-    assert package.RATE == 1 and user.TOTAL == 2 and package.__file__ is not None
+    assert package.RATE == 1
+    assert user.TOTAL == 2
+    assert package.__file__ is not None
 
 
 def test_a_package_of_which_all_is_gone_leaves_though_its_folder_is_there(project, dropping):
@@ -2544,26 +2549,34 @@ def test_going_back_to_a_package_that_lost_its_source_turns_that_away(project, d
     (project.root / "shop" / "__init__.py").unlink()
     dropping.refresh()
     dropping.rollback("shop")
-    assert package.RATE == 1 and package.__file__ == str(project.root / "shop" / "__init__.py")
+    assert package.RATE == 1
+    assert package.__file__ == str(project.root / "shop" / "__init__.py")
     assert not dropping.refresh()
     project.write("shop/__init__.py", "RATE = 2\n")
     dropping.refresh()
-    assert package.RATE == 2 and [each.number for each in dropping.history("shop")] == [1, 2, 3, 4]
+    assert package.RATE == 2
+    assert [each.number for each in dropping.history("shop")] == [1, 2, 3, 4]
 
 
 def test_a_namespace_package_gets_a_source(project, dropping):
     till = project.load("shop.till", "def tax(): return 1\n")
     package = sys.modules["shop"]
     user = project.load("user", "import shop.till\ntry:\n    from shop import RATE\nexcept ImportError:\n    RATE = 0\n")
-    assert not dropping.refresh() and user.RATE == 0
+    assert not dropping.refresh()
+    assert user.RATE == 0
     project.write("shop/__init__.py", "RATE = 1\ndef price(): return RATE\n")
     assert steps_of(dropping.refresh()) == [("shop", "execute"), ("user", "execute")]
-    assert sys.modules["shop"] is package and package.till is till and (package.price(), user.RATE) == (1, 1)
+    assert sys.modules["shop"] is package
+    assert package.till is till
+    assert (package.price(), user.RATE) == (1, 1)
     project.write("shop/__init__.py", "RATE = 2\ndef price(): return RATE\n")
     dropping.refresh()
     assert (package.price(), user.RATE) == (2, 2)
     dropping.rollback("shop", to=1)
-    assert not hasattr(package, "RATE") and package.__file__ is None and package.till is till and user.RATE == 0
+    assert not hasattr(package, "RATE")
+    assert package.__file__ is None
+    assert package.till is till
+    assert user.RATE == 0
     assert not dropping.refresh()
 
 
@@ -2584,4 +2597,5 @@ def test_a_namespace_package_that_gets_a_broken_source_is_as_it_was(project, dro
     project.write("shop/__init__.py", "RATE = 1\nraise ValueError('no')\n")
     with pytest.raises(modreg.ReloadError, match="no"):
         dropping.refresh()
-    assert vars(package) == before and sys.modules["shop"] is package
+    assert vars(package) == before
+    assert sys.modules["shop"] is package
