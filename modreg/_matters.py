@@ -45,7 +45,12 @@ def matters(module: str, name: str, member: str, level: Level, place: Place) -> 
     value = space_of(module).get(name)
     if place.is_deeper or not is_class(value):
         is_stale = level >= Level.SHAPE and is_copied(value)
-        return place.is_deeper or place.use is not Use.STORED or is_stale
+        is_kept = place.use is Use.STORED or (place.use is Use.HASHED and type(value) is FunctionType)
+        return place.is_deeper or not is_kept or is_stale
+    if place.use is Use.HASHED:
+        return not is_standard(type(value))
+    if place.use is Use.SUBSCRIPTED:
+        return _matters_to_subscript(value, member)
     if place.use is Use.MADE:
         return not member or may_reach(value, _MAKING, member)
     if place.use in (Use.BASE, Use.SHAPED):
@@ -56,6 +61,15 @@ def matters(module: str, name: str, member: str, level: Level, place: Place) -> 
 def is_copied(value: object) -> bool:
     """Whether what is put away of a value may be a copy: a partial of a partial takes what that is made of."""
     return type(value) is functools.partial
+
+
+def _matters_to_subscript(cls: type, member: str) -> bool:
+    """Whether a subscript of a class can give something else when the class changed in place."""
+    if not is_standard(type(cls)) or type(cls).__module__ == "enum":  # which has its members by subscripts
+        return True
+    if any("__class_getitem__" in table(each) for each in mro_of(cls) if not is_standard(each)):
+        return not member or may_reach(cls, {"__class_getitem__"}, member)
+    return member == "__class_getitem__"
 
 
 # An instance that is made in the body of a class is told its name there.

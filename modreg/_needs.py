@@ -394,7 +394,7 @@ class Needs:
                 values = space_of(user).copy().items()
                 yield from ((each, min(level, Level.BODY)) for each, value in values if not is_value(value))
             else:
-                inherits = member and place.use in (Use.BASE, Use.SHAPED)
+                inherits = member and (place.use in (Use.BASE, Use.SHAPED) or member == "__class_getitem__")
                 owner = f"{place.owner}.{member}" if inherits and "." not in place.owner else place.owner
                 much = min(level, Level.SHAPE)
                 if self.levels.get((user, owner), 0) < much and not _is_value_of(user, place.owner):

@@ -29,6 +29,8 @@ class Use(enum.IntEnum):
         NAMED: Nothing: an annotation that waits names it, for whoever asks.
         TAKEN: An import statement binds it to a name.
         STORED: It is put somewhere: under another name, in a display, as a default value.
+        HASHED: The same, as a key or in a set.
+        SUBSCRIPTED: The same of what its subscript gives, a type with arguments.
         BASE: A class is derived from it, or who makes a definition may look at it.
         SHAPED: The same, and decorators look at what the class inherits, but call nothing of it.
         MADE: It is called, and what that gives is put somewhere.
@@ -39,10 +41,12 @@ class Use(enum.IntEnum):
     NAMED = 1
     TAKEN = 2
     STORED = 3
-    BASE = 4
-    SHAPED = 5
-    MADE = 6
-    USED = 7
+    HASHED = 4
+    SUBSCRIPTED = 5
+    BASE = 6
+    SHAPED = 7
+    MADE = 8
+    USED = 9
 
 
 @attrs.frozen
@@ -113,6 +117,8 @@ class Reader:
                 self.visit_statement(each, owner, is_top=False)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             self._assignment(node, owner)
+        elif isinstance(node, _ALIASES):
+            self._waiting(node, Use.NAMED, owner)
         elif isinstance(node, ast.AugAssign):
             self._filling(_loaded(node.target), Use.USED, owner)
             self._expression(node.value, Use.USED, owner)
@@ -141,9 +147,12 @@ class Reader:
     def _class(self, node: ast.ClassDef, owner: str, *, is_top: bool) -> None:
         use = _use_of_bases(node)
         own = node.name if is_top else owner
+        self._parameters(node, own)
         was, self.asked = self.asked, max(self.asked, _use_of_annotations(node))
         for base in node.bases:
-            self._filling(base, use, own)
+            self.is_filling = True
+            self._type(base, use, own)
+            self.is_filling = False
         for each in (*node.keywords, *node.decorator_list):
             self._filling(each, Use.USED, own)
         for each in node.body:
@@ -159,10 +168,16 @@ class Reader:
             self._filling(each, Use.USED, owner)
         self._arguments(node.args, owner)
         was, self.asked = self.asked, max(self.asked, Use.BASE if node.decorator_list else Use.NAMED)
+        self._parameters(node, owner)
         self._annotations(node, owner)
         self.asked = was
         for each in node.body:
             self._later(each, owner if body_owner is None else body_owner)
+
+    def _parameters(self, node: Any, owner: str) -> None:  # one of DEFINITIONS
+        """Read the bounds and defaults of type parameters (from 3.12 on)."""
+        for each in getattr(node, "type_params", ()):
+            self._waiting(each, self.asked, owner)
 
     def _arguments(self, args: ast.arguments, owner: str) -> None:
         for default in (*args.defaults, *args.kw_defaults):
@@ -178,15 +193,34 @@ class Reader:
 
     def _annotation(self, node: ast.AST, owner: str) -> None:
         if not self.is_future:
-            self._expression(node, max(self.asked, Use.STORED), owner)
-            return
+            self._type(node, max(self.asked, Use.STORED), owner)
+        else:
+            self._waiting(node, self.asked, owner)
+
+    def _waiting(self, node: ast.AST, use: Use, owner: str) -> None:
+        """Read what is evaluated when somebody asks for it."""
         queue = [node]
         for each in queue:  # it grows while it is walked
             path = path_of(each) if isinstance(each, (ast.Attribute, ast.Name)) else ()
             if path:
-                self._note(path, self.asked, owner)
+                self._note(path, use, owner)
             else:
                 queue.extend(children(each))
+
+    def _type(self, node: ast.AST, use: Use, owner: str) -> None:
+        """Read an annotation or a base: what is made of types holds them, and looks at nothing that they have."""
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            self._type(node.left, use, owner)
+            self._type(node.right, use, owner)
+        elif isinstance(node, (ast.List, ast.Tuple)):
+            for each in node.elts:
+                self._type(each, use, owner)
+        elif isinstance(node, ast.Subscript) and path_of(node.value):
+            self._expression(node.value, Use.SUBSCRIPTED, owner)
+            self._expression(node.value, use, owner)
+            self._type(node.slice, use if _last(node.value) in _TYPES else Use.USED, owner)
+        else:
+            self._expression(node, use, owner)
 
     def _import(self, node: ast.AST) -> None:
         for name, taken in taken_by(node):
@@ -239,14 +273,17 @@ class Reader:
             else:
                 self._later(node.body, owner)
         elif isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+            is_hashed = isinstance(node, ast.Set) and use is Use.STORED
             for each in node.elts:
-                self._expression(each, use, owner)
+                self._expression(each, Use.HASHED if is_hashed else use, owner)
         elif isinstance(node, ast.Dict):
             for key in node.keys:
                 if key is not None:
-                    self._expression(key, Use.USED, owner)
+                    self._expression(key, Use.HASHED if use is Use.STORED else Use.USED, owner)
             for key, value in zip(node.keys, node.values, strict=True):
                 self._expression(value, use if key is not None else Use.USED, owner)
+        elif isinstance(node, ast.Subscript) and _last(node.value) in _TYPES:
+            self._type(node, use, owner)
         elif isinstance(node, ast.Call):
             is_kept = use is Use.STORED and path_of(node.func)
             self._expression(node.func, Use.MADE if is_kept else Use.USED, owner)
@@ -266,11 +303,31 @@ class Reader:
 
 # Nodes
 
+_ALIASES: Final[tuple[type, ...]] = (ast.TypeAlias,) if hasattr(ast, "TypeAlias") else ()
+
 # Class decorators that look at names and annotations, and at which attributes there are.
 _LOOKING: Final = frozenset({"dataclass", "runtime_checkable", "total_ordering", "final", "unique"})
 
 # What keeps its arguments and does nothing else with them.
-_STORING: Final = frozenset({"partial", "partialmethod", "staticmethod", "classmethod", "property", "cached_property"})
+_STORING: Final = frozenset(
+    {
+        *("partial", "partialmethod", "staticmethod", "classmethod", "property", "cached_property"),
+        *("TypeVar", "NewType", "cast"),
+    }
+)
+
+# What a subscript of makes a type that holds its arguments and does nothing else with them.
+_TYPES: Final = frozenset(
+    {
+        *("Optional", "Union", "Callable", "Type", "type", "Annotated", "ClassVar", "Final", "Required", "NotRequired"),
+        *("ReadOnly", "TypeGuard", "TypeIs", "Concatenate", "Unpack", "Tuple", "tuple", "List", "list", "Deque"),
+        *("deque", "Dict", "dict", "DefaultDict", "defaultdict", "OrderedDict", "ChainMap", "Set", "set", "FrozenSet"),
+        *("frozenset", "AbstractSet", "MutableSet", "Sequence", "MutableSequence", "Mapping", "MutableMapping"),
+        *("Iterable", "Iterator", "Generator", "Reversible", "Awaitable", "Coroutine", "AsyncIterable"),
+        *("AsyncIterator", "AsyncGenerator", "ContextManager", "AbstractContextManager", "AsyncContextManager"),
+        *("AbstractAsyncContextManager", "Generic", "Protocol"),
+    }
+)
 
 _FILLING: Final = frozenset({"append", "appendleft", "add", "insert", "extend", "setdefault", "update"})
 

@@ -459,9 +459,14 @@ def _at_once(statement: ast.stmt) -> Iterator[Any]:  # nodes, asked for what the
 
 
 def _said_by_class(node: ast.ClassDef, lines: list[str], first: int) -> dict[str, list[_Said]]:
-    """The class without what its methods do, and what they do; *first* is the number of the first line."""
+    """
+    The class without what its methods do, and what they do; *first* is the number of the first line.
+
+    Of what it is derived from depends what its subscripts give.
+    """
     shell: list[ast.AST] = [_emptied(node)]
-    found = {node.name: [_Said(None, 0, shell)]}
+    head = [*node.bases, *node.keywords, *getattr(node, "type_params", ())]
+    found = {node.name: [_Said(None, 0, shell)], f"{node.name}.__class_getitem__": [_Said(None, 0, head)]}
     for each in node.body:
         if isinstance(each, FUNCTIONS):
             shell.append(_emptied(each))

@@ -1890,3 +1890,103 @@ def test_who_is_left_alone_in_a_circle_is_executed_before_who_uses_it(project, d
     assert shop.LIMIT == 2
     assert issubclass(shop.sub.Sub, shop.sub.base.Base)
     assert type(shop.till.made) is shop.sub.Sub is shop.sub.low.Sub
+
+
+TYPED = """
+import typing
+K = typing.TypeVar("K")
+V = typing.TypeVar("V")
+class T:
+    x: int
+    def f(self): return 1
+class Box(typing.Generic[K]):
+    def f(self): return 1
+class Small(Box[int], typing.Generic[K]):
+    pass
+class Last(Small[K]):
+    pass
+class Own:
+    made = 1
+    def make(cls): return (cls, 1)
+    def __class_getitem__(cls, name): return cls.make(cls)
+def rate(): return 1
+class Shown(type):
+    def __getitem__(cls, name): return cls.kind
+    def __hash__(cls): return cls.kind
+class Asked(metaclass=Shown):
+    kind = 1
+    def f(self): return 1
+class One:
+    def __hash__(self): return hash((1, 2))
+ONE = One()
+"""
+EVALUATED = [
+    "def f(x: typing.Optional[T] = None) -> list[T]: pass",
+    "def f(x: T | None, y: typing.Callable[[T, typing.Union[T, int]], T]): pass",
+    "class C:\n    x: dict[str, T]",
+    "Many = typing.Dict[str, T]\nT2 = typing.TypeVar('T2', bound=T)\nN = typing.NewType('N', T)\nx = typing.cast(T, 1)",
+    "def f(x: Box[int], y: 'Box[T]' = None) -> kinds.Box[int]: pass",
+    "class C(Box[int]): pass",
+    "class C(typing.Dict[str, T]): pass",
+    "class C(Small[int], typing.Generic[K]): pass",
+    "table = {T: 1, kinds.rate: 2}\nknown = {T, int, kinds.rate}",
+]
+if sys.version_info >= (3, 12):
+    EVALUATED += ["type Many = dict[str, T]", "def f[X: T](x: X): pass", "class C[X: (T, Box[int])]: pass"]
+
+
+@pytest.mark.parametrize("text", EVALUATED)
+@pytest.mark.parametrize("edit", [("return 1", "return 2"), ("def f(self): return 1", "def f(self, more=1): return more")])
+def test_who_makes_types_of_a_class_is_left_alone(project, dropping, text, edit):
+    """
+    A type with arguments holds the classes that it is made of, and looks at nothing that they have.
+    """
+    project.load("kinds", TYPED)
+    user = project.load("user", f"{HEAD}import typing, kinds\nfrom kinds import T, Box, Small, K\n{text}\n")
+    project.write("kinds.py", TYPED.replace(*edit))
+
+    dropping.refresh()
+
+    assert user.ran == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "edit"),
+    [
+        ("x = Box[int]", ("Box(typing.Generic[K])", "Box(typing.Generic[V])")),
+        ("x = Small[int]", ("Box[int], typing.Generic[K]", "Box[int], typing.Generic[V]")),
+        ("class C(Small[int]): pass", ("Box[int], typing.Generic[K]", "Box[str], typing.Generic[K]")),
+        ("x = Last[int]", ("Box[int], typing.Generic[K]", "Box[str], typing.Generic[K]")),
+        ("x = Own[1]", ("(cls, 1)", "(cls, 2)")),
+        ("x = Asked[1]", ("kind = 1", "kind = 2")),
+        ("x = {Asked: 1}", ("kind = 1", "kind = 2")),
+        ("x = {Asked}", ("kind = 1", "kind = 2")),
+        ("x = {ONE}", ("hash((1, 2))", "2")),
+    ],
+)
+def test_who_asks_a_class_for_a_subscript_that_is_another_is_executed(project, dropping, text, edit):
+    """
+    What a class gives for a subscript depends on its parameters, its own method and its metaclass.
+    """
+    project.load("kinds", TYPED)
+    user = project.load("user", f"{HEAD}from kinds import Box, Small, Last, Own, Asked, ONE\n{text}\n")
+    project.write("kinds.py", TYPED.replace(*edit))
+
+    dropping.refresh()
+
+    assert user.ran == 2
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="annotations wait")
+@pytest.mark.parametrize("text", ["def f(x: Box[int] = None): pass", "class C:\n    x: list[Box[int]]", "x: Box[int]"])
+def test_who_asks_in_an_annotation_for_a_subscript_that_is_another_is_executed(project, dropping, text):
+    """
+    As above, up to 3.13.
+    """
+    project.load("kinds", TYPED)
+    user = project.load("user", f"{HEAD}from kinds import Box\n{text}\n")
+    project.write("kinds.py", TYPED.replace("Box(typing.Generic[K])", "Box(typing.Generic[V])"))
+
+    dropping.refresh()
+
+    assert user.ran == 2
