@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import functools
 from collections.abc import Iterable, Iterator, Mapping
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, GenericAlias, UnionType
 from typing import Final
 
 from modreg._holding import is_standard, is_value
@@ -38,24 +38,78 @@ Changes = dict[str, Level]
 """By definition: ``rate``, ``Invoice``, ``Invoice.total``."""
 
 
-def matters(module: str, name: str, member: str, level: Level, place: Place) -> bool:
-    """Whether a use while a module is executed can give something else after a change."""
+def matters(user: str, module: str, name: str, member: str, level: Level, place: Place) -> bool:
+    """Whether a use while a module, the *user*, is executed can give something else after a change."""
     if level >= Level.OBJECT and not member:
         return True
     value = space_of(module).get(name)
-    if place.is_deeper or not is_class(value):
-        is_stale = level >= Level.SHAPE and is_copied(value)
-        is_kept = place.use is Use.STORED or (place.use is Use.HASHED and type(value) is FunctionType)
-        return place.is_deeper or not is_kept or is_stale
-    if place.use is Use.HASHED:
+    if place.rest:
+        return not (level < Level.SHAPE and place.use < Use.MADE and _is_kept_in(value, place.rest))
+    made = space_of(user).get(place.by) if place.by else None
+    if is_class(value):
+        return _matters_of_class(value, member, level, place.use, made)
+    if level >= Level.SHAPE and is_copied(value):
+        return True
+    if place.use is Use.SHOWN and is_class(made) and is_made_unseen(made):
+        return False
+    return place.use is not Use.STORED and not _is_left(value, place.use, level)
+
+
+def _is_left(value: object, use: Use, level: Level) -> bool:
+    """Whether what is done with a value, that is no class, runs nothing of it."""
+    if use in (Use.HASHED, Use.SET) and type(value) is FunctionType:
+        return True
+    return level < Level.SHAPE and (use is Use.SHOWN or (use < Use.MADE and is_type(value)))
+
+
+def _is_kept_in(value: object, path: tuple[str, ...]) -> bool:
+    """Whether a class gives the same for an attribute as long as that stays the same object."""
+    if len(path) > 1 or not is_class(value) or any(map(_is_asking, mro_of(type(value)))):
+        return False
+    found = next((table(each)[path[0]] for each in mro_of(value) if path[0] in table(each)), None)
+    return is_class(found) or is_standard(type(found))
+
+
+def _is_asking(metaclass: type) -> bool:
+    return not is_standard(metaclass) and not table(metaclass).keys().isdisjoint(("__getattr__", "__getattribute__"))
+
+
+def is_type(value: object) -> bool:
+    """Whether a value stands for types, and holds them: a type variable, a type with arguments."""
+    return type(value).__module__ == "typing" or isinstance(value, (GenericAlias, UnionType))
+
+
+def _matters_of_class(value: type, member: str, level: Level, use: Use, made: object) -> bool:
+    """As :func:`matters`, of a class that is used so, in the making of another class perhaps."""
+    if use is Use.HASHED:
         return not is_standard(type(value))
-    if place.use is Use.SUBSCRIPTED:
+    if use is Use.SET:
+        return any("__setattr__" in table(each) for each in mro_of(type(value)) if not is_standard(each))
+    if use is Use.SUBSCRIPTED:
         return _matters_to_subscript(value, member)
-    if place.use is Use.MADE:
+    if use is Use.SHOWN and is_class(made) and is_made_unseen(made):
+        return False
+    if use is Use.MADE:
         return not member or may_reach(value, _MAKING, member)
-    if place.use in (Use.BASE, Use.SHAPED):
-        return _matters_to_derived(value, member, level, place.use)
-    return place.use is Use.USED
+    if use is Use.FORMED and not (is_class(made) and is_quiet(type(made))):
+        return True
+    return use is Use.USED or (use >= Use.SHOWN and _matters_to_derived(value, member, level, use))
+
+
+def is_quiet(metaclass: type) -> bool:
+    """Whether a metaclass does nothing of its own when a class is made."""
+    if not is_standard(type(metaclass)):
+        return False
+    return all(table(each).keys().isdisjoint(_FORMING) for each in mro_of(metaclass) if not is_standard(each))
+
+
+def is_made_unseen(cls: type) -> bool:
+    """Whether no metaclass and no base looks at a class while it is made."""
+    bases = [each for each in mro_of(cls) if each is not cls and not is_standard(each)]
+    return is_quiet(type(cls)) and not any("__init_subclass__" in table(each) for each in bases)
+
+
+_FORMING: Final = frozenset({"__new__", "__init__", "__prepare__"})
 
 
 def is_copied(value: object) -> bool:
@@ -84,14 +138,14 @@ def _matters_to_derived(base: type, member: str, level: Level, use: Use) -> bool
     What is inherited is looked up when it is asked for.  But metaclasses, ``__init_subclass__`` and some decorators
     look at the base when the class is made.
     """
-    if not is_standard(type(base)):
+    if not is_quiet(type(base)):
         return True
     if member == "__init_subclass__":  # which may be gone
         return True
     has_hook = any("__init_subclass__" in table(each) for each in mro_of(base) if not is_standard(each))
     if member:
         return (has_hook or type(base).__module__ == "enum") and may_reach(base, _DERIVING, member)
-    return has_hook or (level >= Level.SHAPE and (use is Use.SHAPED or type(base) is not type))
+    return has_hook or (level >= Level.SHAPE and (use >= Use.SHAPED or type(base) is not type))
 
 
 def may_reach(cls: type, names: Iterable[str], wanted: str) -> bool:

@@ -21,7 +21,7 @@ from modreg import _graph, _source, _uses
 from modreg._holding import Held, is_holding, is_value
 from modreg._importer import space_of
 from modreg._journal import MISSING
-from modreg._matters import Changes, Level, is_copied, matters
+from modreg._matters import Changes, Level, is_copied, is_type, matters
 from modreg._model import Edge
 from modreg._pairs import CACHED, is_class, is_definition, parts, table
 from modreg._patch import is_alike
@@ -165,7 +165,7 @@ def _followed(needs: Needs, module: str, name: str, level: Level, way: set[str])
 
 def _is_put_away(place: Place, level: Level) -> bool:
     """Whether a module that is executed does no more with a definition than to put it somewhere."""
-    return place.use is Use.STORED and not place.is_deeper and level < Level.OBJECT
+    return place.use is Use.STORED and not place.rest and level < Level.OBJECT
 
 
 @attrs.define(eq=False)
@@ -372,6 +372,8 @@ class Needs:
             places = [place for place in places if not place.is_filling]
         if level < Level.OBJECT:  # who only names it neither
             places = [place for place in places if place.use is not Use.NAMED]
+        if level < Level.SHAPE:  # nor does what is annotated with it do what that does
+            places = [place for place in places if not (place.owner and place.is_annotation)]
         is_declared, is_called = module in declared(user, "__depends__"), module in self.called.get(user, ())
         if not (places or is_declared or is_called):
             return
@@ -388,8 +390,8 @@ class Needs:
             if place.use is Use.TAKEN:
                 yield from self._take(user, module, name, level, place)
             elif not place.owner:
-                if self._is_undecided(user) and matters(module, top, member, level, place):
-                    self._affect(user, f"it uses {module}.{name}, which changed")
+                if self._is_undecided(user) and matters(user, module, top, member, level, place):
+                    self._affect(user, f"it uses {module}.{name.removesuffix(_uses.CODE)}, which changed")
             elif place.owner == ANY:
                 values = space_of(user).copy().items()
                 yield from ((each, min(level, Level.BODY)) for each, value in values if not is_value(value))
@@ -582,15 +584,20 @@ class Needs:
             targets = [(new.absolute(taken), taken.name) for taken in every]
             if any(self.levels.get(target) is Level.PRESENCE for target in targets):
                 found[each] = Level.OBJECT
-        inputs = {place.owner for target, every in new.places.items() if target in self.levels for place in every}
+        inputs = {place.owner for target, every in new.places.items() for place in every if self._is_input(target, place)}
         for each in new.made:
             value = namespace.get(each)
             if is_value(value):
                 if each in inputs:
                     found[each] = Level.OBJECT
-            elif not is_definition(value) and not any(parts(value)):
+            elif not is_definition(value) and not any(parts(value)) and (each in inputs or not is_type(value)):
                 found[each] = Level.OBJECT
         return {each: level for each, level in found.items() if self.levels.get((name, each), 0) < level}
+
+    def _is_input(self, target: tuple[str, str], place: Place) -> bool:
+        """Whether what is computed with a definition can be another value now."""
+        is_done = place.use >= Use.MADE and target[1] in self.changed.get(target[0], ())  # a part of it changed
+        return is_done or target in self.levels
 
     # What executions show
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import attrs
@@ -31,8 +31,11 @@ class Use(enum.IntEnum):
         STORED: It is put somewhere: under another name, in a display, as a default value.
         HASHED: The same, as a key or in a set.
         SUBSCRIPTED: The same of what its subscript gives, a type with arguments.
-        BASE: A class is derived from it, or who makes a definition may look at it.
+        SET: An attribute of it is set.
+        SHOWN: Who sees a definition while it is made may look at it.
+        BASE: A class is derived from it.
         SHAPED: The same, and decorators look at what the class inherits, but call nothing of it.
+        FORMED: The same, and so may a metaclass, which calls what it likes.
         MADE: It is called, and what that gives is put somewhere.
         USED: Anything else: its contents, its attributes, its truth.
     """
@@ -43,10 +46,13 @@ class Use(enum.IntEnum):
     STORED = 3
     HASHED = 4
     SUBSCRIPTED = 5
-    BASE = 6
-    SHAPED = 7
-    MADE = 8
-    USED = 9
+    SET = 6
+    SHOWN = 7
+    BASE = 8
+    SHAPED = 9
+    FORMED = 10
+    MADE = 11
+    USED = 12
 
 
 @attrs.frozen
@@ -75,12 +81,16 @@ class Ref:
         use: What for.
         taken: Where the first name comes from, if a function imports it itself.
         is_filling: Whether something is put there, and no more: by a decorator, say.
+        by: The class in whose making it is used, where nothing else sees that.
+        is_annotation: Whether it is used as an annotation: what is annotated does nothing with it.
     """
 
     path: tuple[str, ...]
     use: Use
     taken: Taken | None = None
     is_filling: bool = False
+    by: str = ""
+    is_annotation: bool = False
 
 
 @attrs.define(eq=False)
@@ -93,10 +103,13 @@ class Reader:
     Attributes:
         is_future: Whether annotations wait until somebody asks for them, be it a decorator, a base or a metaclass.
         asked: What those who see a definition while it is made may do with what its annotations name.
+        by: The class that is being made, if no decorator sees what is in it.
     """
 
     is_future: bool
     asked: Use = Use.NAMED
+    by: str = ""
+    is_annotation: bool = False
     read: list[tuple[str, Ref]] = attrs.field(factory=list)
     inner: dict[str, list[Taken]] = attrs.field(factory=dict)
     is_filling: bool = False
@@ -138,39 +151,44 @@ class Reader:
 
     def _assignment(self, node: Any, owner: str) -> None:  # an Assign or AnnAssign
         for target in targets(node):
-            self._filling(target, Use.USED, owner)
+            is_attribute = isinstance(target, ast.Attribute) and path_of(target.value)
+            self._filling(target.value if is_attribute else target, Use.SET if is_attribute else Use.USED, owner)
         if node.value is not None:
             self._expression(node.value, Use.STORED, owner)
         if isinstance(node, ast.AnnAssign) and (owner or not self.is_future):
             self._annotation(node.annotation, owner)
 
     def _class(self, node: ast.ClassDef, owner: str, *, is_top: bool) -> None:
-        use = _use_of_bases(node)
         own = node.name if is_top else owner
+        was = self.asked, self.by
+        self.asked, self.by = max(self.asked, _use_of_annotations(node)), node.name if is_top else ""
         self._parameters(node, own)
-        was, self.asked = self.asked, max(self.asked, _use_of_annotations(node))
         for base in node.bases:
             self.is_filling = True
-            self._type(base, use, own)
+            self._type(base, _use_of_bases(node), own)
             self.is_filling = False
         for each in (*node.keywords, *node.decorator_list):
             self._filling(each, Use.USED, own)
+        if not all(_last(each) in _LOOKING for each in _called(node.decorator_list)):
+            self.by = ""
         for each in node.body:
             is_method = is_top and isinstance(each, FUNCTIONS)
             if is_method:
                 self._function(each, own, f"{own}.{each.name}")  # type: ignore[attr-defined]  # by the line above
             else:
                 self.visit_statement(each, own, is_top=False)
-        self.asked = was
+        self.asked, self.by = was
 
     def _function(self, node: Any, owner: str, body_owner: str | None = None) -> None:  # one of FUNCTIONS
         for each in node.decorator_list:
             self._filling(each, Use.USED, owner)
         self._arguments(node.args, owner)
-        was, self.asked = self.asked, max(self.asked, Use.BASE if node.decorator_list else Use.NAMED)
+        was = self.asked, self.by
+        if not all(_last(each) in _BLIND for each in _called(node.decorator_list)):
+            self.asked, self.by = Use.SHOWN, ""
         self._parameters(node, owner)
         self._annotations(node, owner)
-        self.asked = was
+        self.asked, self.by = was
         for each in node.body:
             self._later(each, owner if body_owner is None else body_owner)
 
@@ -192,10 +210,12 @@ class Reader:
                 self._annotation(annotation, owner)
 
     def _annotation(self, node: ast.AST, owner: str) -> None:
+        self.is_annotation = True
         if not self.is_future:
             self._type(node, max(self.asked, Use.STORED), owner)
         else:
             self._waiting(node, self.asked, owner)
+        self.is_annotation = False
 
     def _waiting(self, node: ast.AST, use: Use, owner: str) -> None:
         """Read what is evaluated when somebody asks for it."""
@@ -240,6 +260,9 @@ class Reader:
                 if path:
                     self._note(path, Use.LATER, owner)
                     continue
+            elif isinstance(each, (ast.arg, ast.AnnAssign, *FUNCTIONS)):
+                queue.extend(self._beside_annotations(each, owner))
+                continue
             elif isinstance(each, _WITH_GLOBALS) and (name := _spelled(each)):
                 self._note((name,), Use.LATER, owner)
                 queue.extend(_beside_globals(each))
@@ -247,6 +270,15 @@ class Reader:
             elif isinstance(each, IMPORTS):
                 self._import(each)
             queue.extend(children(each))
+
+    def _beside_annotations(self, node: Any, owner: str) -> list[ast.AST]:
+        """Read what annotates a part of a function within a function; answer what else there is."""
+        annotation = node.returns if isinstance(node, FUNCTIONS) else node.annotation
+        if annotation is not None and not isinstance(node, ast.AnnAssign):  # those of variables are never evaluated
+            self.is_annotation = True
+            self._waiting(annotation, Use.LATER, owner)
+            self.is_annotation = False
+        return [each for each in children(node) if each is not annotation]
 
     def _filling(self, node: ast.AST, use: Use, owner: str) -> None:
         """Read an expression that is there for what it puts somewhere: what it gives is used for nothing else."""
@@ -298,7 +330,9 @@ class Reader:
     def _note(self, path: tuple[str, ...], use: Use, owner: str, *, is_filling: bool = False) -> None:
         if path[0] in REACHING_ANY:
             path = (ANY,)
-        self.read.append((owner, Ref(path, use, is_filling=is_filling or self.is_filling)))
+        by = self.by if Use.SHOWN <= use <= Use.FORMED else ""
+        filling, annotation = is_filling or self.is_filling, self.is_annotation
+        self.read.append((owner, Ref(path, use, is_filling=filling, by=by, is_annotation=annotation)))
 
 
 # Nodes
@@ -340,20 +374,36 @@ def _filled(node: Any) -> Any:  # nodes
     return node.func if is_call and node.func.attr in _FILLING else None
 
 
+# Decorators of functions that do nothing with annotations.
+_BLIND: Final = frozenset(
+    {
+        *("overload", "override", "final", "abstractmethod", "property", "setter", "getter", "deleter"),
+        *("staticmethod", "classmethod", "cached_property", "contextmanager", "asynccontextmanager"),
+        *("wraps", "cache", "lru_cache", "no_type_check", "deprecated"),
+    }
+)
+
+
+def _called(decorators: Iterable[ast.expr]) -> Iterator[ast.expr]:
+    """What decorators are, be they called for it or not."""
+    return (each.func if isinstance(each, ast.Call) else each for each in decorators)
+
+
 def _use_of_bases(node: ast.ClassDef) -> Use:
     """What a class statement does with its bases: whoever gets the class may call all that it inherits."""
-    if node.keywords:
+    if not all(_last(each) in _LOOKING for each in _called(node.decorator_list)):
         return Use.USED
-    decorators = [each.func if isinstance(each, ast.Call) else each for each in node.decorator_list]
-    if not all(_last(each) in _LOOKING for each in decorators):
-        return Use.USED
-    return Use.SHAPED if decorators else Use.BASE
+    if any(each.arg is None for each in node.keywords):
+        return Use.USED  # one of them may be a metaclass
+    if any(each.arg == "metaclass" for each in node.keywords):
+        return Use.FORMED
+    return Use.SHAPED if node.decorator_list else Use.BASE
 
 
 def _use_of_annotations(node: ast.ClassDef) -> Use:
     """What decorators, bases and a metaclass may do with what the annotations of a class name."""
-    if node.bases or _use_of_bases(node) is Use.USED:
-        return Use.BASE
+    if node.bases or _use_of_bases(node) >= Use.FORMED:
+        return Use.SHOWN
     return Use.STORED if node.decorator_list else Use.NAMED
 
 

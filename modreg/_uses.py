@@ -27,6 +27,9 @@ from modreg._refs import (
     targets,
 )
 
+CODE: Final = ".__code__"
+"""Behind the name of a function: its body."""
+
 _ANNOTATIONS_WAIT: Final = sys.version_info >= (3, 14)
 
 
@@ -36,7 +39,8 @@ class Statement:
     One top-level statement.
 
     A class is one definition for itself (its bases, its values, what its methods are called and take) and one
-    for the body of each method, named ``Class.method``.
+    for the body of each method, named ``Class.method``; a function is one for what it shows, and one for its body,
+    named ``function.__code__``.
 
     Attributes:
         text: The lines that it stands on, which it may share with others.
@@ -87,6 +91,9 @@ class Statement:
         node = nodes[self.place]
         if isinstance(node, ast.ClassDef):
             return _said_by_class(node, self.text.split("\n"), first)
+        if isinstance(node, FUNCTIONS):
+            head = [_emptied(node), *_shown(node)]
+            return {node.name: [_Said(None, 0, head)], node.name + CODE: [_done(node, self.text.split("\n"), first)]}
         return {name: [_Said(self.text, self.place, [node])] for name in self.names}
 
     @functools.cached_property
@@ -466,16 +473,29 @@ def _said_by_class(node: ast.ClassDef, lines: list[str], first: int) -> dict[str
     """
     shell: list[ast.AST] = [_emptied(node)]
     head = [*node.bases, *node.keywords, *getattr(node, "type_params", ())]
-    found = {node.name: [_Said(None, 0, shell)], f"{node.name}.__class_getitem__": [_Said(None, 0, head)]}
+    found = {node.name: [_Said(None, 0, shell)]}
+    if head:
+        found[f"{node.name}.__class_getitem__"] = [_Said(None, 0, head)]
     for each in node.body:
         if isinstance(each, FUNCTIONS):
             shell.append(_emptied(each))
-            text = "\n".join(lines[each.body[0].lineno - first : (each.end_lineno or first) - first + 1])
-            said = _Said(text, each.body[0].col_offset, each.body)
-            found.setdefault(f"{node.name}.{each.name}", []).append(said)
+            found.setdefault(f"{node.name}.{each.name}", []).append(_done(each, lines, first))
         else:
             shell.append(each)
     return found
+
+
+def _done(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str], first: int) -> _Said:
+    """The body of a function; *first* is the number of the first line."""
+    text = "\n".join(lines[node.body[0].lineno - first : (node.end_lineno or first) - first + 1])
+    return _Said(text, node.body[0].col_offset, node.body)
+
+
+def _shown(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.AST]:
+    """What a function shows of its body: its docstring, and whether it is a generator."""
+    is_generator = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in ast.walk(node))
+    documented = [each for each in node.body[:1] if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)]
+    return [*documented, ast.Constant(is_generator)]
 
 
 def _emptied(definition: Any) -> ast.AST:  # one of DEFINITIONS

@@ -25,14 +25,18 @@ class Place:
     Attributes:
         owner: The definition that uses it; ``""`` for the execution of the module.
         use: What for.
-        is_deeper: Whether it is one of its attributes that is used.
+        rest: The attribute of it that is used, and what is asked of that.
         is_filling: Whether something is put there, and no more.
+        by: The class in whose making it is used, where nothing else sees that.
+        is_annotation: Whether it is used as an annotation: what is annotated does nothing with it.
     """
 
     owner: str
     use: Use
-    is_deeper: bool = False
+    rest: tuple[str, ...] = ()
     is_filling: bool = False
+    by: str = ""
+    is_annotation: bool = False
 
 
 Written = tuple[str, str, tuple[str, ...]]
@@ -252,7 +256,7 @@ class View:
         for owner, refs in statement.refs.items():
             for ref in refs:
                 for module, name, rest in self._targets(ref):
-                    self._add((module, name), Place(owner, ref.use, bool(rest), ref.is_filling))
+                    self._add((module, name), Place(owner, ref.use, rest, ref.is_filling, ref.by, ref.is_annotation))
 
     def _targets(self, ref: Ref) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """The definitions that a name can stand for: module, name, and what is asked of it."""
