@@ -12,7 +12,7 @@ from modreg._holding import is_standard, is_value
 from modreg._importer import space_of
 from modreg._pairs import is_class, mro_of, parts, table
 from modreg._refs import Use
-from modreg._view import Place
+from modreg._view import Place, reached
 
 
 class Level(enum.IntEnum):
@@ -45,7 +45,11 @@ def matters(user: str, module: str, name: str, member: str, level: Level, place:
     value = space_of(module).get(name)
     if place.rest:
         return not (level < Level.SHAPE and place.use < Use.MADE and _is_kept_in(value, place.rest))
+    if not all(is_plainly_subscripted(reached(path, space_of(user))) for path in place.of):
+        return True
     made = space_of(user).get(place.by) if place.by else None
+    if place.use is Use.SET:  # who sets it elsewhere has to set it again
+        return user != module or not _is_set_plainly(value)
     if is_class(value):
         return _matters_of_class(value, member, level, place.use, made)
     if level >= Level.SHAPE and is_copied(value):
@@ -57,7 +61,7 @@ def matters(user: str, module: str, name: str, member: str, level: Level, place:
 
 def _is_left(value: object, use: Use, level: Level) -> bool:
     """Whether what is done with a value, that is no class, runs nothing of it."""
-    if use in (Use.HASHED, Use.SET) and type(value) is FunctionType:
+    if use is Use.HASHED and type(value) is FunctionType:
         return True
     return level < Level.SHAPE and (use is Use.SHOWN or (use < Use.MADE and is_type(value)))
 
@@ -83,15 +87,17 @@ def _matters_of_class(value: type, member: str, level: Level, use: Use, made: ob
     """As :func:`matters`, of a class that is used so, in the making of another class perhaps."""
     if use is Use.HASHED:
         return not is_standard(type(value))
-    if use is Use.SET:
-        return any("__setattr__" in table(each) for each in mro_of(type(value)) if not is_standard(each))
     if use is Use.SUBSCRIPTED:
         return _matters_to_subscript(value, member)
     if use is Use.SHOWN and is_class(made) and is_made_unseen(made):
         return False
     if use is Use.MADE:
         return not member or may_reach(value, _MAKING, member)
+    if use is Use.FORMED and issubclass(value, type):
+        return not is_quiet(value) and (not member or may_reach(value, _FORMING, member))
     if use is Use.FORMED and not (is_class(made) and is_quiet(type(made))):
+        return True
+    if use is Use.SHOWN and level >= Level.SHAPE:
         return True
     return use is Use.USED or (use >= Use.SHOWN and _matters_to_derived(value, member, level, use))
 
@@ -109,7 +115,14 @@ def is_made_unseen(cls: type) -> bool:
     return is_quiet(type(cls)) and not any("__init_subclass__" in table(each) for each in bases)
 
 
-_FORMING: Final = frozenset({"__new__", "__init__", "__prepare__"})
+_FORMING: Final = frozenset({"__new__", "__init__", "__prepare__", "mro"})
+
+
+def _is_set_plainly(value: object) -> bool:
+    """Whether nothing runs when an attribute of a value is set."""
+    if not is_class(value):
+        return type(value) is FunctionType
+    return not any("__setattr__" in table(each) for each in mro_of(type(value)) if not is_standard(each))
 
 
 def is_copied(value: object) -> bool:
@@ -119,11 +132,20 @@ def is_copied(value: object) -> bool:
 
 def _matters_to_subscript(cls: type, member: str) -> bool:
     """Whether a subscript of a class can give something else when the class changed in place."""
-    if not is_standard(type(cls)) or type(cls).__module__ == "enum":  # which has its members by subscripts
-        return True
-    if any("__class_getitem__" in table(each) for each in mro_of(cls) if not is_standard(each)):
-        return not member or may_reach(cls, {"__class_getitem__"}, member)
-    return member == "__class_getitem__"
+    if is_plainly_subscripted(cls):
+        return member == "__class_getitem__"
+    return not member or may_reach(cls, {"__class_getitem__"}, member)
+
+
+def is_plainly_subscripted(value: object) -> bool:
+    """Whether what a value gives for a subscript is a type that just holds that."""
+    if not is_class(value):
+        return is_type(value)
+    metaclass = type(value)
+    own = any("__getitem__" in table(each) for each in mro_of(metaclass) if not is_standard(each))
+    if own or metaclass.__module__ == "enum":  # which has its members by subscripts
+        return False
+    return not any("__class_getitem__" in table(each) for each in mro_of(value) if not is_standard(each))
 
 
 # An instance that is made in the body of a class is told its name there.

@@ -584,7 +584,8 @@ class Needs:
             targets = [(new.absolute(taken), taken.name) for taken in every]
             if any(self.levels.get(target) is Level.PRESENCE for target in targets):
                 found[each] = Level.OBJECT
-        inputs = {place.owner for target, every in new.places.items() for place in every if self._is_input(target, place)}
+        places = ((target, place) for target, every in new.places.items() for place in every)
+        inputs = {place.owner for target, place in places if self._is_input(target, place)}
         for each in new.made:
             value = namespace.get(each)
             if is_value(value):

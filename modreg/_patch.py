@@ -11,7 +11,7 @@ import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import Context, ContextVar
-from types import CodeType, FunctionType, MethodType, WrapperDescriptorType
+from types import BuiltinMethodType, CodeType, FunctionType, MethodType, MethodWrapperType, WrapperDescriptorType
 from typing import Any, Final
 
 import attrs
@@ -184,6 +184,8 @@ def is_alike(old: Any, new: Any, twins: Twins | None = None, depth: int = 6) -> 
     if (twins is not None and twins.kept(new) is old) or is_same(old, new):
         return True
     kind = type(old)
+    if kind is type(new) and id(kind) in _EQUAL:
+        return bool(old == new) and not getattr(old, "__forward_evaluated__", False)
     if kind is not type(new) or id(kind) not in _COMPARED or not depth:
         return False
     if kind is functools.partial:
@@ -211,6 +213,10 @@ _ALIASES: Final = frozenset({
 """What subscripted and joined types are: nothing in them changes."""
 
 _COMPARED: Final = _ALIASES | frozenset(map(id, (tuple, list, dict, set, frozenset, functools.partial, MethodType)))
+
+
+_EQUAL: Final = frozenset(map(id, (BuiltinMethodType, MethodWrapperType, typing.ForwardRef)))
+"""What is compared by who it is of; a name that waits stands for what it meant once it was asked."""
 
 
 def _sorting(value: object) -> tuple[str, str]:
@@ -247,7 +253,9 @@ def alone(old: Mapping[str, object], new: Mapping[str, object], owner: str) -> d
     context variables of one name and default, which contexts have values for; a partial may be of what another defines.
     """
     both = {n: Pair(old[n], x) for n, x in new.items() if id(type(x)) in _ALONE and type(x) is type(old.get(n))}
-    both = {n: p for n, p in both.items() if id(type(p.new)) not in _VARIABLES or _is_same_variable(p.old, p.new)}
+    variables = {n for n, p in both.items() if id(type(p.new)) in _VARIABLES}
+    twins = Twins.of(Pair(old[n], x) for n, x in new.items() if variables and is_pair(old.get(n), x, owner))
+    both = {n: p for n, p in both.items() if n not in variables or _is_same_variable(p.old, p.new, twins)}
     both = {n: p for n, p in both.items() if type(p.new) is not ContextVar or _is_same_context_variable(p.old, p.new)}
     return {n: p for n, p in both.items() if not (is_alike(p.old, p.new) or is_pair(p.old, p.new, owner))}
 
@@ -265,10 +273,11 @@ def is_variable_of(value: Any, owner: str) -> bool:  # any object
     return id(type(value)) in _VARIABLES and value.__module__ == owner
 
 
-def _is_same_variable(old: Any, new: Any) -> bool:  # two of _VARIABLES
+def _is_same_variable(old: Any, new: Any, twins: Twins) -> bool:  # two of _VARIABLES
     """Whether two type variables stand for the same; what is quoted is compared as it is written."""
     sides = ([*(getattr(x, n, None) for n in _OF_VARIABLE), *getattr(x, "__constraints__", ())] for x in (old, new))
-    return is_same(*(tuple(x.__forward_arg__ if type(x) is typing.ForwardRef else x for x in each) for each in sides))
+    mine, theirs = (tuple(x.__forward_arg__ if type(x) is typing.ForwardRef else x for x in each) for each in sides)
+    return is_alike(mine, theirs, twins)
 
 
 def _is_same_context_variable(old: Any, new: Any) -> bool:  # two context variables

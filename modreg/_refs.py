@@ -35,7 +35,7 @@ class Use(enum.IntEnum):
         SHOWN: Who sees a definition while it is made may look at it.
         BASE: A class is derived from it.
         SHAPED: The same, and decorators look at what the class inherits, but call nothing of it.
-        FORMED: The same, and so may a metaclass, which calls what it likes.
+        FORMED: The same, and so may a metaclass, which calls what it likes; or it is that metaclass.
         MADE: It is called, and what that gives is put somewhere.
         USED: Anything else: its contents, its attributes, its truth.
     """
@@ -83,6 +83,7 @@ class Ref:
         is_filling: Whether something is put there, and no more: by a decorator, say.
         by: The class in whose making it is used, where nothing else sees that.
         is_annotation: Whether it is used as an annotation: what is annotated does nothing with it.
+        of: What it is given to in subscripts, as dotted names.
     """
 
     path: tuple[str, ...]
@@ -91,6 +92,7 @@ class Ref:
     is_filling: bool = False
     by: str = ""
     is_annotation: bool = False
+    of: tuple[tuple[str, ...], ...] = ()
 
 
 @attrs.define(eq=False)
@@ -110,6 +112,7 @@ class Reader:
     asked: Use = Use.NAMED
     by: str = ""
     is_annotation: bool = False
+    of: tuple[tuple[str, ...], ...] = ()
     read: list[tuple[str, Ref]] = attrs.field(factory=list)
     inner: dict[str, list[Taken]] = attrs.field(factory=dict)
     is_filling: bool = False
@@ -151,8 +154,10 @@ class Reader:
 
     def _assignment(self, node: Any, owner: str) -> None:  # an Assign or AnnAssign
         for target in targets(node):
-            is_attribute = isinstance(target, ast.Attribute) and path_of(target.value)
-            self._filling(target.value if is_attribute else target, Use.SET if is_attribute else Use.USED, owner)
+            if isinstance(target, ast.Attribute) and path_of(target.value):
+                self._filling(target.value, Use.SET, owner)
+            else:
+                self._filling(target, Use.USED, owner)
         if node.value is not None:
             self._expression(node.value, Use.STORED, owner)
         if isinstance(node, ast.AnnAssign) and (owner or not self.is_future):
@@ -167,8 +172,10 @@ class Reader:
             self.is_filling = True
             self._type(base, _use_of_bases(node), own)
             self.is_filling = False
-        for each in (*node.keywords, *node.decorator_list):
-            self._filling(each, Use.USED, own)
+        for keyword in node.keywords:
+            self._filling(keyword.value, Use.FORMED if keyword.arg == "metaclass" else Use.USED, own)
+        for decorator in node.decorator_list:
+            self._filling(decorator, Use.USED, own)
         if not all(_last(each) in _LOOKING for each in _called(node.decorator_list)):
             self.by = ""
         for each in node.body:
@@ -238,7 +245,9 @@ class Reader:
         elif isinstance(node, ast.Subscript) and path_of(node.value):
             self._expression(node.value, Use.SUBSCRIPTED, owner)
             self._expression(node.value, use, owner)
-            self._type(node.slice, use if _last(node.value) in _TYPES else Use.USED, owner)
+            was, self.of = self.of, self.of if _last(node.value) in _TYPES else (*self.of, path_of(node.value))
+            self._type(node.slice, use, owner)
+            self.of = was
         else:
             self._expression(node, use, owner)
 
@@ -332,7 +341,7 @@ class Reader:
             path = (ANY,)
         by = self.by if Use.SHOWN <= use <= Use.FORMED else ""
         filling, annotation = is_filling or self.is_filling, self.is_annotation
-        self.read.append((owner, Ref(path, use, is_filling=filling, by=by, is_annotation=annotation)))
+        self.read.append((owner, Ref(path, use, is_filling=filling, by=by, is_annotation=annotation, of=self.of)))
 
 
 # Nodes

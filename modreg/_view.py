@@ -29,6 +29,7 @@ class Place:
         is_filling: Whether something is put there, and no more.
         by: The class in whose making it is used, where nothing else sees that.
         is_annotation: Whether it is used as an annotation: what is annotated does nothing with it.
+        of: What it is given to in subscripts, as dotted names.
     """
 
     owner: str
@@ -37,6 +38,7 @@ class Place:
     is_filling: bool = False
     by: str = ""
     is_annotation: bool = False
+    of: tuple[tuple[str, ...], ...] = ()
 
 
 Written = tuple[str, str, tuple[str, ...]]
@@ -198,7 +200,7 @@ class View:
         """Whether all that binds a name is assignments of what calls of *kind* give: no other module made it."""
         statements = [each for each in self.statements or () if name in each.names]
         called = [path for each in statements for path in each.called(name)]
-        return bool(called) and name not in self.taken and all(_reached(each, namespace) is kind for each in called)
+        return bool(called) and name not in self.taken and all(reached(each, namespace) is kind for each in called)
 
     def is_covered(self, name: str, module: str) -> bool:
         """Whether a star import of *module* may come after another statement that binds *name*."""
@@ -256,7 +258,8 @@ class View:
         for owner, refs in statement.refs.items():
             for ref in refs:
                 for module, name, rest in self._targets(ref):
-                    self._add((module, name), Place(owner, ref.use, rest, ref.is_filling, ref.by, ref.is_annotation))
+                    place = Place(owner, ref.use, rest, ref.is_filling, ref.by, ref.is_annotation, ref.of)
+                    self._add((module, name), place)
 
     def _targets(self, ref: Ref) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """The definitions that a name can stand for: module, name, and what is asked of it."""
@@ -294,7 +297,7 @@ class View:
             yield from self._inside(other, rest[1:])
 
 
-def _reached(path: tuple[str, ...], namespace: Mapping[str, object]) -> object:
+def reached(path: tuple[str, ...], namespace: Mapping[str, object]) -> object:
     """What a dotted name leads to through nothing but namespaces."""
     found: object = None
     names = {**vars(builtins), **namespace}

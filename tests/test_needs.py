@@ -1899,8 +1899,12 @@ V = typing.TypeVar("V")
 class T:
     x: int
     def f(self): return 1
+class Quiet(type):
+    def f(self): return 1
+    def __instancecheck__(cls, other): return True
 class Box(typing.Generic[K]):
     def f(self): return 1
+    class Inner: pass
 class Small(Box[int], typing.Generic[K]):
     pass
 class Last(Small[K]):
@@ -1916,6 +1920,12 @@ class Shown(type):
 class Asked(metaclass=Shown):
     kind = 1
     def f(self): return 1
+class Loud(type):
+    def __new__(meta, name, bases, names): return super().__new__(meta, name, bases, dict(names))
+class Seen:
+    def __init_subclass__(cls): cls.seen = cls.look()
+    @classmethod
+    def look(cls): return (cls, 3)
 class One:
     def __hash__(self): return hash((1, 2))
 ONE = One()
@@ -1929,6 +1939,14 @@ EVALUATED = [
     "class C(Box[int]): pass",
     "class C(typing.Dict[str, T]): pass",
     "class C(Small[int], typing.Generic[K]): pass",
+    "class C(Box[T]): pass",
+    "def f(x: Box[Box[T]] = None): pass",
+    "class C(metaclass=Quiet): pass\nclass D(T, metaclass=Quiet): pass",
+    "class C(T, metaclass=abc.ABCMeta):\n    def g(self, x: T): pass",
+    "class C(T):\n    x: T\n    @property\n    def g(self) -> T: pass\n    @typing.overload\n    def h(self) -> T: pass",
+    "class C(T): pass\nC.more = 1",
+    "class C(T):\n    def g(self, x: Box.Inner): pass\n    inner = Box.Inner",
+    "def deep():\n    def f(x: T) -> T:\n        y: T = 1\n    return f\nmade = deep()",
     "table = {T: 1, kinds.rate: 2}\nknown = {T, int, kinds.rate}",
 ]
 if sys.version_info >= (3, 12):
@@ -1936,18 +1954,18 @@ if sys.version_info >= (3, 12):
 
 
 @pytest.mark.parametrize("text", EVALUATED)
-@pytest.mark.parametrize("edit", [("return 1", "return 2"), ("def f(self): return 1", "def f(self, more=1): return more")])
-def test_who_makes_types_of_a_class_is_left_alone(project, dropping, text, edit):
+def test_who_only_holds_a_class_is_left_alone(project, dropping, text):
     """
-    A type with arguments holds the classes that it is made of, and looks at nothing that they have.
+    Who names a class, derives from it or has it for a key does nothing with what it does.
     """
     project.load("kinds", TYPED)
-    user = project.load("user", f"{HEAD}import typing, kinds\nfrom kinds import T, Box, Small, K\n{text}\n")
-    project.write("kinds.py", TYPED.replace(*edit))
+    user = project.load("user", f"{HEAD}import abc, typing, kinds\nfrom kinds import T, Box, Small, K, Quiet\n{text}\n")
+    project.write("kinds.py", TYPED.replace("return 1", "return 2"))
+    planned = [s.module for s in dropping.plan().steps if s.decision is Decision.EXECUTE]
 
     dropping.refresh()
 
-    assert user.ran == 1
+    assert (user.ran, planned) == (1, ["kinds"])
 
 
 @pytest.mark.parametrize(
@@ -1962,14 +1980,20 @@ def test_who_makes_types_of_a_class_is_left_alone(project, dropping, text, edit)
         ("x = {Asked: 1}", ("kind = 1", "kind = 2")),
         ("x = {Asked}", ("kind = 1", "kind = 2")),
         ("x = {ONE}", ("hash((1, 2))", "2")),
+        ("T.more = 1", ("return 1", "return 2")),
+        ("class C(metaclass=Loud): x = 1", ("dict(names)", "dict(names, y=1)")),
+        ("class C(Seen): pass", ("(cls, 3)", "(cls, 4)")),
+        ("class C(Seen): x: T", ("x: int", "x: str")),
+        ("class C(Own): pass\nx = C[1]", ("(cls, 1)", "(cls, 2)")),
+        ("x = Own.made", ("made = 1", "made = 2")),
     ],
 )
-def test_who_asks_a_class_for_a_subscript_that_is_another_is_executed(project, dropping, text, edit):
+def test_who_asks_a_class_for_something_else_is_executed(project, dropping, text, edit):
     """
-    What a class gives for a subscript depends on its parameters, its own method and its metaclass.
+    What a class gives depends on its parameters and methods, and on those of its metaclass and of its bases.
     """
     project.load("kinds", TYPED)
-    user = project.load("user", f"{HEAD}from kinds import Box, Small, Last, Own, Asked, ONE\n{text}\n")
+    user = project.load("user", f"{HEAD}from kinds import Box, Small, Last, Own, Asked, ONE, T, Loud, Seen\n{text}\n")
     project.write("kinds.py", TYPED.replace(*edit))
 
     dropping.refresh()
