@@ -84,6 +84,7 @@ class Ref:
         by: The class in whose making it is used, where nothing else sees that.
         is_annotation: Whether it is used as an annotation: what is annotated does nothing with it.
         of: What it is given to in subscripts, as dotted names.
+        is_held: Whether what is defined so goes on with what is made of it; a class goes on with its base.
     """
 
     path: tuple[str, ...]
@@ -93,6 +94,7 @@ class Ref:
     by: str = ""
     is_annotation: bool = False
     of: tuple[tuple[str, ...], ...] = ()
+    is_held: bool = True
 
 
 @attrs.define(eq=False)
@@ -112,6 +114,7 @@ class Reader:
     asked: Use = Use.NAMED
     by: str = ""
     is_annotation: bool = False
+    is_base: bool = False
     of: tuple[tuple[str, ...], ...] = ()
     read: list[tuple[str, Ref]] = attrs.field(factory=list)
     inner: dict[str, list[Taken]] = attrs.field(factory=dict)
@@ -169,9 +172,9 @@ class Reader:
         self.asked, self.by = max(self.asked, _use_of_annotations(node)), node.name if is_top else ""
         self._parameters(node, own)
         for base in node.bases:
-            self.is_filling = True
+            self.is_filling = self.is_base = True
             self._type(base, _use_of_bases(node), own)
-            self.is_filling = False
+            self.is_filling = self.is_base = False
         for keyword in node.keywords:
             self._filling(keyword.value, Use.FORMED if keyword.arg == "metaclass" else Use.USED, own)
         for decorator in node.decorator_list:
@@ -340,8 +343,9 @@ class Reader:
         if path[0] in REACHING_ANY:
             path = (ANY,)
         by = self.by if Use.SHOWN <= use <= Use.FORMED else ""
-        filling, annotation = is_filling or self.is_filling, self.is_annotation
-        self.read.append((owner, Ref(path, use, is_filling=filling, by=by, is_annotation=annotation, of=self.of)))
+        filling, annotation, held = is_filling or self.is_filling, self.is_annotation, not self.is_base
+        ref = Ref(path, use, is_filling=filling, by=by, is_annotation=annotation, of=self.of, is_held=held)
+        self.read.append((owner, ref))
 
 
 # Nodes

@@ -133,6 +133,8 @@ class Statement:
         for owner, ref in reader.found():
             if ref.use > Use.NAMED:
                 found[""][ref] = None
+            if ref.use is Use.SUBSCRIPTED and not ref.is_held:
+                continue
             for name in (owner,) if owner else self.names:
                 found.setdefault(name, {})[ref] = None
         return {name: tuple(refs) for name, refs in found.items()}
