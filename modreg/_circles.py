@@ -16,6 +16,9 @@ from modreg._model import Edge
 from modreg._rehearsal import Rehearsal, Role
 from modreg._scan import Import
 
+Fewer = Mapping[str, Mapping[str, frozenset[str]]]
+"""For modules the names that their star imports do not bring, by the modules that are halfway then."""
+
 
 @attrs.define(eq=False, slots=False)
 class Circles:
@@ -42,7 +45,7 @@ class Circles:
     names: tuple[str, ...] = ()
     is_entered_anew: bool = attrs.field(init=False, default=False)
     is_led_back: bool = attrs.field(init=False, default=False)
-    _caught: dict[tuple[str, ...], frozenset[str]] = attrs.field(init=False, factory=dict)
+    _known: dict[tuple[str, ...], Rehearsal] = attrs.field(init=False, factory=dict)
 
     def graph_with(self, graph: Mapping[str, dict[str, Edge]]) -> dict[str, dict[str, Edge]]:
         """A graph in which the parts have the edges of their new code, and of what that brings."""
@@ -114,18 +117,35 @@ class Circles:
 
     def caught(self, members: tuple[str, ...]) -> frozenset[str]:
         """Those of a circle that catch, in a fresh interpreter, that another one is halfway."""
-        if members not in self._caught:
-            self._caught[members] = frozenset(self._rehearsed(self.order(members)).caught)
-        return self._caught[members]
+        return frozenset(self._alone(members).caught)
 
-    def _rehearsed(self, names: Iterable[str], new: Iterable[str] = ()) -> Rehearsal:
+    def fewer(self, members: tuple[str, ...]) -> Fewer:
+        """For each of a circle what star imports do not bring in a fresh interpreter, by the modules halfway then."""
+        rehearsal = self._entered if self.is_entered_anew else self._alone(members)
+        return {} if rehearsal is None or not rehearsal.failed.isdisjoint(members) else rehearsal.fewer
+
+    def fewer_before(self) -> Fewer:
+        """The same for all that may take part, with the sources that are current."""
+        rehearsal = self._rehearsed(self.by_start(self.names), parts={})
+        return {} if not rehearsal.failed.isdisjoint(self.names) else rehearsal.fewer
+
+    def _alone(self, members: tuple[str, ...]) -> Rehearsal:
+        """What a fresh interpreter comes to in a circle by itself."""
+        if members not in self._known:
+            self._known[members] = self._rehearsed(self.order(members))
+        return self._known[members]
+
+    def _rehearsed(
+        self, names: Iterable[str], new: Iterable[str] = (), parts: Mapping[str, Part] | None = None
+    ) -> Rehearsal:
         """
         What a fresh interpreter comes to that imports modules one by one, after *new* ones.
 
         It fails as a whole where the imports go deeper than the stack: they were not begun in this order.
         """
         order = dict.fromkeys(names)
-        rehearsal = Rehearsal(functools.partial(self._read, order), self._is_there)
+        read = functools.partial(self._read, order, self.parts if parts is None else parts)
+        rehearsal = Rehearsal(read, self._is_there)
         try:
             for name in (*new, *order):
                 rehearsal.run(name)
@@ -133,9 +153,9 @@ class Circles:
             rehearsal.failed.update(order)
         return rehearsal
 
-    def _read(self, names: Iterable[str], name: str) -> Role | None:
+    def _read(self, names: Iterable[str], parts: Mapping[str, Part], name: str) -> Role | None:
         if name in names:
-            record, part = self.current(name), self.parts.get(name)
+            record, part = self.current(name), parts.get(name)
             if part is not None:
                 return record.package, part.imports, lambda: part.body
             return record.package, record.read(), record.skimmed

@@ -113,6 +113,7 @@ class Draft:
         around: The modules in whose execution another one would begin, innermost first, if that is not loaded.
         catching: Those of a circle that may fail to import another one, and go on.
         caught: Those of a circle that do so in a fresh interpreter.
+        fewer: What star imports of those of a circle do not bring in a fresh interpreter, by the modules halfway.
         taken: The names that the program itself took from modules, each with the module and the name there.
     """
 
@@ -133,6 +134,7 @@ class Draft:
     around: Callable[[str], tuple[str, ...]] = attrs.field(default=lambda _name: ())
     catching: Callable[[tuple[str, ...]], tuple[str, ...]] = attrs.field(default=lambda _members: ())
     caught: Callable[[tuple[str, ...]], frozenset[str]] = attrs.field(default=lambda _members: frozenset())
+    fewer: Callable[[tuple[str, ...]], Mapping[str, Mapping[str, frozenset[str]]]] = attrs.field(default=lambda _: {})
     taken: Callable[[], Iterable[tuple[str, str, str]]] = attrs.field(default=lambda: ())
     _imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
 
@@ -208,6 +210,11 @@ class Draft:
         catching, members = self.circles.get(name, ((), ()))
         going = [each for each in catching if is_going(each)]
         return bool(going) and not self.caught(members).isdisjoint(going)
+
+    def lacking(self, name: str) -> Mapping[str, frozenset[str]]:
+        """The names that star imports of a module do not bring in a fresh interpreter, by the modules halfway then."""
+        members = () if self.is_calm or name not in self.starring else self.components.get(name, ())
+        return self.fewer(members).get(name, {}) if len(members) > 1 else {}
 
     def foreseen(self, names: Collection[str]) -> dict[str, str]:
         """Those of the names that will have to be executed for others, each with the reason."""

@@ -64,6 +64,7 @@ from modreg._retained import (
     IMPORT_SYSTEM,
     bind_submodules,
     drop,
+    drop_lacking,
     drop_stars,
     forget_overloads,
     have_path,
@@ -345,6 +346,7 @@ class Execution(Ordered):
             self._lead_on(part.name, module)
         if self.is_dropping:
             drop_stars(part, namespace, self.starred.get(part.name, NONE))
+            drop_lacking(part, namespace, self.draft.lacking(part.name))
         self.phase = Phase.PATCH
         self._bring_up_to_date(part, former, namespace, since, self.finished[finished:])
         if is_used:

@@ -394,14 +394,19 @@ class Ordered(Work):
         if wanted is None or namespace is None:
             return
         former = self.draft.needs.former
-        body = self.parts[name].body if name in self.finished else None
+        body, lacking = self.parts[name].body if name in self.finished else None, self.draft.lacking(name)
         for mine, (module, theirs) in wanted.items():
             source = space_of(module)
             before = former.get((module, theirs or mine), MISSING if theirs else source.get(mine, MISSING))
             had, now = namespace.get(mine, MISSING), source.get(theirs, MISSING)
             is_told = had is MISSING and theirs in self.draft.needs.stars.get(module, ())  # to star imports, only now
             is_still = is_told or _is_still(had, before)
-            is_hidden = had is MISSING and not is_given(theirs, source)  # from the star import by which it would come
+            # A module that is halfway then has no ``__all__`` yet.
+            is_half = module in lacking
+            is_brought = not (mine.startswith("_") or mine in lacking[module]) if is_half else is_given(theirs, source)
+            if is_half and is_brought and not theirs:
+                continue
+            is_hidden = had is MISSING and not is_brought  # from the star import by which it would come
             is_own = body is not None and mine in body.bound  # it has just bound it by itself
             is_leaving = now is MISSING and self.is_dropping and not (is_own or is_submodule(name, mine, namespace))
             if now is not had and is_still and not is_hidden and (now is not MISSING or is_leaving):

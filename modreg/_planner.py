@@ -23,6 +23,7 @@ from modreg._edges import Groups, Rows, Users, at_import, edges_to, strongest
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
 from modreg._importer import BOOTSTRAP, is_unloaded_lazy, space_of, spec_of
+from modreg._matters import Level
 from modreg._model import Cause, Edge
 from modreg._needs import Calm, Differing, Needs
 from modreg._program import Program
@@ -282,13 +283,29 @@ class Planner:
             around=circles.around,
             catching=circles.catching,
             caught=circles.caught,
+            fewer=circles.fewer,
             taken=self._program.taken,
         )
+        if circles.is_entered_anew:
+            self._note_stars(draft, circles)
         if is_limited:
             draft.unedited.update(others)
         else:
             self._prepare(draft)
         return draft
+
+    def _note_stars(self, draft: Draft, circles: Circles) -> None:
+        """Note the names that star imports bring only now, or no more, for now another module is halfway then."""
+        starring = [n for n in draft.starring if n not in draft.parts]
+        before = circles.fewer_before() if starring else {}
+        for name in starring:
+            mine, theirs = before.get(name, {}), draft.lacking(name)
+            for base in {**mine, **theirs}:
+                lost, had = theirs.get(base, NONE), mine.get(base, NONE)
+                rebinds = dict.fromkeys(lost - had, (base, "")) | {each: (base, each) for each in had - lost}
+                if rebinds:
+                    draft.needs.rebinds.setdefault(name, {}).update(rebinds)
+                    draft.needs.change(name, dict.fromkeys(rebinds, Level.PRESENCE))
 
     def _seeds(
         self, cause: Cause, seeds: dict[str, str], sources: Mapping[str, Source], *, is_edit: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from itertools import takewhile
 
 import attrs
 
@@ -32,6 +33,7 @@ class Rehearsal:
         begun: The modules that were not given up, in the order in which they began, each with what gives its body and
             the import that it is at; `None` when it has ended.
         within: The module in whose execution each of them began; ``""`` for none.
+        fewer: For modules the names that star imports of theirs did not bring, by the modules that were halfway.
     """
 
     _read: Callable[[str], Role | None]
@@ -40,6 +42,7 @@ class Rehearsal:
     failed: set[str] = attrs.field(init=False, factory=set)
     begun: dict[str, tuple[Callable[[], Body | None], Import | None]] = attrs.field(init=False, factory=dict)
     within: dict[str, str] = attrs.field(init=False, factory=dict)
+    fewer: dict[str, dict[str, frozenset[str]]] = attrs.field(init=False, factory=dict)
     _executing: list[str] = attrs.field(init=False, factory=lambda: [""])
     _is_halfway: bool = attrs.field(init=False, default=False)
 
@@ -73,7 +76,26 @@ class Rehearsal:
         return True
 
     def _import(self, each: Import, base: str) -> bool:
-        return not base or (self.run(base) and all(self._has(base, name) for name in each.names if name != "*"))
+        if not base:
+            return True
+        if not self.run(base):
+            return False
+        if "*" in each.names:
+            self._note_fewer(self._executing[-1], base)
+        return all(self._has(base, name) for name in each.names if name != "*")
+
+    def _note_fewer(self, name: str, base: str) -> None:
+        """Note what a star import of *name* does not bring if *base* is halfway: what has no name there yet."""
+        read, at = self.begun.get(base, (None, None))
+        found = self._read(base) if at is not None else None
+        body = read() if read is not None and found is not None else None
+        if found is None or body is None or at is None:
+            return
+        package, imports, _ = found
+        earlier = takewhile(lambda each: each is not at, imports)
+        stars = [space_of(_scan.absolute(each, package)) for each in earlier if "*" in each.names]
+        to_come = body.to_come(at.line or 0).difference(*stars)
+        self.fewer.setdefault(name, {})[base] = frozenset(each for each in to_come if not each.startswith("_"))
 
     def _has(self, module: str, name: str) -> bool:
         """Whether a module has a name, be it that of a submodule; one that has ended, or takes no part, has it."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import typing
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from modreg._draft import Part
-from modreg._importer import namespace_of
+from modreg._importer import namespace_of, space_of
 from modreg._journal import Item, Journal, is_submodule
 from modreg._pairs import ATOMS, is_own
 from modreg._scan import Import
@@ -98,6 +98,23 @@ def drop_stars(part: Part, namespace: dict[str, object], starred: frozenset[str]
     for name in starred - part.body.bound - IMPORT_SYSTEM - given:
         if not is_submodule(part.name, name, namespace):
             namespace.pop(name, None)
+
+
+def drop_lacking(part: Part, namespace: dict[str, object], lacking: Mapping[str, Iterable[str]]) -> None:
+    """
+    Names leave that star imports brought, and do not bring in a fresh interpreter.
+
+    Args:
+        part: The module.
+        namespace: Its namespace.
+        lacking: These names, by the modules that are halfway then.
+    """
+    for module, names in lacking.items():
+        source = space_of(module)
+        for name in names:
+            is_brought = name in namespace and namespace[name] is source.get(name, namespace)
+            if is_brought and part.body is not None and name not in part.body.bound:
+                del namespace[name]
 
 
 def forget_overloads(module: str, journal: Journal) -> None:

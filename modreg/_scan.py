@@ -208,21 +208,22 @@ def bound_by(code: CodeType, line: int, lasti: int) -> frozenset[str] | None:
     Returns:
         `None` where anything may be bound: by a star import, by ``globals()`` and its like, by another round of a loop.
     """
+    is_starred = any(each.names == ("*",) for inner, _ in _walk(code) for each in _own_imports(inner, is_toplevel=True))
+    return None if is_starred else spelled_by(code, line, lasti)
+
+
+def spelled_by(code: CodeType, line: int, lasti: int) -> frozenset[str] | None:
+    """As :func:`bound_by`, but for what star imports may bind."""
     spans = [(range(start, end, 2), at) for start, end, at in code.co_lines() if at is not None and at <= line]
     past = frozenset(each for span, at in spans for each in span if at < line or each <= lasti)
     raw = code.co_code
     loops = [each for jump in _JUMPS_BACK for each in _offsets(raw, jump) if each not in past]
-    if any(_target(raw, each) in past for each in loops) or any(_is_reaching_any(each) for each, _ in _walk(code)):
+    is_reaching_any = any(not _BINDING_ANY.isdisjoint(each.co_names) for each, _ in _walk(code))
+    if is_reaching_any or any(_target(raw, each) in past for each in loops):
         return None
     stores = [(code.co_names[_argument(raw, each)[0]], each in past) for each in _offsets(raw, _STORE_NAME)]
     later = {name for name, is_past in stores if not is_past}
     return bound_names(code) - later.difference(name for name, is_past in stores if is_past)
-
-
-def _is_reaching_any(code: CodeType) -> bool:
-    """Whether code may bind names that it does not spell."""
-    is_starred = any(each.names == ("*",) for each in _own_imports(code, is_toplevel=True))
-    return is_starred or not _BINDING_ANY.isdisjoint(code.co_names)
 
 
 def is_setting_attributes(code: CodeType) -> bool:

@@ -238,6 +238,11 @@ class Body:
         found = [_scan.bound_by(each.code, line, -1) for each in self.statements if each.line <= line]
         return None if None in found else frozenset().union(*filter(None, found))
 
+    def to_come(self, line: int) -> frozenset[str]:
+        """The names that certainly no statement before a line binds by itself."""
+        found = [_scan.spelled_by(each.code, line, -1) for each in self.statements if each.line <= line]
+        return frozenset() if None in found else self.bound.difference(*filter(None, found))
+
     def uses(self) -> tuple[_uses.Statement, ...] | None:
         """What the statements define and use; `None` of a body that was not taken apart."""
         if not self.path:
