@@ -319,6 +319,12 @@ class Execution(Ordered):
         self.finished.append(part.name)
         self._done(part, started)
 
+    def added(self, record: Record, module: object) -> None:
+        super().added(record, module)
+        lacking, namespace = self.draft.fewer(()).get(record.name, {}), namespace_of(module)
+        if lacking and namespace is not None and self.is_dropping:
+            drop_lacking(record.skimmed(), namespace, lacking)
+
     def _done(self, part: Part, started: float) -> None:
         self.steps.append(part.step)
         self.made.append(self._record(part, time.perf_counter() - started))
@@ -346,7 +352,7 @@ class Execution(Ordered):
             self._lead_on(part.name, module)
         if self.is_dropping:
             drop_stars(part, namespace, self.starred.get(part.name, NONE))
-            drop_lacking(part, namespace, self.draft.lacking(part.name))
+            drop_lacking(part.body, namespace, self.draft.lacking(part.name))
         self.phase = Phase.PATCH
         self._bring_up_to_date(part, former, namespace, since, self.finished[finished:])
         if is_used:

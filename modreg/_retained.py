@@ -14,6 +14,7 @@ from modreg._journal import Item, Journal, is_submodule
 from modreg._pairs import ATOMS, is_own
 from modreg._scan import Import
 from modreg._stars import all_given_names
+from modreg._statements import Body
 from modreg._view import declared
 
 IMPORT_SYSTEM: Final = frozenset(
@@ -100,20 +101,20 @@ def drop_stars(part: Part, namespace: dict[str, object], starred: frozenset[str]
             namespace.pop(name, None)
 
 
-def drop_lacking(part: Part, namespace: dict[str, object], lacking: Mapping[str, Iterable[str]]) -> None:
+def drop_lacking(body: Body | None, namespace: dict[str, object], lacking: Mapping[str, Iterable[str]]) -> None:
     """
     Names leave that star imports brought, and do not bring in a fresh interpreter.
 
     Args:
-        part: The module.
-        namespace: Its namespace.
+        body: What a module has executed; without one nothing is known.
+        namespace: The module's namespace.
         lacking: These names, by the modules that are halfway then.
     """
     for module, names in lacking.items():
         source = space_of(module)
         for name in names:
             is_brought = name in namespace and namespace[name] is source.get(name, namespace)
-            if is_brought and part.body is not None and name not in part.body.bound:
+            if is_brought and body is not None and name not in body.bound:
                 del namespace[name]
 
 
