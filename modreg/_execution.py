@@ -351,8 +351,9 @@ class Execution(Ordered):
             self.journal.entries.append(Entry(place, module, place.get()))
             self._lead_on(part.name, module)
         if self.is_dropping:
-            drop_stars(part, namespace, self.starred.get(part.name, NONE))
-            drop_lacking(part.body, namespace, self.draft.lacking(part.name))
+            lacking = self.draft.lacking(part.name)
+            drop_stars(part, namespace, self.starred.get(part.name, NONE), lacking)
+            drop_lacking(part.body, namespace, lacking)
         self.phase = Phase.PATCH
         self._bring_up_to_date(part, former, namespace, since, self.finished[finished:])
         if is_used:
@@ -679,7 +680,7 @@ class Execution(Ordered):
             uncover(part, namespace)
         if self.is_dropping:
             drop(part, namespace, self.unloaded)
-            drop_stars(part, namespace, self.starred.get(part.name, NONE))
+            drop_stars(part, namespace, self.starred.get(part.name, NONE), self.draft.lacking(part.name))
         if sys.version_info >= (3, 14):
             # What was evaluated of the old source; the new one's __annotate__ gives it anew when it is asked for.
             namespace.pop("__annotations__", None)

@@ -82,7 +82,9 @@ def uncover(part: Part, namespace: dict[str, object]) -> None:
             namespace.pop(name, None)
 
 
-def drop_stars(part: Part, namespace: dict[str, object], starred: frozenset[str]) -> None:
+def drop_stars(
+    part: Part, namespace: dict[str, object], starred: frozenset[str], halfway: Collection[str] = ()
+) -> None:
     """
     Names of former star imports that the present ones do not bring leave.
 
@@ -92,10 +94,11 @@ def drop_stars(part: Part, namespace: dict[str, object], starred: frozenset[str]
         part: The module.
         namespace: Its namespace.
         starred: The names that its star imports had bound.
+        halfway: The modules that are halfway when it imports them.
     """
     if part.body is None or not starred:
         return
-    given = all_given_names(part.spec.parent or "", part.body.imports)
+    given = all_given_names(part.spec.parent or "", part.body.imports, halfway)
     for name in starred - part.body.bound - IMPORT_SYSTEM - given:
         if not is_submodule(part.name, name, namespace):
             namespace.pop(name, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from modreg import _scan
 from modreg._importer import space_of
@@ -10,15 +10,21 @@ from modreg._scan import Import
 
 
 def all_star_names(name: str, package: str, imports: Iterable[Import]) -> frozenset[str]:
-    """The names that the module *name* has now by its star imports."""
+    """
+    The names that the module *name* has now by its star imports.
+
+    What was halfway then had no ``__all__`` yet.
+    """
     mine = space_of(name)
     spaces = [(each, space_of(each)) for each in _starred(package, imports)]
-    return frozenset(n for each, theirs in spaces for n in _given_names(each) if n in mine and mine[n] is theirs.get(n))
+    given = ((theirs, n) for each, theirs in spaces for n in (*_given_names(each), *_public_names(each)))
+    return frozenset(n for theirs, n in given if n in mine and mine[n] is theirs.get(n))
 
 
-def all_given_names(package: str, imports: Iterable[Import]) -> frozenset[str]:
-    """The names that the star imports of a module in *package* bring."""
-    return frozenset(name for each in _starred(package, imports) for name in _given_names(each))
+def all_given_names(package: str, imports: Iterable[Import], halfway: Collection[str] = ()) -> frozenset[str]:
+    """The names that the star imports of a module in *package* bring, of some while these are halfway."""
+    names = {each: _public_names if each in halfway else _given_names for each in _starred(package, imports)}
+    return frozenset(name for each, give in names.items() for name in give(each))
 
 
 def _starred(package: str, imports: Iterable[Import]) -> Iterator[str]:
@@ -32,4 +38,8 @@ def _given_names(module: str) -> list[str]:
     public = theirs.get("__all__")
     if isinstance(public, (list, tuple)):
         return [name for name in public if name in theirs]
-    return [name for name in theirs.copy() if not name.startswith("_")]
+    return _public_names(module)
+
+
+def _public_names(module: str) -> list[str]:
+    return [name for name in space_of(module).copy() if not name.startswith("_")]
