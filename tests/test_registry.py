@@ -2599,3 +2599,66 @@ def test_a_namespace_package_that_gets_a_broken_source_is_as_it_was(project, dro
         dropping.refresh()
     assert vars(package) == before
     assert sys.modules["shop"] is package
+
+
+CIRCLE = "A = 1\n{}def late(): return 1\nclass Late: pass\n"
+
+
+def test_a_star_import_of_what_is_halfway_brings_what_it_has(project, dropping):
+    """
+    An edit that leads a module back to itself takes away what star imports on the way do not get any more.
+    """
+    first = project.load("first", CIRCLE.format(""))
+    second = project.load("second", "from first import *\ndef ask(): return late()\n")
+    far = project.load("far", "import second\ndef ask(): return second.late()\n")
+    project.write("first.py", CIRCLE.format("import second\n"))
+
+    dropping.refresh()
+
+    assert (second.A, hasattr(second, "late"), hasattr(second, "Late")) == (1, False, False)
+    for ask in (second.ask, far.ask):
+        with pytest.raises((NameError, AttributeError)):
+            ask()
+    project.write("second.py", "from first import *\ndef ask(): return 2\n")
+    dropping.refresh()
+    assert (second.A, hasattr(second, "late"), second.ask()) == (1, False, 2)
+    project.write("first.py", CIRCLE.format("import second\n").replace("return 1", "return 3") + "def later(): return 4\n")
+    dropping.refresh()
+    assert not hasattr(second, "late")
+    assert not hasattr(second, "later")
+    project.write("first.py", CIRCLE.format(""))
+    dropping.refresh()
+    assert (second.late(), second.Late is first.Late) == (1, True)
+    dropping.rollback("first")
+    assert not hasattr(second, "late")
+
+
+def test_a_star_import_of_what_is_halfway_goes_by_no_list_of_names(project, dropping):
+    """
+    A module that is halfway has not come to its ``__all__`` yet, so a star import brings all that is there.
+    """
+    text = "A = {}\nB = 2\nimport second\nC = 3\n"
+    project.write("second.py", "from first import *\n")
+    project.load("first", text.format(1))
+    second = sys.modules["second"]
+    project.write("first.py", text.format(1) + "__all__ = ['A']\n")
+
+    dropping.refresh()
+
+    assert (second.A, second.B, hasattr(second, "C")) == (1, 2, False)
+    project.write("first.py", text.format(4) + "__all__ = ['A', 'C']\n")
+    dropping.refresh()
+    assert (second.A, second.B, hasattr(second, "C")) == (4, 2, False)
+
+
+def test_a_module_that_comes_by_who_is_halfway_lacks_what_is_to_come(project, dropping):
+    """
+    The same for one that is imported for the first time.
+    """
+    project.load("first", "A = 1\ndef late(): return 1\n")
+    project.write("second.py", "from first import *\n")
+    project.write("first.py", "A = 2\nimport second\ndef late(): return 2\n")
+
+    dropping.refresh()
+
+    assert (sys.modules["second"].A, hasattr(sys.modules["second"], "late")) == (2, False)
