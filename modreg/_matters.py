@@ -10,6 +10,7 @@ from typing import Final
 
 from modreg._holding import is_standard, is_value
 from modreg._importer import space_of
+from modreg._journal import MISSING
 from modreg._pairs import is_class, mro_of, parts, table
 from modreg._refs import Use
 from modreg._view import Place, reached
@@ -48,14 +49,14 @@ def matters(user: str, module: str, name: str, member: str, level: Level, place:
     if not all(is_plainly_subscripted(reached(path, space_of(user))) for path in place.of):
         return True
     made = space_of(user).get(place.by) if place.by else None
+    if place.use in (Use.SHOWN, Use.USED) and is_class(made) and is_made_unseen(made):
+        return False
     if place.use is Use.SET:  # who sets it elsewhere has to set it again
         return user != module or not _is_set_plainly(value)
     if is_class(value):
         return _matters_of_class(value, member, level, place.use, made)
     if level >= Level.SHAPE and is_copied(value):
         return True
-    if place.use is Use.SHOWN and is_class(made) and is_made_unseen(made):
-        return False
     return place.use is not Use.STORED and not _is_left(value, place.use, level)
 
 
@@ -70,8 +71,8 @@ def _is_kept_in(value: object, path: tuple[str, ...]) -> bool:
     """Whether a class gives the same for an attribute as long as that stays the same object."""
     if len(path) > 1 or not is_class(value) or any(map(_is_asking, mro_of(type(value)))):
         return False
-    found = next((table(each)[path[0]] for each in mro_of(value) if path[0] in table(each)), None)
-    return is_class(found) or is_standard(type(found))
+    found = next((table(each)[path[0]] for each in mro_of(value) if path[0] in table(each)), MISSING)
+    return found is not MISSING and (is_class(found) or is_standard(type(found)))
 
 
 def _is_asking(metaclass: type) -> bool:
@@ -89,8 +90,6 @@ def _matters_of_class(value: type, member: str, level: Level, use: Use, made: ob
         return not is_standard(type(value))
     if use is Use.SUBSCRIPTED:
         return _matters_to_subscript(value, member)
-    if use is Use.SHOWN and is_class(made) and is_made_unseen(made):
-        return False
     if use is Use.MADE:
         return not member or may_reach(value, _MAKING, member)
     if use is Use.FORMED and issubclass(value, type):

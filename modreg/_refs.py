@@ -169,7 +169,8 @@ class Reader:
     def _class(self, node: ast.ClassDef, owner: str, *, is_top: bool) -> None:
         own = node.name if is_top else owner
         was = self.asked, self.by
-        self.asked, self.by = max(self.asked, _use_of_annotations(node)), node.name if is_top else ""
+        is_seen = not is_top or not all(_last(each) in _LOOKING for each in _called(node.decorator_list))
+        self.asked, self.by = max(self.asked, _use_of_annotations(node)), "" if is_seen else node.name
         self._parameters(node, own)
         for base in node.bases:
             self.is_filling = self.is_base = True
@@ -179,8 +180,6 @@ class Reader:
             self._filling(keyword.value, Use.FORMED if keyword.arg == "metaclass" else Use.USED, own)
         for decorator in node.decorator_list:
             self._filling(decorator, Use.USED, own)
-        if not all(_last(each) in _LOOKING for each in _called(node.decorator_list)):
-            self.by = ""
         for each in node.body:
             is_method = is_top and isinstance(each, FUNCTIONS)
             if is_method:
@@ -249,7 +248,7 @@ class Reader:
             self._expression(node.value, Use.SUBSCRIPTED, owner)
             self._expression(node.value, use, owner)
             was, self.of = self.of, self.of if _last(node.value) in _TYPES else (*self.of, path_of(node.value))
-            self._type(node.slice, use, owner)
+            self._type(node.slice, Use.USED if self.is_base else use, owner)  # a base may do with it what it likes
             self.of = was
         else:
             self._expression(node, use, owner)
@@ -342,7 +341,7 @@ class Reader:
     def _note(self, path: tuple[str, ...], use: Use, owner: str, *, is_filling: bool = False) -> None:
         if path[0] in REACHING_ANY:
             path = (ANY,)
-        by = self.by if Use.SHOWN <= use <= Use.FORMED else ""
+        by = self.by if Use.SHOWN <= use <= Use.FORMED or self.is_base else ""
         filling, annotation, held = is_filling or self.is_filling, self.is_annotation, not self.is_base
         ref = Ref(path, use, is_filling=filling, by=by, is_annotation=annotation, of=self.of, is_held=held)
         self.read.append((owner, ref))

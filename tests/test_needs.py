@@ -1917,9 +1917,14 @@ def rate(): return 1
 class Shown(type):
     def __getitem__(cls, name): return cls.kind
     def __hash__(cls): return cls.kind
+    @property
+    def named(cls): return cls.name()
 class Asked(metaclass=Shown):
     kind = 1
+    def name(): return 'name'
     def f(self): return 1
+class Told(typing.Generic[K]):
+    def __init_subclass__(cls): cls.told = cls.__orig_bases__[0].__args__[0]().f()
 class Loud(type):
     def __new__(meta, name, bases, names): return super().__new__(meta, name, bases, dict(names))
 class Seen:
@@ -1984,6 +1989,10 @@ def test_who_only_holds_a_class_is_left_alone(project, dropping, text):
         ("class C(metaclass=Loud): x = 1", ("dict(names)", "dict(names, y=1)")),
         ("class C(Seen): pass", ("(cls, 3)", "(cls, 4)")),
         ("class C(Seen): x: T", ("x: int", "x: str")),
+        ("class C(Told[T]): pass", ("return 1", "return 2")),
+        ("import dataclasses\n@dataclasses.dataclass\nclass C(Told[T]): pass", ("return 1", "return 2")),
+        ("def seen(cls): return T().f()\n@seen\nclass C(Box[T]): pass", ("return 1", "return 2")),
+        ("x = Asked.named", ("'name'", "'other'")),
         ("class C(Own): pass\nx = C[1]", ("(cls, 1)", "(cls, 2)")),
         ("x = Own.made", ("made = 1", "made = 2")),
     ],
@@ -1993,7 +2002,7 @@ def test_who_asks_a_class_for_something_else_is_executed(project, dropping, text
     What a class gives depends on its parameters and methods, and on those of its metaclass and of its bases.
     """
     project.load("kinds", TYPED)
-    user = project.load("user", f"{HEAD}from kinds import Box, Small, Last, Own, Asked, ONE, T, Loud, Seen\n{text}\n")
+    user = project.load("user", f"{HEAD}from kinds import Box, Small, Last, Own, Asked, ONE, T, Loud, Seen, Told\n{text}\n")
     project.write("kinds.py", TYPED.replace(*edit))
 
     dropping.refresh()
