@@ -2452,6 +2452,12 @@ def test_circular_modules_take_each_others_classes(project, registry):
 
     assert (a.A, b.B, a.C) == kinds == tuple(a.TABLE)
     assert (a.B, b.A, a.C.__bases__, b.B.__bases__) == (b.B, a.A, (b.B,), (a.A,))
+    assert (held.x, held.y, both()) == (2, 1, (1, 2, 2))  # it was not executed for the edit of the other
+
+    registry.rollback(b, 1)
+
+    assert (a.A, b.B, a.C) == kinds == tuple(a.TABLE)
+    assert (a.B, b.A, a.C.__bases__, b.B.__bases__) == (b.B, a.A, (b.B,), (a.A,))
     assert (held.x, held.y, both()) == (1, 1, (1, 1))
 
 
