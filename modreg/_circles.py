@@ -11,7 +11,7 @@ import attrs
 from modreg._arrivals import Arrivals, brought
 from modreg._draft import Part
 from modreg._edges import edges_to, strongest
-from modreg._history import Record
+from modreg._history import History
 from modreg._model import Edge
 from modreg._rehearsal import Rehearsal, Role
 from modreg._scan import Import
@@ -27,7 +27,7 @@ class Circles:
 
     Args:
         parts: The modules of the plan.
-        current: Gives the version of a module that is current.
+        history: The versions of the modules.
         by_start: Puts names in the order in which their first execution began.
         arrivals: The modules that are not loaded.
 
@@ -39,7 +39,7 @@ class Circles:
     """
 
     parts: Mapping[str, Part]
-    current: Callable[[str], Record]
+    history: History
     by_start: Callable[[Iterable[str]], tuple[str, ...]]
     arrivals: Arrivals
     names: tuple[str, ...] = ()
@@ -99,17 +99,30 @@ class Circles:
         Where it fails as the modules came before, it may succeed where those that are new come first.
         """
         names = self.by_start(self.names) if self.is_entered_anew else ()
-        rehearsal = self._rehearsed(names)
-        if not rehearsal.begun.keys() >= {*names}:
-            rehearsal = self._rehearsed(names, [name for name in rehearsal.within if name not in names])
+        rehearsal = self._succeeding(names)
         return rehearsal if names and rehearsal.failed.isdisjoint(names) else None
+
+    def _succeeding(self, names: tuple[str, ...]) -> Rehearsal:
+        """
+        What a fresh interpreter comes to that imports modules one by one, as they came, and none of which fails.
+
+        If one does, it is begun with those that are new, or with one that came later than the program itself: there
+        is a way to import them all, for they are loaded.
+        """
+        first = rehearsal = self._rehearsed(names)
+        if not rehearsal.failed.isdisjoint(names):
+            new = [name for name in rehearsal.within if name not in names]
+            later = [[name] for name in reversed(names) if self.history.first(name).revision]
+            tried = (self._rehearsed(names, each) for each in (new, *later))
+            first = next((each for each in tried if each.failed.isdisjoint(names)), rehearsal)
+        return first
 
     def catching(self, members: tuple[str, ...]) -> tuple[str, ...]:
         """Those of a circle that catch what goes wrong when they import another, or one not loaded that leads back."""
         return tuple(name for name in members if self._is_catching(name, members))
 
     def _is_catching(self, name: str, members: tuple[str, ...]) -> bool:
-        record = self.current(name)
+        record = self.history.current(name)
         imports = self.parts[name].imports if name in self.parts else record.read()
         caught = [each for each in imports if each.is_toplevel and each.is_guarded]
         edges = self._edges if name in self.parts else edges_to  # who is left alone imports nothing new
@@ -132,7 +145,7 @@ class Circles:
     def _alone(self, members: tuple[str, ...]) -> Rehearsal:
         """What a fresh interpreter comes to in a circle by itself."""
         if members not in self._known:
-            self._known[members] = self._rehearsed(self.order(members))
+            self._known[members] = self._succeeding(self.order(members))
         return self._known[members]
 
     def _rehearsed(
@@ -155,7 +168,7 @@ class Circles:
 
     def _read(self, names: Iterable[str], parts: Mapping[str, Part], name: str) -> Role | None:
         if name in names:
-            record, part = self.current(name), parts.get(name)
+            record, part = self.history.current(name), parts.get(name)
             if part is not None:
                 return record.package, part.imports, lambda: part.body
             return record.package, record.read(), record.skimmed
