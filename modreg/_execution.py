@@ -79,7 +79,7 @@ from modreg._spec import features, problem
 from modreg._stars import all_star_names
 from modreg._state import NOTHING, Statements, bind, keep, keep_in_classes, remade, take_over, unchanged
 from modreg._successor import living
-from modreg._transaction import sign, walk
+from modreg._transaction import walk
 from modreg._view import Written, declared
 from modreg._window import Window, held, is_held, is_listed, orphan, point, replace
 
@@ -786,7 +786,7 @@ class Execution(Ordered):
                 self.journal.write(Item(namespace, child), sys.modules[name])
 
     def _record(self, part: Part, seconds: float) -> Record:
-        declined = self.declined(part.name, self.restores[part.name]) if part.name in self.restores else NONE
+        declined = self._declined(part)
         return Record(
             name=part.name,
             number=part.record.number + 1,
@@ -798,12 +798,18 @@ class Execution(Ordered):
             seconds=seconds,
             restores=self.restores.get(part.name),
             declined=declined,
-            turned_away=sign(part.source) if declined else None,
+            turned_away=self.turned_away(part.name, declined, part.source),
             source=part.source,
             is_settled=part.source is part.record.source and part.record.is_settled,
             body=part.body,
             uses=part.read,
         )
+
+    def _declined(self, part: Part) -> frozenset[str]:
+        """The sources that are turned away: those that were, if the source that runs is executed again."""
+        if part.name in self.restores:
+            return self.declined(part.name, self.restores[part.name])
+        return part.record.declined if part.is_unchanged else NONE
 
     # What is held
 

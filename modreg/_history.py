@@ -340,6 +340,10 @@ class History:
         self._declining.intersection_update(each.name for each in found)
         return found
 
+    def turned_away_at(self, record: Record) -> int:
+        """The revision whose rollback turned away what a version turns away."""
+        return next(each.revision for each in self.of(record.name) if each.declined is record.declined)
+
     def since(self, revision: int) -> tuple[Commit, ...]:
         """The commits after a revision that are remembered."""
         return self.commits[bisect.bisect_right(self.commits, revision, key=attrgetter("revision")) :]

@@ -499,9 +499,10 @@ class Planner:
 
     def _deleted_again(self, names: Iterable[str], edited: Iterable[str]) -> list[str]:
         """Those whose deletion a rollback turned away together with edits that are there again: so is the deletion."""
-        again = {record.revision for record in map(self.history.current, edited) if record.declined}
+        turned_away_at = self.history.turned_away_at
+        again = {turned_away_at(record) for record in map(self.history.current, edited) if record.declined}
         declining = [r for r in map(self.history.current, names if again else ()) if GONE in r.declined]
-        return [r.name for r in declining if r.revision in again and self._find_quietly(r.name) is None]
+        return [r.name for r in declining if turned_away_at(r) in again and self._find_quietly(r.name) is None]
 
     def _was_misled(self, record: Record, source: Source) -> bool:
         """Whether the import of a version ran byte-code of another text; its record then says so."""

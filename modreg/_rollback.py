@@ -109,7 +109,7 @@ class Rollback(Work):
             imports=target.imports,
             declared=target.declared,
             declined=declined,
-            turned_away=sign(target.source) if declined else None,
+            turned_away=self.turned_away(name, declined, target.source),
         )
 
 

@@ -11,7 +11,7 @@ from types import TracebackType
 import attrs
 
 from modreg import _lines, _source
-from modreg._history import GONE, NOTHING, Commit, History, Record
+from modreg._history import GONE, NONE, NOTHING, Commit, History, Record
 from modreg._hooks import dispose, migrate, migrate_instances
 from modreg._importer import namespace_of
 from modreg._journal import MISSING, Entry, Item, Journal
@@ -182,18 +182,24 @@ class Work:
             self.findings.append(Finding(code="split-class", module=name, message=said))
 
     def declined(self, name: str, number: int) -> frozenset[str]:
-        """The sources that going back to a version turns away, as hashes."""
+        """The sources that going back to a version turns away, as hashes; the very set of before if that adds none."""
         target = self.history.record(name, number)
-        found = self.history.current(name).declined
+        before = self.history.current(name).declined
         sources = [record.source for record in self.history.after(name, number)]
         others = {each.hash for each in sources if each is not None and each is not target.source}
         commits = map(self.history.commit_of, self.undoes)
         is_lost = target.source is not None and None in sources  # it was a namespace package meanwhile
         if is_lost or any(name in commit.unloaded for commit in commits if commit is not None):
             others.add(GONE)
-        if others:
-            found = found.union(others)
-        return found - {target.source.hash} if target.source is not None else found
+        found = before.union(others) - ({target.source.hash} if target.source is not None else NONE)
+        return before if found == before else found
+
+    def turned_away(self, name: str, declined: frozenset[str], source: Source | None) -> _source.Signature | None:
+        """What the file was when it last had a source turned away, which is now unless these sources were before."""
+        current = self.history.current(name)
+        if declined is current.declined:
+            return current.turned_away
+        return sign(source) if declined else None
 
     def unload(self, name: str) -> None:
         """Take a module out of `sys.modules` and off its package."""

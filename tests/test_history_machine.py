@@ -111,6 +111,8 @@ class Machine(RuleBasedStateMachine):
         """Append what a transaction makes: for each module its n, in dependency order."""
         self.revision += 1
         for name, n in values.items():
+            turned_away = (declined or {}).get(name, frozenset())
+            is_as_before = turned_away == self.last(name).declined
             self.kept[name].append(
                 Kept(
                     len(self.kept[name]) + 1,
@@ -118,8 +120,8 @@ class Machine(RuleBasedStateMachine):
                     n,
                     self.last(A).n * 10 if name == B else None,
                     (restores or {}).get(name),
-                    (declined or {}).get(name, frozenset()),
-                    self.written[name],
+                    turned_away,
+                    self.last(name).written if is_as_before else self.written[name],
                 )
             )
         self.commits.append((self.revision, set(values), set(undoes)))
@@ -138,7 +140,9 @@ class Machine(RuleBasedStateMachine):
         else:
             operation()
             if plan:
-                self.commit({name: n for name, (_, n) in plan.items()})
+                values = {name: n for name, (_, n) in plan.items()}
+                stay = {name: self.last(name).declined for name, n in values.items() if n == self.last(name).n}
+                self.commit(values, declined=stay)
 
     def first(self, name):
         """The number of the oldest version that is remembered."""
@@ -425,15 +429,17 @@ def test_an_edit_that_was_turned_away_and_taken_back_can_come_again(project, reg
     assert ("tax" in sys.modules, tax.RATE) == ((False, 1) if is_deleted else (True, 2))
 
 
+@pytest.mark.parametrize("is_executed", [False, True])
 @pytest.mark.parametrize("is_again", [False, True])
-def test_a_deletion_that_was_turned_away_comes_again_with_the_edits_that_were(project, registry, is_again):
+def test_a_deletion_that_was_turned_away_comes_again_with_the_edits_that_were(project, registry, is_again, is_executed):
     """
     Whether a file that is not there was there meanwhile does not show; that what was edited with it was written anew does.
 
-    An edit of something else leaves it turned away.
+    An edit of something else leaves it turned away.  That a module was executed for another's sake changes nothing.
     """
+    project.load("base", "RATE = 1\n")
     project.load("tax", "RATE = 1\n")
-    project.load("shop", "import tax\n")
+    project.load("shop", "import tax, base\nTWICE = base.RATE * 2\n")
     project.load("other", "")
     edited = "shop" if is_again else "other"
 
@@ -445,8 +451,11 @@ def test_a_deletion_that_was_turned_away_comes_again_with_the_edits_that_were(pr
     (project.root / "tax.py").unlink()
     registry.refresh()
     registry.rollback("shop")
+    if is_executed:
+        project.write("base.py", "RATE = 2\n")
+        registry.refresh()
     project.write("tax.py", "RATE = 1\n")
-    project.write("shop.py", "import tax\n")
+    project.write("shop.py", "import tax, base\nTWICE = base.RATE * 2\n")
     edit()
 
     registry.refresh()

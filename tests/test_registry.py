@@ -785,6 +785,49 @@ def test_refresh_leaves_a_declined_source_alone(project, registry):
     assert tax.RATE == 3
 
 
+def test_a_declined_source_is_left_alone_also_after_its_module_was_executed_for_anothers_sake(project, registry):
+    """
+    What is executed meanwhile is the source that runs, and the one that was turned away is turned away still.
+    """
+    base = project.load("base", "RATE = 1\n")
+    tax = project.load("tax", "from base import RATE\nTWICE = RATE * 2\nWORD = 'old'\n")
+    project.write("tax.py", "from base import RATE\nTWICE = RATE * 2\nWORD = 'new'\n")
+    registry.refresh()
+    registry.rollback(tax)
+    project.write("base.py", "RATE = 2\n")
+    registry.refresh()
+
+    idle = registry.refresh()
+    registry.rollback(base)
+    idle_still = registry.refresh()
+    project.write("tax.py", "from base import RATE\nTWICE = RATE * 2\nWORD = 'new'\n")
+    registry.refresh()
+
+    assert (bool(idle), bool(idle_still), tax.WORD) == (False, False, "new")
+
+
+@pytest.mark.parametrize("is_rollback", [False, True])
+def test_a_declined_source_that_was_written_again_is_taken_whatever_comes_before(project, registry, is_rollback):
+    """
+    Neither an execution for another's sake nor its rollback turns away anew what was written again since.
+    """
+    base = project.load("base", "RATE = 1\n")
+    tax = project.load("tax", "from base import RATE\nTWICE = RATE * 2\nWORD = 'old'\n")
+    new = "from base import RATE\nTWICE = RATE * 2\nWORD = 'new'\n"
+    project.write("tax.py", new)
+    registry.refresh()
+    registry.rollback(tax)
+    project.write("base.py", "RATE = 2\n")
+    registry.refresh()
+    project.write("tax.py", new)
+    if is_rollback:
+        registry.rollback(base)
+
+    registry.refresh()
+
+    assert tax.WORD == "new"
+
+
 def test_refresh_takes_a_declined_source_that_is_written_again(project, registry):
     """
     Whoever writes the text anew that a rollback turned away wants it, whatever was in the file meanwhile.
