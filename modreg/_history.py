@@ -498,6 +498,10 @@ class History:
     def current(self, name: str) -> Record:
         return self.of(name)[-1]
 
+    def came_since(self, revision: int) -> tuple[str, ...]:
+        """The modules that nobody had seen at a revision, the latest first."""
+        return tuple(itertools.takewhile(lambda name: self.first(name).revision > revision, reversed(self.records)))
+
     def after(self, name: str, number: int) -> tuple[Record, ...]:
         """The versions of a module after one."""
         found = self.of(name)

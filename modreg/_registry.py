@@ -815,7 +815,11 @@ class Registry:
             return None
         is_anew = any(self._history.is_anew(name, commit) for commit in chain for name in targets)
         if not is_anew and all(commit.journal is not None for commit in chain):
-            return Rollback(self._history, Cause.ROLLBACK, chain=chain, targets=targets, undoes=undoes, within=within)
+            taken = {*undoes}
+            stay = tuple(each for each in self._history.since(revision) if each.revision not in taken)
+            came = self._history.came_since(revision)
+            how: dict[str, Any] = {"chain": chain, "targets": targets, "staying": stay, "came": came, "undoes": undoes}
+            return Rollback(self._history, Cause.ROLLBACK, **how, within=within)
         return self._executed(targets, undoes, within)
 
     def _executed(self, targets: dict[str, int], undoes: tuple[int, ...], within: Participant | None) -> Execution:

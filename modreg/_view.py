@@ -176,6 +176,14 @@ class View:
         """Whether its own statements bind a name."""
         return name in self.made or name in self.taken
 
+    def taking(self) -> Iterator[tuple[str, str, str]]:
+        """The names that its from-imports bind, each with a module and the name there."""
+        for mine, every in self.taken.items():
+            yield from ((mine, self.absolute(each), each.name) for each in every if each.name)
+        for module in map(self.absolute, self.stars):
+            theirs = space_of(module)
+            yield from ((name, module, name) for name in theirs.copy() if is_given(name, theirs))
+
     def is_importing(self, among: Collection[str]) -> bool:
         """Whether its own statements import one of the modules of *among*."""
         taken = (each for every in (*self.taken.values(), self.stars) for each in every)

@@ -844,6 +844,66 @@ def test_refresh_takes_a_declined_source_that_is_written_again(project, registry
     assert tax.RATE == 2
 
 
+CACHED = "import functools\n@functools.cache\ndef rate(): return 2\n"
+
+
+@pytest.mark.parametrize("new", [CACHED, "class rate: pass\n", "rate = 2\n"])
+def test_who_came_after_what_a_rollback_takes_back_has_what_is_there_then(project, registry, new):
+    """
+    No journal knows of a module that was imported since, nor of one that has its names from that.
+    """
+    tax = project.load("tax", "def rate(): return 1\n")
+    project.write("tax.py", new)
+    registry.refresh()
+    shop = project.load("shop", "from tax import *\nfrom tax import rate as price\nrate_too = 1\n")
+    till = project.load("till", "from shop import price\n")
+
+    registry.rollback(tax)
+    taken_back = (shop.rate, shop.price, till.price)
+    first = tax.rate
+    registry.rollback(tax, to=2)
+
+    assert taken_back == (first,) * 3
+    assert (shop.rate, shop.price, till.price) == (tax.rate,) * 3
+    assert shop.rate_too == 1
+
+
+@pytest.mark.parametrize("order", [("shop", "tax"), ("tax", "shop")])
+def test_what_a_rollback_brings_back_has_of_others_what_they_have_now(project, registry, order):
+    """
+    Names of a version that comes back go by what others have done since, who only gave it other objects.
+    """
+    tax = project.load("tax", "def rate(): return 1\n")
+    shop = project.load("shop", "from tax import rate\nWORD = 'old'\n")
+    edits = {"tax": CACHED, "shop": "from tax import rate\nWORD = 'new'\n"}
+    for name in order:
+        project.write(f"{name}.py", edits[name])
+        registry.refresh()
+
+    for name in order:
+        registry.rollback(name)
+        assert shop.rate is tax.rate
+
+    assert (shop.rate(), shop.WORD) == (1, "old")
+    registry.rollback(shop, to=2)
+    assert shop.rate is tax.rate
+
+
+def test_a_rollback_leaves_names_that_a_module_binds_by_itself(project, registry):
+    """
+    What was taken under a name that has another object by now is nobody's but its own.
+    """
+    tax = project.load("tax", "RATE = 1\ndef rate(): return 1\n")
+    project.write("tax.py", "RATE = 2\n" + CACHED)
+    registry.refresh()
+    text = "from tax import RATE, rate\nwrapped = lambda f=rate: f()\nrate = wrapped\nRATE = 2\n"
+    shop = project.load("shop", text)
+
+    registry.rollback(tax)
+
+    assert (shop.rate is shop.wrapped, shop.RATE) == (True, 2)
+
+
 def test_rollback_keeps_what_came_later_in_containers(project, registry):
     """
     Contents go back only as far as the transaction changed them.
