@@ -263,6 +263,8 @@ class History:
     _firsts: dict[str, Record] = attrs.field(factory=dict)
     # Modules of which a source may be turned away at present.
     _declining: set[str] = attrs.field(factory=set)
+    # Modules that have left at some time.
+    _left: set[str] = attrs.field(factory=set)
     # Imports that nobody has asked about yet. Threads append to it without the lock, and under it one takes
     # them off again: both are single steps of C, atomic under the GIL and locked in free threading.
     _noted: deque[Note] = attrs.field(factory=deque)
@@ -331,6 +333,7 @@ class History:
                 journal.write(Item(records, record.name), self._following(record, commit.revision))
                 if record.declined:
                     self._declining.add(record.name)
+            self._left.update(commit.unloaded)
             journal.write(Attribute(self, "commits"), (*self.commits, commit))
             journal.write(Attribute(self, "revision"), commit.revision)
 
@@ -384,7 +387,18 @@ class History:
         if name not in commit.before or any(each.name == name for each in commit.records):
             return False
         later = (each for each in self.records.get(name, ()) if each.number > commit.before[name])
-        return getattr(next(later, None), "cause", None) in (Cause.IMPORT, Cause.ADOPTED)
+        found = next((each for each in later if self._is_there(each)), None)
+        return found is not None and found.cause in (Cause.IMPORT, Cause.ADOPTED)
+
+    def _is_there(self, record: Record) -> bool:
+        """Whether no rollback has taken back the transaction that a version came with, if it came with any."""
+        commit = self.commit_of(record.revision)
+        return commit is None or record not in commit.records or self._stands(record.revision)
+
+    def _stands(self, revision: int) -> bool:
+        """Whether no rollback that stands has taken a commit back."""
+        later = [each for each in self.since(revision) if revision in each.undoes]
+        return not any(self._stands(each.revision) for each in later)
 
     def forget(self, latest: Commit) -> None:
         """
@@ -529,7 +543,9 @@ class History:
         """
         if name in self.records and self._is_before(name, revision):
             raise UnknownVersionError(name, f"at revision {revision}", self.of(name)[0].number)
-        return next((r.number for r in reversed(self.records.get(name, ())) if r.revision <= revision), 0)
+        number = next((r.number for r in reversed(self.records.get(name, ())) if r.revision <= revision), 0)
+        left = [each for each in self.commits if name in each.unloaded] if name in self._left else ()
+        return 0 if any(each.revision <= revision and each.before[name] == number for each in left) else number
 
 
 def _last(records: tuple[Record, ...]) -> int:

@@ -2514,6 +2514,32 @@ def test_a_module_that_two_rollbacks_unloaded_does_not_come_back_by_itself(proje
     assert (bool(dropping.refresh()), user.extra) == (False, None)
 
 
+def test_a_module_that_had_left_is_not_there_after_a_rollback_to_then(project, dropping):
+    """
+    It has no version then, whatever it had before; what it was before it left can be brought back as well.
+    """
+    project.load("extra", "X = 1\n")
+    user = project.load("user", "import extra\n")
+    module = user.extra
+    project.write("user.py", "WORD = 1\n")
+    (project.root / "extra.py").unlink()
+    dropping.refresh()
+    project.write("extra.py", "X = 2\n")
+    project.write("user.py", "import extra\n")
+    dropping.refresh()
+
+    dropping.rollback(user)
+    done = dropping.transactions()[-1]
+    is_idle = not dropping.refresh()
+    numbers = [version.number for version in dropping.history("extra")]
+    dropping.rollback(user, to=1)
+
+    assert ([version.name for version in done.versions], done.unloaded) == (["user"], ("extra",))
+    assert (is_idle, numbers) == (True, [1, 2])
+    assert user.extra is sys.modules["extra"] is module
+    assert module.X == 1
+
+
 GUARDED = "try:\n    import extra\nexcept Exception:\n    extra = None\n"
 
 
