@@ -20,6 +20,8 @@ from typing import Any, Final, TypeAlias, TypeGuard
 
 import attrs
 
+from modreg._journal import is_stand_in
+
 CACHED: Final = type(functools.lru_cache(lambda: None))
 """The type of what `functools.lru_cache` makes."""
 
@@ -119,7 +121,8 @@ def parts(value: object) -> Iterator[tuple[str, object]]:
     if kind is FunctionType:
         yield from _parts_of_function(value)  # type: ignore[arg-type]  # its type was just compared
     elif kind in (staticmethod, classmethod):
-        yield "__func__", value.__func__  # type: ignore[attr-defined]  # as above
+        if not is_stand_in(value):  # that is the same for all classes, and defined by none
+            yield "__func__", value.__func__  # type: ignore[attr-defined]  # as above
     elif property in mro(value):
         for name in ("fget", "fset", "fdel"):
             yield name, getattr(value, name)

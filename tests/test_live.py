@@ -3181,6 +3181,28 @@ def test_a_class_that_had_a_new_is_made_as_if_it_had_not(project, registry):
     assert held(2).x == 2
 
 
+@pytest.mark.parametrize("between", ["", "def C(): pass\n"])
+def test_what_stands_for_a_new_that_left_never_becomes_another(project, registry, between):
+    """
+    It stands in many classes, so that a `__new__` which comes to one of them is not for it to lead to.
+    """
+    other = project.load("other", "class C:\n    def __new__(cls): return super().__new__(cls)\n")
+    m = project.load("m", "class C:\n    def __new__(cls): return object.__new__(cls)\n")
+    for module in ("other", "m"):
+        project.write(f"{module}.py", "class C: pass\n")
+    registry.refresh()
+    held = m.C()
+
+    new = "class Base: pass\nmade = []\nclass C(Base):\n    def __new__(cls):\n        made.append(cls)\n"
+    for text in filter(None, (between, new + "        return object.__new__(cls)\n")):
+        project.write("m.py", text)
+        registry.refresh()
+
+    assert [type(each()) for each in (other.C, m.C)] == [other.C, m.C]
+    assert m.made == [m.C]
+    assert isinstance(held, m.C)
+
+
 def test_a_base_that_cpython_does_not_exchange_is_told(project, registry):
     """
     A class that becomes generic without the base `typing.Generic` is a finding.

@@ -83,8 +83,8 @@ FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in m
 ROWS = [
     ["_scan", "_source", "_refs", "_uses", "_statements"],
     [
-        "_pairs",
         "_journal",
+        "_pairs",
         "_snapshot",
         "_diff",
         "_patch",
