@@ -191,6 +191,22 @@ def test_action_inside_a_guard_is_refused(bench, host, unit):
     assert run(later()).kind is Kind.LOADED
 
 
+def test_action_that_is_refused_at_once_says_what_is_running(bench, host):
+    """
+    An action that cannot even wait for its turn tells of the plugin as it is, and leaves a line, as every other does.
+    """
+    bench.load("weather")
+
+    with bench.registry.guard():
+        outcome = host.reload("weather")
+
+    assert outcome.kind is Kind.REFUSED
+    assert outcome.running == "version 1"
+    assert outcome.version is host.plugin("weather").version
+    assert outcome.explain().endswith("It stays at version 1.")
+    assert host.audit[-1].problem == outcome.problem
+
+
 @pytest.mark.parametrize("kind", ["with", "async with"])
 def test_set_up_on_a_loop_may_make_guarded_calls(bench, host, kind):
     """

@@ -70,7 +70,9 @@ class Desk(Roster):
         if not busy and not self._lock.acquire(blocking=not action.caller.is_inside):  # the other may wait for it
             busy = "it was asked for inside a guarded call while another action is under way; ask again later"
         if busy:
-            return Outcome(kind=Kind.REFUSED, action=name, plugin=plugin, phase="rule", problem=busy)
+            refused = self.refused(RefusalError(Kind.REFUSED, "rule", busy), plugin, action)
+            self._note(action, refused, refused.running)
+            return refused
         try:
             self._action = action
             token = _INSIDE.set((*_INSIDE.get(), (self, action)))
