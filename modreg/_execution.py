@@ -20,6 +20,7 @@ from modreg import _lines, _positions, _registered, _uses, _weak
 from modreg._alike import settle, settle_instances
 from modreg._closures import renew
 from modreg._draft import Part
+from modreg._edges import grouped
 from modreg._history import NONE, Record
 from modreg._holding import Held, holding
 from modreg._hooks import has_dispose
@@ -240,7 +241,14 @@ class Execution(Ordered):
             self.foreseen.update((name, foreseen[name]) for name in hooked if name in foreseen)
         going = [n for n in self.draft.order if self._is_going(n)]
         self.disposed.update(going)
-        self.dispose(reversed(going))
+        self.dispose(self._with_those_that_leave(going))
+
+    def _with_those_that_leave(self, going: list[str]) -> list[str]:
+        """Who is going to be executed and who leaves `sys.modules`, dependents first."""
+        if self.draft.unload:
+            groups = grouped(self.draft.graph, (*reversed(self.draft.unload), *going))
+            going = [name for group in groups for name in group]
+        return going[::-1]
 
     def _unload(self, name: str) -> None:
         self.note(name, self.history.current(name).number)

@@ -19,7 +19,7 @@ from modreg._arrivals import Arrivals
 from modreg._asked import asked_by, may_ask
 from modreg._circles import Circles
 from modreg._draft import Draft, Part, used
-from modreg._edges import Groups, Rows, Users, at_import, edges_to, strongest
+from modreg._edges import Groups, Rows, Users, at_import, edges_to, grouped, strongest
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
 from modreg._importer import BOOTSTRAP, is_unloaded_lazy, space_of, spec_of
@@ -136,7 +136,8 @@ class Planner:
         for name in names:
             if name not in self.history.records:
                 self.adopt_one(name)
-        return Draft(Cause.UNLOAD, unload=names[::-1], gone="it was asked for")
+        order = [name for group in grouped(self.graph(), names) for name in group]
+        return Draft(Cause.UNLOAD, unload=tuple(order[::-1]), gone="it was asked for")
 
     def restore(self, sources: Mapping[str, Source]) -> Draft:
         """Draft the execution of earlier sources, for versions whose snapshots are gone."""

@@ -1285,6 +1285,45 @@ def test_failed_refresh_unloads_what_it_added(project, registry):
     assert [v.name for v in registry.refresh().versions].count("extra") == 1
 
 
+HOOK = "def __dispose__(): log.append(__name__)\n"
+
+
+def test_modules_that_leave_are_disposed_of(project, registry):
+    """
+    The hook of a version is called also where it goes for good: its file is gone, or it is unloaded; dependents first.
+    """
+    log = project.load("log_", "log = []\n").log
+    project.load("base", "from log_ import log\n" + HOOK)
+    project.load("extra", "from log_ import log\nimport base\n" + HOOK)
+    project.load("tax", "from log_ import log\nimport extra\n" + HOOK)
+    (project.root / "extra.py").unlink()
+    project.write("tax.py", "from log_ import log\n" + HOOK)
+    project.write("base.py", "from log_ import log\nRATE = 2\n" + HOOK)
+
+    registry.refresh()
+    refreshed = log.copy()
+    log.clear()
+    registry.unload("base", "tax")
+
+    assert sorted(refreshed) == ["base", "extra", "tax"]
+    assert refreshed.index("extra") < refreshed.index("base")
+    assert sorted(log) == ["base", "tax"]
+
+
+def test_hook_of_a_module_that_leaves_may_be_against_it(project, registry):
+    """
+    A hook that raises aborts an unload as it aborts a reload: everything is as it was before.
+    """
+    tax = project.load("tax", "def __dispose__(): raise OSError('a till is open')\n")
+
+    with pytest.raises(modreg.ReloadError) as info:
+        registry.unload(tax)
+
+    assert (info.value.phase, info.value.name) == ("dispose", "tax")
+    assert sys.modules["tax"] is tax
+    assert registry.revision == 0
+
+
 def test_deleted_module_leaves(project, registry):
     """
     A module whose file is gone, and that nothing imports any more, leaves `sys.modules`; a rollback brings it back.
