@@ -256,8 +256,14 @@ class ReloadError(ModregError):
         place = f" at {self.where}" if self.where else ""
         return (
             f"{self.name!r} failed in phase {self.phase}{place}: {self.problem}; "
-            f"nothing was changed, {self.running} is running; mend the source and reload again"
+            f"nothing was changed, {self.running} is running; {self._advice}"
         )
+
+    @property
+    def _advice(self) -> str:
+        if self.phase == "dispose":  # the hook is that of the version that runs, and no edit reaches it
+            return f"mend its hook there, or take it away by del sys.modules[{self.name!r}].__dispose__, and try again"
+        return "mend the source and reload again"
 
 
 class SourceError(ReloadError):

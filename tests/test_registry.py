@@ -1324,6 +1324,23 @@ def test_hook_of_a_module_that_leaves_may_be_against_it(project, registry):
     assert registry.revision == 0
 
 
+def test_dispose_hook_that_raises_is_taken_away_where_it_runs(project, registry):
+    """
+    The hook is the running version's, which no edit of the source mends; the error says what does.
+    """
+    tax = project.load("tax", "RATE = 1\ndef __dispose__(): raise OSError('a till is open')\n")
+    project.write("tax.py", "RATE = 2\n")
+    with pytest.raises(modreg.ReloadError) as info:
+        registry.refresh()
+
+    said = str(info.value)
+    exec(said[said.index("del ") : said.index(", and try again")], {"sys": sys})
+    registry.refresh()
+
+    assert "mend the source" not in said
+    assert tax.RATE == 2
+
+
 def test_deleted_module_leaves(project, registry):
     """
     A module whose file is gone, and that nothing imports any more, leaves `sys.modules`; a rollback brings it back.
