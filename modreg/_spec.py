@@ -25,7 +25,7 @@ from modreg._model import Finding, Phase
 from modreg._scope import OWN, is_under_one
 from modreg._source import Source
 from modreg._statements import Body
-from modreg.errors import SourceError
+from modreg.errors import SourceError, said
 
 ALREADY_RUNNING: Final = "it is being executed at this very moment"
 
@@ -179,12 +179,12 @@ def told(record: Record) -> Iterator[None]:
         if record.source is not None:
             _lines.show(record.source)  # what runs; a mistake in syntax has the lines of its file with it
         path = getattr(error, "filename", None) or record.origin or ""
-        line = getattr(error, "lineno", None)
+        line = getattr(error, "lineno", None) or None  # an unknown encoding is in line 0
         running = f"version {record.number} of {record.name!r}"
         raise SourceError(Phase.PLAN.value, record.name, str(path), line, running, problem(error)) from error
 
 
 def problem(error: BaseException) -> str:
     """What an exception says, in a few words."""
-    said = getattr(error, "msg", None) or getattr(error, "strerror", None) or str(error)
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    text = getattr(error, "msg", None) or getattr(error, "strerror", None) or said(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -20,7 +20,7 @@ from modreg._pairs import Pair
 from modreg._snapshot import Snapshot
 from modreg._source import Source
 from modreg._successor import Living, succeed
-from modreg.errors import ReloadError, SourceError
+from modreg.errors import ReloadError, SourceError, said
 
 
 @attrs.define(eq=False)
@@ -290,8 +290,9 @@ class Work:
         if isinstance(error, Exception):
             name, path = _innermost(error) or (name, path)
         running = f"version {record[0].number} of {name!r}" if record else "what was running before"
-        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return ReloadError(self.phase.value, name, path, _line(error, path), running, text)
+        text = said(error)
+        problem = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        return ReloadError(self.phase.value, name, path, _line(error, path), running, problem)
 
     def _culprit(self, error: BaseException) -> str:
         """The module whose code raised: the innermost one that was being executed."""
@@ -313,7 +314,7 @@ def _innermost(error: BaseException) -> tuple[str, str] | None:
 def _line(error: BaseException, path: str) -> int | None:
     """The last line of *path* that the error came through."""
     if isinstance(error, SyntaxError) and error.filename == path:
-        return error.lineno
+        return error.lineno or None  # an unknown encoding is in line 0
     lines = [each.tb_lineno for each in walk(error) if each.tb_frame.f_code.co_filename == path]
     return lines[-1] if lines else None
 

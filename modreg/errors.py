@@ -19,6 +19,14 @@ __all__ = [
 ]
 
 
+def said(error: BaseException) -> str:
+    """What an exception says; one of a module's own may fail to say it, and is told as in a traceback then."""
+    try:
+        return str(error)
+    except Exception:  # or the error of the transaction would be this one
+        return "<exception str() failed>"
+
+
 class ModregError(Exception):
     """The base of every error that modreg raises of its own accord."""
 

@@ -427,6 +427,7 @@ def test_source_that_does_not_compile_is_told(registry, project, tax, kind, call
 
     assert isinstance(info.value.__cause__, cause)
     assert_told(info.value, project, info.value.line if line is ... else line)
+    assert info.value.line != 0
     assert tax.is_untouched()
     assert mended(project, registry)
 
@@ -457,6 +458,7 @@ RAISING = {
     "no memory": ("bytearray(2 ** 62)", MemoryError),
     "an assertion": ("assert 0, 'never'", AssertionError),
     "an exception without words": ("raise ValueError", ValueError),
+    "an exception that cannot be told": ("raise ValueError(type('Mute', (), {'__str__': lambda _: 1 / 0})())", ValueError),
     "an exception group": ("raise ExceptionGroup('two', [OSError(), KeyError()])", ExceptionGroup),
     "a generator's end": ("next(iter(()))", StopIteration),
 }

@@ -465,6 +465,26 @@ def test_what_can_be_no_plugin(make_bench, source):
     assert bench.host.load("it", source).kind is Kind.REFUSED
 
 
+MUTE = """
+class Mute(Exception):
+    def __str__(self): return self.never_set
+"""
+
+
+@pytest.mark.parametrize("where", ["", "def setup(offers): ", "def teardown(offers): "])
+def test_exception_that_cannot_say_what_it_is(bench, host, where):
+    """
+    A plugin's exception may fail to make a text of itself; what is told, and what comes of the action, is all the same.
+    """
+    bench.load("weather", "1", MUTE + "def teardown(offers): raise Mute\n" if "teardown" in where else "")
+    bench.plugin("weather", "2", MUTE + f"{where}raise Mute\n")
+
+    outcome = host.reload("weather")
+
+    assert outcome.kind is (Kind.RELOADED if "teardown" in where else Kind.KEPT_OLD)
+    assert "Mute: <exception str() failed>" in outcome.explain()
+
+
 def test_errors_do_not_escape_but_what_ends_programs_does(bench, host):
     """
     An exception is an outcome; `SystemExit` and `KeyboardInterrupt` restore the plugin and go on.

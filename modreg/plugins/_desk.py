@@ -17,7 +17,7 @@ import attrs
 from modreg import ReloadError
 from modreg.plugins._calls import Caller, running_loop
 from modreg.plugins._metadata import MetadataError
-from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome
+from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, told
 from modreg.plugins._places import FilePlace, PlaceError
 from modreg.plugins._roster import Roster
 from modreg.plugins._turnover import RefusalError
@@ -182,15 +182,14 @@ class Desk(Roster):
     def _unreadable(self, error: Exception, plugin: str, action: Action) -> Outcome:
         """The outcome of an action on files that cannot be had or understood: nothing was touched."""
         path = str(getattr(error, "path", "") or getattr(error, "filename", "") or "")
-        line = getattr(error, "lineno", None)
-        said = _said(error, error) if isinstance(error, SyntaxError) else str(error)
+        line = getattr(error, "lineno", None) or None  # as in _place_in()
+        said = told(error) if isinstance(error, SyntaxError) else str(error)
         kind = failure(self.units.get(plugin))
         return self._outcome(kind, plugin, action, phase="plan", problem=said, path=path, line=line, error=error)
 
     def _unforeseen(self, error: Exception, plugin: str, action: Action) -> Outcome:
         """The outcome of an action in which something went wrong that no rule knows."""
-        said = f"{type(error).__name__}: {error}"
-        return self._outcome(failure(self.units.get(plugin)), plugin, action, problem=said, error=error)
+        return self._outcome(failure(self.units.get(plugin)), plugin, action, problem=told(error), error=error)
 
     def note(self, unit: Unit, action: Action, said: str, **known: object) -> Outcome:
         """Have something known of a plugin in later processes too."""
@@ -208,7 +207,7 @@ class Desk(Roster):
         if isinstance(error, ReloadError):
             phase = error.phase
             path, line = (path, line) if path else (error.path, error.line)
-        problem = _said(shown, error) + _hint(unit, shown, path)
+        problem = (error.problem if isinstance(error, ReloadError) else told(error)) + _hint(unit, shown, path)
         return self.outcome(kind, unit, action, phase=phase, problem=problem, path=path, line=line, error=error, **more)
 
 
@@ -221,19 +220,11 @@ def failure(unit: Unit | None) -> Kind:
 def _place_in(unit: Unit, error: BaseException) -> tuple[str, int | None]:
     """The last place in a plugin's files that an error came through."""
     if isinstance(error, SyntaxError) and error.filename:
-        return error.filename, error.lineno
+        return error.filename, error.lineno or None  # an unknown encoding is in line 0
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         if unit.has(str(frame.f_globals.get("__name__", ""))):
             return frame.f_code.co_filename, line
     return "", None
-
-
-def _said(shown: BaseException, error: BaseException) -> str:
-    """What was raised, in a few words."""
-    if isinstance(error, ReloadError):
-        return error.problem
-    said = shown.msg if isinstance(shown, SyntaxError) else str(shown)
-    return f"{type(shown).__name__}: {said}" if said else type(shown).__name__
 
 
 def _hint(unit: Unit, error: BaseException, path: str) -> str:

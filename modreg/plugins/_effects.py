@@ -12,6 +12,8 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from modreg.plugins._outcome import told
+
 T = TypeVar("T")
 
 # What signal is made of, without the conversion of each answer, which takes ten times as long.
@@ -114,7 +116,7 @@ class Effects:
             try:
                 call(effect.undo)
             except Exception as error:  # the others have to be ended all the same
-                troubles.append(f"{effect.what} could not be ended: {type(error).__name__}: {error}")
+                troubles.append(f"{effect.what} could not be ended: {told(error)}")
         return troubles
 
     def leaks(self) -> tuple[str, ...]:

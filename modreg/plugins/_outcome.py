@@ -13,6 +13,15 @@ from packaging.version import Version
 from modreg import ModregError, Transaction
 
 
+def told(error: BaseException) -> str:
+    """An exception in a few words; one of a plugin's own may fail to say more than its name."""
+    try:
+        said = str(error.msg if isinstance(error, SyntaxError) else error)
+    except Exception:  # or what is to be told of would be this one
+        said = "<exception str() failed>"  # as in a traceback
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
 class Kind(enum.Enum):
     """
     What came of an action.

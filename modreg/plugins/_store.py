@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import attrs
 
+from modreg.plugins._outcome import told
+
 FORMAT = 1
 _LOG = logging.getLogger("modreg.plugins")
 
@@ -172,7 +174,7 @@ class Ledger:
         try:
             self.store.write(f'{{"format": {FORMAT}, "plugins": {{\n{plugins}\n}}}}\n')
         except Exception as error:  # a full disk is no reason to take plugins down
-            self.lapse = f"what is known of the plugins could not be kept: {type(error).__name__}: {error}"
+            self.lapse = f"what is known of the plugins could not be kept: {told(error)}"
             _LOG.warning("%s", self.lapse)
 
 

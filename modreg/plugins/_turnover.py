@@ -11,7 +11,7 @@ import attrs
 from modreg import Decision, Foreseen, Step
 from modreg.plugins._calls import Caller
 from modreg.plugins._effects import Effects
-from modreg.plugins._outcome import Kind
+from modreg.plugins._outcome import Kind, told
 from modreg.plugins._places import Look
 from modreg.plugins._unit import Binding, State, Unit, end
 
@@ -162,7 +162,7 @@ class Turnover:
             if not isinstance(trouble, Exception):  # it ends the program, and does so when all is as it can be
                 self._ending = trouble
             said = f"the former version of {unit.name} could not {what}"
-            self.notes.append(f"{said}: {type(trouble).__name__}: {trouble}")
+            self.notes.append(f"{said}: {told(trouble)}")
             return False
         return True
 

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from modreg.plugins._calls import Caller
 from modreg.plugins._effects import Effects
 from modreg.plugins._metadata import Metadata
-from modreg.plugins._outcome import PluginVersion
+from modreg.plugins._outcome import PluginVersion, told
 from modreg.plugins._places import Look, ModulePlace, Place
 from modreg.plugins._watch import Stamp
 
@@ -181,7 +181,7 @@ class Unit:
         try:
             self.saved = caller.call(bound.save, self.target)
         except Exception as error:  # the plugin goes all the same
-            return [f"the state of {self.name} could not be saved: {type(error).__name__}: {error}"]
+            return [f"the state of {self.name} could not be saved: {told(error)}"]
         return []
 
     def let_go(self, bound: Binding, caller: Caller) -> tuple[list[str], tuple[str, ...]]:
@@ -191,7 +191,7 @@ class Unit:
             try:
                 caller.call(bound.teardown, self.target)
             except Exception as error:  # the plugin goes all the same
-                troubles.append(f"the tear-down of {self.name} raised {type(error).__name__}: {error}")
+                troubles.append(f"the tear-down of {self.name} raised {told(error)}")
         found, leaks = end(self.taken, caller)
         self.taken = Effects((self.root,))
         return troubles + found, leaks

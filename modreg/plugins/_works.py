@@ -17,7 +17,7 @@ from modreg.plugins._effects import Effects
 from modreg.plugins._gate import Gate
 from modreg.plugins._holders import Remains
 from modreg.plugins._metadata import MetadataError
-from modreg.plugins._outcome import Kind, Outcome, PluginVersion
+from modreg.plugins._outcome import Kind, Outcome, PluginVersion, told
 from modreg.plugins._places import Look, PlaceError
 from modreg.plugins._turnover import RefusalError, Turnover, changed
 from modreg.plugins._unit import NOTHING, Binding, Probation, State, Unit, end
@@ -94,7 +94,7 @@ class Works(Gate):
                 good = self.ledger.of(unit.name).good
                 self.copies.take(unit.name, unit.place, unit.current.source_hash, good)
         except (OSError, PlaceError, MetadataError, SyntaxError) as error:
-            self.ledger.lapse = f"the files of {unit.name} could not be kept: {type(error).__name__}: {error}"
+            self.ledger.lapse = f"the files of {unit.name} could not be kept: {told(error)}"
             _LOG.warning("%s", self.ledger.lapse)
 
     def _praise(self, unit: Unit) -> None:
@@ -479,7 +479,7 @@ class Works(Gate):
         try:
             _prove(unit, action, probation.check)
         except Exception as error:
-            return self._condemn(unit, probation, f"{type(error).__name__}: {error}", action)
+            return self._condemn(unit, probation, told(error), action)
         if is_over and probation.check is not None:
             return self.confirm(unit, action)
         if is_over:
