@@ -190,8 +190,8 @@ def _run_script(path: str, arguments: Sequence[str]) -> None:
 
 
 def _absolute(path: str) -> str:
-    """As the interpreter does it: ``./program.py`` keeps its dot."""
-    return os.path.join(os.getcwd(), path)
+    """As the interpreter does it: ``./program.py`` keeps its dot, and the dot alone is the current folder."""
+    return os.getcwd() if path == os.curdir else os.path.join(os.getcwd(), path)
 
 
 def _run_file(path: str, main: ModuleType) -> None:

@@ -33,6 +33,7 @@ def programs(tmp_path):
     """A folder with programs of each kind, started elsewhere."""
     files = {
         "script.py": SEEN,
+        "__main__.py": SEEN,
         "package/__init__.py": "",
         "package/__main__.py": SEEN,
         "package/part.py": SEEN,
@@ -59,6 +60,7 @@ def programs(tmp_path):
         ("./script.py",),
         ("elsewhere/../package/",),
         ("./program.pyz",),
+        (".", "a"),
         ("-m", "script", "--removed", "drop"),
         ("-m", "package", "-m"),
         ("-m", "package.part"),
