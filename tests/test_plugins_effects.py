@@ -96,6 +96,26 @@ def test_threads_that_go_on_are_told_of(bench, host):
     assert leaks == ("thread 'poll' is still there",)
 
 
+STOPPING = """
+import threading
+stop = threading.Event()
+def poll():
+    stop.wait()
+    for _ in range(10_000): pass
+def setup(o): threading.Thread(target=poll).start()
+def teardown(o): stop.set()
+"""
+
+
+def test_thread_that_was_told_to_end_is_no_leak(bench, host):
+    """
+    A thread that a tear-down ended a moment ago may be about to: it is not told of.
+    """
+    bench.load("weather", "1", STOPPING)
+
+    assert host.unload("weather").leaks == ()
+
+
 OWNING = """
 from modreg.plugins import own
 class Thing:

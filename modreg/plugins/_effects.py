@@ -186,7 +186,14 @@ def _of_thread(thread: Any, *, is_timer: bool) -> Effect:  # a threading.Thread
         name, module, end = f"timer {thread.name!r}", module_of(thread.function), partial(_end, thread)
         return Effect("thread", name, module, end, lambda: thread.is_alive() and not thread.finished.is_set())
     module = module_of(getattr(thread, "_target", None) or thread)
-    return Effect("thread", f"thread {thread.name!r}", module, _nothing, thread.is_alive)
+    return Effect("thread", f"thread {thread.name!r}", module, _nothing, partial(_goes_on, thread))
+
+
+def _goes_on(thread: Any) -> bool:  # a threading.Thread
+    """Whether it has not ended; what it waits for may have been closed a moment ago, so it is given one."""
+    with contextlib.suppress(RuntimeError):  # it is the current one, or one that is only known by its number
+        thread.join(_MOMENT)
+    return bool(thread.is_alive())
 
 
 def _end(timer: Any) -> None:  # a threading.Timer
@@ -198,6 +205,9 @@ def _end(timer: Any) -> None:  # a threading.Timer
 
 _PATIENCE: Final = 1.0
 """Seconds for a thread that was told to end; an idle one takes less than a millisecond."""
+
+_MOMENT: Final = 0.2
+"""Seconds for a thread of which nobody knows whether it was told to end; one that was not takes them all."""
 
 
 def _nothing() -> None:
