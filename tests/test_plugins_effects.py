@@ -116,6 +116,27 @@ def test_thread_that_was_told_to_end_is_no_leak(bench, host):
     assert host.unload("weather").leaks == ()
 
 
+@pytest.mark.parametrize("action", ["load", "reload"])
+@pytest.mark.parametrize("when", ["", "def setup(o): "])
+def test_threads_of_what_fails_are_told_of(bench, host, action, when):
+    """
+    A version that began a thread and failed leaves it behind, and the outcome says so.
+    """
+    sys.plugin_stop = threading.Event()
+    if action == "reload":
+        bench.load("weather")
+    begin = "import sys, threading\ndef begin(): threading.Thread(target=sys.plugin_stop.wait, name='poll').start()\n"
+    host.add("weather", bench.plugin("weather", "2", f"{begin}{when}begin(), 1 / 0\n"))
+
+    outcome = getattr(host, action)("weather")
+
+    sys.plugin_stop.set()
+    del sys.plugin_stop
+    assert not outcome
+    assert outcome.leaks == ("thread 'poll' is still there",)
+    assert "poll" in outcome.explain()
+
+
 OWNING = """
 from modreg.plugins import own
 class Thing:

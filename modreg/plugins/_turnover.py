@@ -143,7 +143,7 @@ class Turnover:
         """Set the former versions up again, dependencies first, each by itself."""
         self._stop_watching()
         if self._executing is not None:
-            end(self._executing, self.caller)
+            self.leaks += end(self._executing, self.caller)[1]
         for unit in reversed(self._down):
             self.works.moment(unit, "restore")
             if self._is_done(unit, unit.set_up, "be set up again"):
@@ -201,9 +201,9 @@ class Turnover:
 
     def _let_go(self, unit: Unit, *, is_reported: bool) -> None:
         notes, leaks = unit.let_go(self.works.bound(unit), self.caller)
+        self.leaks += leaks
         if is_reported:
             self.notes += notes
-            self.leaks += leaks
 
 
 def changed(steps: Iterable[Step]) -> tuple[str, ...]:

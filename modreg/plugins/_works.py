@@ -173,10 +173,10 @@ class Works(Gate):
             self.set_up(unit, action.caller)
             _prove(unit, action, check if confirm_within is None else None)
         except BaseException as error:  # whatever it is, nothing of the plugin may stay
-            notes = self._take_out(unit, action, before, is_set_up=phase == "set-up")
+            notes, leaks = self._take_out(unit, action, before, is_set_up=phase == "set-up")
             if not isinstance(error, Exception):
                 raise
-            return self.failed(Kind.FAILED, unit, action, error, phase=phase, notes=notes)
+            return self.failed(Kind.FAILED, unit, action, error, phase=phase, notes=notes, leaks=leaks)
         unit.state = State.RUNNING
         unit.loading += 1
         self.ledger.of(unit.name).is_enabled = True
@@ -184,15 +184,16 @@ class Works(Gate):
         self._settle(unit, confirm_within, check)
         return self.outcome(Kind.LOADED, unit, action)
 
-    def _take_out(self, unit: Unit, action: Action, before: set[str], *, is_set_up: bool) -> tuple[str, ...]:
-        notes: list[str] = []
-        if is_set_up:
-            notes, _ = unit.let_go(self.bound(unit), action.caller)
-        notes += end(unit.executed, action.caller)[0]
+    def _take_out(
+        self, unit: Unit, action: Action, before: set[str], *, is_set_up: bool
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Take back what a load did; answer what went wrong, and what is left."""
+        notes, leaks = unit.let_go(self.bound(unit), action.caller) if is_set_up else ([], ())
+        found, left = end(unit.executed, action.caller)
         for name, module in list(unit.modules()):
             if name not in before:
                 _drop(name, module)
-        return tuple(notes)
+        return (*notes, *found), (*leaks, *left)
 
     def adopt(self, unit: Unit, action: Action) -> Outcome:
         """Take on a plugin that something else has loaded and set up."""
@@ -302,7 +303,8 @@ class Works(Gate):
             return self.outcome(Kind.REFUSED, unit, action, phase="rule", problem=str(error), error=error)
         blamed = turnover.blamed or next((each for each in self.units.values() if each.has(error.name)), unit)
         others = tuple(each.name for each in turnover.units if each is not unit)
-        made = self.failed(failure(unit), blamed, action, error, others=others, notes=tuple(turnover.notes))
+        notes, leaks = tuple(turnover.notes), tuple(turnover.leaks)
+        made = self.failed(failure(unit), blamed, action, error, others=others, notes=notes, leaks=leaks)
         return attrs.evolve(made, plugin=unit.name, running=unit.running, version=unit.current)
 
     # Rollback
@@ -408,10 +410,10 @@ class Works(Gate):
         try:
             self.set_up(unit, action.caller)
         except BaseException as error:
-            notes, _ = unit.let_go(self.bound(unit), action.caller)
+            notes, leaks = unit.let_go(self.bound(unit), action.caller)
             if not isinstance(error, Exception):
                 raise
-            return self.failed(failure(unit), unit, action, error, phase="set-up", notes=tuple(notes))
+            return self.failed(failure(unit), unit, action, error, phase="set-up", notes=tuple(notes), leaks=leaks)
         else:
             unit.state, unit.saved = State.RUNNING, NOTHING
             self.ledger.of(unit.name).is_enabled = True
