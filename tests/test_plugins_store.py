@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -451,6 +452,22 @@ def test_check_without_probation_is_part_of_the_transaction(bench, host):
     assert outcome.kind is Kind.KEPT_OLD
     assert bench.offers == {"weather": "1"}
     assert host.load("rain", bench.plugin("rain"), check=lambda plugin: False).kind is Kind.FAILED
+
+
+@pytest.mark.parametrize("action", ["load", "reload"])
+def test_time_of_a_probation_that_is_no_number(bench, host, action):
+    """
+    What cannot be reckoned with is refused before anything is touched.
+    """
+    if action == "reload":
+        bench.load("weather")
+    host.add("weather", bench.plugin("weather", "2"))
+
+    outcome = getattr(host, action)("weather", confirm_within=dt.timedelta(seconds=30))
+
+    assert outcome.kind is Kind.REFUSED
+    assert "number of seconds" in outcome.problem
+    assert bench.offers == ({"weather": "1"} if action == "reload" else {})
 
 
 def test_process_that_ends_on_probation(bench, host):

@@ -122,6 +122,7 @@ class Works(Gate):
             if unit.state is State.RUNNING:
                 return self.outcome(Kind.UNCHANGED, unit, action, problem="it is loaded already")
             return self.enable(unit, action)
+        _need_seconds(confirm_within)
         look = self.read(unit)
         self._need_room(unit)
         self.admit(unit, look)
@@ -218,6 +219,7 @@ class Works(Gate):
         self, units: tuple[Unit, ...], action: Action, confirm_within: float | None, check: Check | None
     ) -> list[Outcome]:
         """Bring plugins up to date, all of them or none; an outcome for each."""
+        _need_seconds(confirm_within)
         looks = {unit.name: self.read(unit) for unit in units}
         pairs = tuple((unit, looks[unit.name]) for unit in units)
         for unit, look in pairs:
@@ -504,6 +506,13 @@ class Works(Gate):
         self._unmark(unit)
         after = "" if made else f"; and then: {made.problem}"
         return attrs.evolve(made, problem=f"{version} did not pass its probation: {why}{after}")
+
+
+def _need_seconds(confirm_within: object) -> None:
+    """Refuse a time that none can be reckoned with: the version would be in force when that comes out."""
+    if confirm_within is not None and not isinstance(confirm_within, (int, float)):
+        said = f"confirm_within is a number of seconds, not {confirm_within!r}"
+        raise RefusalError(Kind.REFUSED, "rule", said)
 
 
 class CheckError(Exception):
