@@ -365,7 +365,7 @@ class Registry:
 
         Raises:
             NotAModuleError: *module* is neither.
-            NotTrackedError: The registry never saw it.
+            NotTrackedError: It is not loaded and never was.
             UnknownVersionError: There is no such version.
             NoEarlierVersionError: It stands at the first version that is known, or since it had left.
             NotLoadedError: A source has to be executed again, and the module is not loaded any more.
@@ -381,6 +381,7 @@ class Registry:
             raise TypeError("give `to` or `revision`, not both")
         with self._turn.taken(f"rollback({name!r})", timeout), _uses.trees:
             if revision is None:
+                self._records(name)  # what was loaded before anybody looked has a version, too
                 wanted = _chain.revision_before(self._history, name, to)
                 work = self._rollback(_chain.of(self._history, (name,), wanted), wanted, within)
             else:

@@ -747,6 +747,20 @@ def test_rollback_of_the_first_version_is_told(registry, tax):
     assert tax.is_untouched()
 
 
+def test_rollback_of_a_module_that_was_loaded_before_anybody_looked_is_told(project):
+    """
+    It is adopted, as by every question: it stands at its first version, and is not said to be loaded by nobody.
+    """
+    registry = modreg.Registry()
+    tax = project.load("tax", "RATE = 1\n")
+
+    with pytest.raises(NoEarlierVersionError):
+        registry.rollback(tax)
+
+    assert registry.rollback(tax, to=1) is tax
+    assert len(registry.history(tax)) == 1
+
+
 @pytest.mark.parametrize(("old", "new"), [(0, 1), (1, 2), (99, 1), (1, 99), (-1, 1)])
 def test_difference_between_unknown_versions_is_told(registry, tax, old, new):
     """
