@@ -6,16 +6,17 @@ import argparse
 import builtins
 import functools
 import io
-import logging
 import marshal
 import os
 import pkgutil
 import runpy
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from importlib.machinery import SourceFileLoader, SourcelessFileLoader
 from importlib.util import MAGIC_NUMBER
 from types import CodeType, ModuleType
+from typing import TextIO
 
 import modreg
 
@@ -62,20 +63,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _watch(folders: Sequence[str], parser: argparse.ArgumentParser) -> None:
     """Have a watcher at work for as long as the program runs, and say on the error stream what it did."""
-    said = logging.StreamHandler()
-    said.setFormatter(logging.Formatter("modreg: %(message)s"))
-    log = logging.getLogger("modreg.watch")
-    log.addHandler(said)
-    log.setLevel(logging.INFO)
-    log.propagate = False  # or a program that logs to the same stream would say it twice
     try:
         from modreg.watch import Watcher  # noqa: PLC0415  # watchfiles need not be there
 
-        Watcher(*folders).start()
+        Watcher(*folders, call=functools.partial(_refresh, sys.stderr)).start()
     except ImportError as error:
         parser.error(f"--watch: {error}; it needs watchfiles: pip install modreg[watch]")
     except OSError as error:
         parser.error(f"--watch: {error}")
+
+
+def _refresh(stream: TextIO) -> None:
+    """
+    Bring the program up to date, and say what was done, or why nothing was.
+
+    Not by a logger: a program that sets up its logging disables those that are there, unless it says otherwise.
+    """
+    try:
+        done = modreg.refresh()
+        said = str(done) if done else ""
+    except modreg.ModregError as error:
+        said = str(error)
+    except (Exception, SystemExit):  # a module's own, which must not end the watcher
+        said = f"the edit was refused\n{traceback.format_exc()}"
+    if said:
+        print(f"modreg: {said}", file=stream, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

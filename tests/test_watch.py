@@ -122,12 +122,15 @@ for line in sys.stdin:
 """
 
 
-def test_a_program_is_run_with_a_watcher(tmp_path):
+@pytest.mark.parametrize("logging", ["", "import logging.config; logging.config.dictConfig({'version': 1})\n"], ids=["", "logging"])
+def test_a_program_is_run_with_a_watcher(tmp_path, logging):
     """
     ``python -m modreg run --watch FOLDER`` brings edits into a program that knows nothing of it, and says so.
+
+    So it does where the program sets up its own logging, which disables the loggers that are there.
     """
     (tmp_path / "tax.py").write_text("RATE = 1\n")
-    (tmp_path / "main.py").write_text(PROGRAM)
+    (tmp_path / "main.py").write_text(logging + PROGRAM)
     paths = [str(Path(modreg.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     with subprocess.Popen(
         [sys.executable, "-m", "modreg", "run", "--watch", ".", "main.py"],
