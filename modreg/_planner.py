@@ -8,7 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec
 from typing import Any, Final
 
@@ -148,17 +148,26 @@ class Planner:
 
     def limit(self, roots: tuple[str, ...] | None) -> None:
         """Take other roots."""
-        self.scope.limit(roots)
-        self._strangers.clear()
+        with self._taking_in():
+            self.scope.limit(roots)
 
     def include(self, roots: tuple[str, ...]) -> None:
         """Put more roots in scope."""
         if not set(roots) <= self.scope.included:
-            self.scope.include(roots)
-            self._strangers.clear()
-            for name, records in list(self.history.records.items()):
-                if records[-1].source is None and name in sys.modules and is_under_one(name, roots):
-                    records[-1].source, records[-1].imports = read_quietly(spec_of(name), records[-1].origin), None
+            with self._taking_in():
+                self.scope.include(roots)
+
+    @contextmanager
+    def _taking_in(self) -> Iterator[None]:
+        """Record the sources of what comes into scope: those that there are now, which run if nobody was faster."""
+        covers = self.scope.covers
+        current = [(name, records[-1]) for name, records in list(self.history.records.items()) if name in sys.modules]
+        outside = [(name, each) for name, each in current if each.source is None and not covers(name, each.origin)]
+        yield
+        self._strangers.clear()
+        for name, each in outside:
+            if covers(name, each.origin):
+                each.source, each.imports = read_quietly(spec_of(name), each.origin), None
 
     def tracked(self) -> tuple[str, ...]:
         """Every module in scope that is loaded, in the order in which they were first imported."""

@@ -125,8 +125,8 @@ class Registry:
         self._planner.limit(checked)
         self._history.keep, self._history.limit = keep_snapshots, keep_versions
         self._removed, self._live, self._state, self._dependents = removed, live, state, dependents
+        self._planner.adopt()  # with the sources that there are now, which are the ones that run if nobody was faster
         if self._finder is None:
-            self._planner.adopt()
             recorder = Recorder(self._history, self._scope, self._turn.mine, self._planner.failed, self._missed)
             finder = Finder(recorder, self._missed, recorder)
             _importer.install(finder)
@@ -176,7 +176,7 @@ class Registry:
         self._planner.include(checked)
         if self._finder is None:
             return self.install(roots=checked)
-        self._planner.adopt()  # with the sources that there are now, which are the ones that run if nobody was faster
+        self._planner.adopt()  # as there
         return self
 
     @property

@@ -1285,6 +1285,26 @@ def test_failed_refresh_unloads_what_it_added(project, registry):
     assert [v.name for v in registry.refresh().versions].count("extra") == 1
 
 
+@pytest.mark.parametrize("roots", [None, ["tax"]])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_a_second_installation_puts_in_scope_is_followed_from_there(project, is_first, roots):
+    """
+    An edit that comes after it is seen, wherever the module was loaded: before the first installation, or out of scope.
+    """
+    registry = modreg.Registry()
+    tax = project.load("tax", "RATE = 1\n") if is_first else None
+    registry.install(roots=["shop"])
+    tax = tax or project.load("tax", "RATE = 1\n")
+
+    registry.install(roots=roots)
+    project.write("tax.py", "RATE = 2\n")
+    registry.refresh()
+
+    assert tax.RATE == 2
+    assert registry.rollback(tax).RATE == 1
+    registry.uninstall()
+
+
 HOOK = "def __dispose__(): log.append(__name__)\n"
 
 
