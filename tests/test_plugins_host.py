@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from plugin_bench import offering
 
 from modreg.plugins import Host, Kind, PluginError, State
 
@@ -207,6 +208,27 @@ def test_submodules_and_helpers_are_of_the_unit(bench, host):
 
     assert bench.offers == {"one": "one 2", "two": "two 1"}
     assert {"acme_plugins.one.helper", "acme_plugins.two.helper"} <= sys.modules.keys()
+
+
+def test_what_editors_leave_beside_sources_is_no_part_of_a_plugin(make_bench, tmp_path):
+    """
+    An editor's lock, a link to nowhere that is called as a source is, counts for nothing.
+    """
+    bench = make_bench(keep=tmp_path / "keep")
+    host = bench.host
+    path = bench.write("weather/__init__.py", offering("weather", "1")).parent
+    assert host.load("weather", path)
+
+    path.joinpath(".#__init__.py").symlink_to("ann@desk.4711:1")
+    path.joinpath(".__init__.py").write_text("def (")
+    seen = host.changed(settled=0)
+    outcome = host.reload("weather")
+    bench.write("weather/__init__.py", offering("weather", "2"))
+    edited = host.reload("weather")
+
+    assert seen == ()
+    assert outcome.kind is Kind.UNCHANGED
+    assert (edited.kind, edited.notes) == (Kind.RELOADED, ())
 
 
 def test_shared_helpers_are_reloaded_with_a_plugin(make_bench, project):

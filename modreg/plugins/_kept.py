@@ -63,7 +63,7 @@ class Kept:
 
 def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
-        shutil.copytree(source, target, ignore=_uncounted)
+        shutil.copytree(source, target, ignore=_uncounted, ignore_dangling_symlinks=True)
     else:
         shutil.copy2(source, target)
 

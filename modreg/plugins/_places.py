@@ -316,11 +316,15 @@ def is_plugin(path: Path) -> bool:
 
 
 def _files(folder: str) -> list[str]:
-    """The files of a plugin that count: sources, extension modules, what it declares."""
+    """
+    The files of a plugin that count: sources, extension modules, what it declares.
+
+    No import finds what begins with a dot: it is of an editor, as a lock, which is a link to nowhere.
+    """
     found = []
     for where, folders, files in os.walk(folder):
         folders[:] = sorted(each for each in folders if each != "__pycache__" and each[0] != ".")
-        found += [os.path.join(where, each) for each in sorted(files) if each.endswith(_READ)]
+        found += [os.path.join(where, each) for each in sorted(files) if each.endswith(_READ) and each[0] != "."]
     return found
 
 
