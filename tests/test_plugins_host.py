@@ -927,6 +927,15 @@ def test_what_can_be_no_helper(make_bench, helper):
         make_bench(helpers=["shared", helper])
 
 
+def test_text_is_no_folder(bench, tmp_path):
+    """
+    A folder that is given as a text is told at once, and not when the first plugin is in force.
+    """
+    for call in (lambda: bench.start(keep=str(tmp_path)), lambda: bench.host.discover(str(tmp_path))):
+        with pytest.raises(TypeError, match=r"pathlib\.Path"):
+            call()
+
+
 @pytest.mark.parametrize("what", ["helpers", "protect"])
 def test_text_is_no_list_of_modules(make_bench, what):
     """

@@ -25,7 +25,7 @@ from modreg.plugins._gate import Request, deniable
 from modreg.plugins._kept import Kept
 from modreg.plugins._names import PluginFinder
 from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, PluginVersion
-from modreg.plugins._roster import Source, allowed, identifier
+from modreg.plugins._roster import Source, a_folder, allowed, identifier
 from modreg.plugins._store import Ledger, MemoryStore, Store
 from modreg.plugins._turnover import RefusalError
 from modreg.plugins._unit import Binding, State, Unit
@@ -103,7 +103,7 @@ class Host:
         registry: Whose transactions to take part in; by default the one of the functions of `modreg`.
 
     Raises:
-        TypeError: *helpers* or *protect* is a text.
+        TypeError: *helpers* or *protect* is a text, or *keep* is no `Path`.
         ValueError: *version* is none, what is to be denied is neither a specifier nor a hash, or a helper is a
             module that no reload may touch: of Python or of modreg.
 
@@ -142,7 +142,7 @@ class Host:
             allow=allow,
             clock=clock,
             watch=Watch(clock),
-            copies=Kept(keep) if keep is not None else None,
+            copies=Kept(a_folder(keep)) if keep is not None else None,
         )
         self._requests: deque[tuple[str, str, str]] = deque()  # any thread adds to it, whoever ticks takes from it
         finder.admit = self._works.let_in
@@ -217,10 +217,15 @@ class Host:
 
         Returns:
             The names found, in order.  What can be no plugin is left out, with a warning in the log.
+
+        Raises:
+            TypeError: *folder* is no `Path`.
+            OSError: It cannot be read.
         """
         found: dict[str, Source] = {}
         if folder is not None:
-            for path in sorted(folder.iterdir(), key=lambda each: (not each.is_dir(), each)):  # as imports have it
+            paths = a_folder(folder).iterdir()
+            for path in sorted(paths, key=lambda each: (not each.is_dir(), each)):  # as imports have it
                 if path.name[0] not in "._" and _places.is_plugin(path):
                     name = path.stem if path.is_file() else path.name
                     if found.setdefault(name, path) is not path:

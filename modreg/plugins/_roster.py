@@ -173,6 +173,13 @@ def allowed(root: str) -> str:
     return root
 
 
+def a_folder(path: object) -> Path:
+    """A folder that the host was given, where a text may be meant for something else."""
+    if not isinstance(path, Path):
+        raise TypeError(f"a folder is given as a pathlib.Path, not {path!r}")
+    return path
+
+
 def identifier(name: str) -> str:
     """A name as a part of a module's name."""
     found = re.sub(r"\W", "_", name)
