@@ -34,7 +34,7 @@ class PluginTree:
 
     root: Path
     _time: float = attrs.field(init=False, default=1_000_000_000.0)
-    _whole: dict[Path, str] = attrs.field(init=False, factory=dict)
+    _whole: dict[Path, bytes] = attrs.field(init=False, factory=dict)
 
     def __truediv__(self, path: str) -> Path:
         return self.root / path
@@ -50,9 +50,12 @@ class PluginTree:
 
     def write(self, path: str, text: str) -> Path:
         """Write one file, and the folders that it is in."""
+        return self._write(path, text.encode())
+
+    def _write(self, path: str, data: bytes) -> Path:
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        file.write_bytes(data)
         self._time += 2  # the coarsest clock of a file system that is in use
         os.utime(file, (self._time, self._time))
         return file
@@ -64,20 +67,28 @@ class PluginTree:
         Raises:
             ValueError: It is not there.
         """
-        text = (self.root / path).read_text(encoding="utf-8")
-        if old not in text:
+        data = (self.root / path).read_bytes()
+        if old.encode() not in data:
             raise ValueError(f"{old!r} is not in {path}")
-        return self.write(path, text.replace(old, new))
+        return self._write(path, data.replace(old.encode(), new.encode()))
 
     def spoil(self, path: str, line: str = "def spoilt(:") -> Path:
         """Add a line to one file that makes it fail: by default one that does not compile."""
         file = self.root / path
-        text = self._whole.setdefault(file, file.read_text(encoding="utf-8"))
-        return self.write(path, f"{text.rstrip()}\n{line}\n")
+        data = self._whole.setdefault(file, file.read_bytes())
+        return self._write(path, b"%b\n%b\n" % (data.rstrip(), line.encode()))
 
     def mend(self, path: str) -> Path:
-        """Give a file back what :meth:`spoil` found in it."""
-        return self.write(path, self._whole.pop(self.root / path))
+        """
+        Give a file back what :meth:`spoil` found in it, byte for byte.
+
+        Raises:
+            ValueError: It was not spoilt.
+        """
+        file = self.root / path
+        if file not in self._whole:
+            raise ValueError(f"{path} was not spoilt, so there is nothing to mend")
+        return self._write(path, self._whole.pop(file))
 
 
 @pytest.fixture

@@ -44,6 +44,19 @@ def test_spoil_and_mend(weather, plugin_host, line):
     assert plugin_host.reload("weather").kind.value == "unchanged"
 
 
+@pytest.mark.parametrize("data", [b"\\xef\\xbb\\xbfWORD = 1\\r\\n", b"# coding: latin-1\\nWORD = '\\xe9'"])
+def test_sources_of_any_kind(plugin_tree, plugin_host, tmp_path, data):
+    (tmp_path / "rain.py").write_bytes(data)
+    rain = plugin_tree.copy(tmp_path / "rain.py")
+    assert plugin_host.load("rain", rain)
+    plugin_tree.spoil("rain.py")
+    assert plugin_host.reload("rain").kind.value == "kept old"
+    assert plugin_tree.mend("rain.py").read_bytes() == data
+    assert plugin_host.reload("rain").kind.value == "unchanged"
+    with pytest.raises(ValueError):
+        plugin_tree.mend("rain.py")
+
+
 def test_nothing_is_left(plugin_tree):
     assert not [name for name in sys.modules if name.startswith("tests_plugins")]
     assert plugin_tree.write("one/two.py", "") == plugin_tree / "one/two.py"
@@ -63,4 +76,4 @@ def test_fixtures_of_plugin_authors(tmp_path):
         env=environment, cwd=tmp_path, text=True, capture_output=True, check=False,
     )
 
-    assert "4 passed" in done.stdout, done.stdout + done.stderr
+    assert "6 passed" in done.stdout, done.stdout + done.stderr
