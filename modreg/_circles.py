@@ -104,13 +104,13 @@ class Circles:
 
     def _succeeding(self, names: tuple[str, ...]) -> Rehearsal:
         """
-        What a fresh interpreter comes to that imports modules one by one, as they came, and none of which fails.
+        What a fresh interpreter comes to that imports modules one by one, as they came, or else in another order.
 
-        If one does, it is begun with those that are new, or with one that came later than the program itself: there
-        is a way to import them all, for they are loaded.
+        If that ends with an error, it is begun with those that are new, or with one that came later than the program
+        itself: there is a way to import them all, for they are loaded.
         """
         first = rehearsal = self._rehearsed(names)
-        if not rehearsal.failed.isdisjoint(names):
+        if rehearsal.is_broken:
             new = [name for name in rehearsal.within if name not in names]
             later = [[name] for name in reversed(names) if self.history.first(name).revision]
             tried = (self._rehearsed(names, each) for each in (new, *later))
@@ -161,7 +161,7 @@ class Circles:
         rehearsal = Rehearsal(read, self._is_there)
         try:
             for name in (*new, *order):
-                rehearsal.run(name)
+                rehearsal.is_broken |= not rehearsal.run(name)
         except RecursionError:
             rehearsal.failed.update(order)
         return rehearsal

@@ -30,6 +30,7 @@ class Rehearsal:
     Attributes:
         caught: The modules that went on after an import of theirs had failed because another was halfway.
         failed: The modules that were given up, for the first time at least.
+        is_broken: Whether an import that no module asked for failed.
         begun: The modules that were not given up, in the order in which they began, each with what gives its body and
             the import that it is at; `None` when it has ended.
         within: The module in whose execution each of them began; ``""`` for none.
@@ -40,6 +41,7 @@ class Rehearsal:
     _is_there: Callable[[str], bool]
     caught: set[str] = attrs.field(init=False, factory=set)
     failed: set[str] = attrs.field(init=False, factory=set)
+    is_broken: bool = attrs.field(init=False, default=False)
     begun: dict[str, tuple[Callable[[], Body | None], Import | None]] = attrs.field(init=False, factory=dict)
     within: dict[str, str] = attrs.field(init=False, factory=dict)
     fewer: dict[str, dict[str, frozenset[str]]] = attrs.field(init=False, factory=dict)
