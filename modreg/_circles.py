@@ -106,11 +106,13 @@ class Circles:
         """
         What a fresh interpreter comes to that imports modules one by one, as they came, or else in another order.
 
-        If that ends with an error, it is begun with those that are new, or with one that came later than the program
-        itself: there is a way to import them all, for they are loaded.
+        That is so if some of them never come through, or if the program itself would end with an error and nobody saw
+        it, for those that lack a name find the former one.  Then it is begun with those that are new, or with one that
+        came later than the program itself: there is a way to import them all, for they are loaded.
         """
         first = rehearsal = self._rehearsed(names)
-        if rehearsal.is_broken:
+        is_misled = rehearsal.is_broken and rehearsal.lacking.issubset(names)
+        if is_misled or not rehearsal.begun.keys() >= {*names}:
             new = [name for name in rehearsal.within if name not in names]
             later = [[name] for name in reversed(names) if self.history.first(name).revision]
             tried = (self._rehearsed(names, each) for each in (new, *later))

@@ -30,6 +30,7 @@ class Rehearsal:
     Attributes:
         caught: The modules that went on after an import of theirs had failed because another was halfway.
         failed: The modules that were given up, for the first time at least.
+        lacking: The modules that asked one that was halfway for a name that it did not have yet.
         is_broken: Whether an import that no module asked for failed.
         begun: The modules that were not given up, in the order in which they began, each with what gives its body and
             the import that it is at; `None` when it has ended.
@@ -41,6 +42,7 @@ class Rehearsal:
     _is_there: Callable[[str], bool]
     caught: set[str] = attrs.field(init=False, factory=set)
     failed: set[str] = attrs.field(init=False, factory=set)
+    lacking: set[str] = attrs.field(init=False, factory=set)
     is_broken: bool = attrs.field(init=False, default=False)
     begun: dict[str, tuple[Callable[[], Body | None], Import | None]] = attrs.field(init=False, factory=dict)
     within: dict[str, str] = attrs.field(init=False, factory=dict)
@@ -109,5 +111,7 @@ class Rehearsal:
         bound = None if body is None else body.bound if at is None else body.bound_before(at.line or 0)
         if body is None or bound is None or name in bound or self.run(f"{module}.{name}"):
             return True
-        self._is_halfway = self._is_halfway or (at is not None and name in body.bound)
+        if at is not None and name in body.bound:
+            self._is_halfway = True
+            self.lacking.add(self._executing[-1])
         return at is None

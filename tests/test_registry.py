@@ -2867,3 +2867,26 @@ def test_a_module_that_comes_by_who_is_halfway_lacks_what_is_to_come(project, dr
     dropping.refresh()
 
     assert (sys.modules["second"].A, hasattr(sys.modules["second"], "late")) == (2, False)
+
+
+def test_a_circle_in_which_a_former_name_would_hide_a_failure_is_entered_by_what_is_new(project, dropping):
+    """
+    Who lacks a name in a fresh interpreter finds the former one, so that nobody fails, and computes with that.
+
+    So it is later, when what was new is not so any more.
+    """
+    maybe = "try:\n    import missing\nexcept ImportError:\n    missing = None\n"
+    project.load("core", maybe + "def f(): return 1\n")
+    user = project.load("user", "from core import f\nD = f()\n")
+    project.write("extra.py", "def g(): return 2\nimport user\n")
+    project.write("core.py", maybe + "import extra\ndef f(): return extra.g()\n")
+
+    dropping.refresh()
+
+    assert user.D == 2
+    project.write("core.py", maybe + "import extra\ndef f(): return extra.g() + 1\n")
+    dropping.refresh()
+    assert user.D == 3
+    project.write("extra.py", "def g(): return 3\nimport user\n")
+    dropping.refresh()
+    assert user.D == 4
