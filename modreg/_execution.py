@@ -699,7 +699,7 @@ class Execution(Ordered):
         self.pending.put_on(part.spec)
         BOOTSTRAP._init_module_attrs(part.spec, module, override=True)
         if "__path__" in namespace:
-            bind_submodules(part, namespace, self.history.records)
+            self.pending.unbound.update(dict.fromkeys(bind_submodules(part, namespace, self.history.records)))
 
     def _run(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # as above
         part.spec.__dict__["_initializing"] = True
@@ -710,6 +710,7 @@ class Execution(Ordered):
                 part.body.execute(namespace, features(part.name, namespace))
         finally:
             part.spec.__dict__["_initializing"] = False
+            self.pending.leave(part.name)
         if part.name not in sys.modules:
             raise ImportError(f"{part.name!r} took itself out of sys.modules", name=part.name)
 

@@ -41,6 +41,7 @@ class Pending:
 
     Attributes:
         waiting: Names in the order of the plan.
+        unbound: Submodules that the packages under execution have not imported yet; the import will bind their names.
         outer: The watch in the same thread in which this one began: another registry's.
     """
 
@@ -48,6 +49,7 @@ class Pending:
     executing: list[str] = attrs.field(factory=list)
     lack: Callable[[str, Any], None] | None = None  # Any: as in asked()
     waiting: dict[str, None] = attrs.field(factory=dict)
+    unbound: dict[str, None] = attrs.field(factory=dict)
     thread: int = attrs.field(factory=_thread.get_ident)
     outer: Pending | None = None
     _watched: list[tuple[ModuleSpec, type]] = attrs.field(factory=list)
@@ -69,6 +71,7 @@ class Pending:
     def stop(self) -> None:
         """End the watch; nothing of ours stays on any spec."""
         self.waiting.clear()
+        self.unbound.clear()
         for name in list(self._planted):
             self._unplant(name)
         while self._watched:
@@ -106,7 +109,7 @@ class Pending:
 
     def is_concerned(self, spec: ModuleSpec) -> bool:
         """Whether an import of a spec may ask for a module that waits or is executed, or for one in it that waits."""
-        is_one = spec.name in self.waiting or spec.name in self.executing
+        is_one = spec.name in self.waiting or spec.name in self.executing or spec.name in self.unbound
         return is_one or (spec.submodule_search_locations is not None and bool(self.waiting))
 
     def asked(self, spec: ModuleSpec, frame: Any) -> None:  # FrameType; typeshed has no f_lasti for all
@@ -115,6 +118,7 @@ class Pending:
         if not _is_importing(frame):
             return
         self.run(name)
+        self._bind(name)
         if spec.submodule_search_locations is not None:
             for each in self._submodules(name, frame):
                 self.run(each)
@@ -129,6 +133,18 @@ class Pending:
         if name in self.waiting:
             del self.waiting[name]
             self.execute(name)
+
+    def _bind(self, name: str) -> None:
+        """As the import system does after the first import of a submodule, whatever had its name until then."""
+        if name in self.unbound and name in sys.modules:
+            del self.unbound[name]
+            parent, _, child = name.rpartition(".")
+            space_of(parent)[child] = sys.modules[name]
+
+    def leave(self, package: str) -> None:
+        """A package is executed: what imports its submodules later leaves its names alone."""
+        for name in [name for name in self.unbound if name.rpartition(".")[0] == package]:
+            del self.unbound[name]
 
     def _submodules(self, package: str, frame: Any) -> list[str]:
         """

@@ -35,7 +35,7 @@ def have_path(part: Part) -> None:
         namespace.setdefault("__path__", part.spec.submodule_search_locations)
 
 
-def bind_submodules(part: Part, namespace: dict[str, object], known: Collection[str]) -> None:
+def bind_submodules(part: Part, namespace: dict[str, object], known: Collection[str]) -> list[str]:
     """
     What is loaded is not bound again by its import: a package that deletes the name must find it once more.
 
@@ -46,17 +46,22 @@ def bind_submodules(part: Part, namespace: dict[str, object], known: Collection[
         part: The package.
         namespace: Its namespace.
         known: The modules that have a history.
+
+    Returns:
+        The submodules that are loaded.
     """
     start = f"{part.name}."
     asked = {name for each in imports(part) if part.record.resolved(each) == part.name for name in each.names}
     modules = sys.modules.copy()
-    for each in [each for each in modules if each.startswith(start)]:
+    loaded = [x for x in modules if x.startswith(start) and "." not in x.removeprefix(start) and x in known]
+    for each in loaded:
         child = each.removeprefix(start)
-        if "." not in child and each in known and (child in asked or child not in namespace):
+        if child in asked or child not in namespace:
             namespace[child] = modules[each]
     for child in asked - part.view.made if asked else ():
         if start + child not in modules:
             namespace.pop(child, None)
+    return loaded
 
 
 def drop(part: Part, namespace: dict[str, object], unloaded: Collection[str]) -> None:

@@ -2174,6 +2174,25 @@ def test_a_package_takes_its_submodule_for_what_had_its_name(project, registry):
     assert pack.area is sys.modules["pack.area"]
 
 
+def test_a_submodule_takes_its_name_back_when_its_package_imports_from_it(project, dropping):
+    """
+    The first import of a submodule binds its name, also where a star import of the package brought another module so.
+    """
+    project.write("pack/pairs/__init__.py", "from .links import *\n")
+    project.write("pack/pairs/links.py", "__all__ = ['PAIRS']\nPAIRS = 1\n")
+    project.write("pack/links.py", "LINKS = 1\n")
+    source = "from .pairs import *\nfrom .links import LINKS\nfrom .links import *\n"
+    pack = project.load("pack.__init__", source)
+
+    project.write("pack/__init__.py", source + "MORE = 1\n")
+    dropping.refresh()
+
+    assert pack.links is sys.modules["pack.links"]
+    project.write("pack/__init__.py", source + "from .pairs import *\n")
+    dropping.refresh()
+    assert pack.links is sys.modules["pack.pairs.links"]
+
+
 @pytest.mark.parametrize("size", [1, 1000])
 @pytest.mark.parametrize("edited", ["pack/__init__.py", "rates.py"])
 def test_a_submodule_stays_under_the_name_of_a_feature_that_the_package_asks_for(project, registry, edited, size):
