@@ -83,6 +83,12 @@ def _inner(container: Any) -> Iterator[Any]:  # plain containers of anything
                 yield each
 
 
+def is_namespace(container: Any) -> bool:  # as above
+    """Whether it is that of a module: what code puts there are names, and nothing registers."""
+    name = container.get("__name__") if type(container) is dict else None
+    return type(name) is str and space_of(name) is container
+
+
 def elements_of(container: Any) -> list[object]:  # as above
     """What is in a container: of a dict its keys and its values."""
     copy = container.copy()

@@ -9,7 +9,7 @@ from types import ModuleType
 import attrs
 
 from modreg import _graph, _registered
-from modreg._containers import elements_of, of_instance, owners, places
+from modreg._containers import elements_of, is_namespace, of_instance, owners, places
 from modreg._journal import PLAIN, Cache, Contents, Journal, Place
 from modreg._model import Edge, Finding
 from modreg._noted import Noted, Noting
@@ -62,7 +62,7 @@ class Registrations:
         if self.noted.is_known(place, owner):
             return
         self.journal.keep(place)
-        if isinstance(place, Contents):
+        if isinstance(place, Contents) and not is_namespace(place.container):
             self.noted.add(self.journal.entries[-1], owner)
 
     def settle(self) -> None:
@@ -134,7 +134,8 @@ class Registrations:
         others = _graph.reachable(self.graph, [owner], set()) & self.graph.keys() - {owner}
         for place in [place for each in others for place in places(each, [], set())]:
             if isinstance(place, Contents):
-                _registered.take_out(place, told)
+                if not is_namespace(place.container):
+                    _registered.take_out(place, told)
             elif isinstance(place, Cache):
                 place.clear()  # of a function that dispatches
 

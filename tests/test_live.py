@@ -1999,6 +1999,24 @@ def test_a_submodule_that_takes_the_name_of_a_function_is_imported(project, drop
     assert user.X == package.tool() == 1
 
 
+@pytest.mark.parametrize("names", ["globals()", "vars(shop)", "vars(__import__('sys').modules[__name__])"])
+def test_a_namespace_that_a_module_has_a_name_for_is_no_registry(project, dropping, names):
+    """
+    What code puts into a namespace by a name for that, as generated code does, are names: those beside them stay.
+    """
+    tool = project.load("tool", "def f(): return 1\n")
+    project.write("shop.py", "import tool\nfrom tool import f\n")
+    source = f"import shop, tool\nfrom tool import f\nclass Till: pass\nnames = {names}\nif tool and f: names['KIND'] = "
+    till = project.load("till", source + "1\n")
+    project.write("till.py", source + "2\n")
+
+    dropping.refresh()
+
+    assert till.names["KIND"] == 2
+    for module in (till, till.shop):
+        assert (module.tool, module.f) == (tool, tool.f)
+
+
 GONE = {
     "decorator": ("ALL = {}\ndef add(f): ALL[f.__name__] = f; return f", "@base.add\ndef f(): pass\n@base.add\ndef g(): pass",
                   "def f(): pass\n@base.add\ndef g(): pass", "[*base.ALL]", ["f", "g"], ["g"]),
