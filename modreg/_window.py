@@ -435,13 +435,15 @@ def _copied(holder: Any, kept: Kept) -> object | None:  # any object
     """
     For an instance whose class CPython does not exchange for the kept one, one like it of that; `None` for any other.
 
-    So it is with slots where the kept class has not got the base of the new one.
+    So it is with slots where the kept class has not got the base of the new one, and with what derives from `int` or
+    `bytes` and has a ``__dict__`` (3.11).
     """
     cls = kept(type(holder))
     if cls is type(holder):
         return None
+    base: Any = next((each for each in mro_of(cls) if id(each) in _OF_VALUES), object)  # a class that takes a value
     try:
-        made: object = object.__new__(cls)
+        made: object = base.__new__(cls, *(() if base is object else base.__getnewargs__(holder)))
     except TypeError:  # of C: what is in it nobody can copy
         return None
     _attributes(made).update({name: kept(value) for name, value in _attributes(holder).items()})
@@ -450,6 +452,10 @@ def _copied(holder: Any, kept: Kept) -> object | None:  # any object
         with suppress(AttributeError):  # nothing is in it
             own[name].__set__(made, kept(slot.__get__(holder)))
     return made
+
+
+_OF_VALUES: Final = frozenset(map(id, (int, float, complex, str, bytes)))
+"""Classes whose instances have a value from the start."""
 
 
 def _changed(holder: Any, kept: Kept) -> bool:  # any object

@@ -3274,6 +3274,24 @@ def test_an_instance_with_slots_that_is_made_anew_is_of_the_class_that_keeps_its
     assert (m.Map, type(m.EMPTY), m.EMPTY.size, [*m.by_size]) == (held, held, 1, [1])
 
 
+@pytest.mark.parametrize(("base", "first", "second"), [("int", 1, 2), ("bytes", b"a", b"b"), ("str", "a", "b")])
+def test_a_value_with_attributes_that_is_made_anew_is_of_the_kept_class(project, registry, base, first, second):
+    """
+    What derives from a number or bytes is one of its class also where no Python moves it to another one (3.11).
+    """
+    text = f"class Kind({base}):\n    def __init__(self, value): self.label = Kind, 'label'\n"
+    text += "    def __index__(self): return 7\n    def said(self): return {0!r}\nFIRST = Kind({0!r})\nknown = {{'first': FIRST}}\n"
+    m = project.load("m", text.format(first))
+    held, instance = m.Kind, m.FIRST
+    project.write("m.py", text.format(second))
+
+    registry.reload(m)
+
+    assert (m.Kind, type(m.FIRST), m.FIRST.label, m.known["first"]) == (held, held, (held, "label"), m.FIRST)
+    assert (m.FIRST, m.FIRST.said(), instance, instance.said()) == (second, second, first, second)
+    assert registry.transactions()[-1].findings == ()
+
+
 MARKED = """
 import abc, typing
 T = typing.TypeVar("T")
