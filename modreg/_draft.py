@@ -264,6 +264,17 @@ class Draft:
             found = self._imports[name] = tuple(each for each in among if each in self._names and each != name)
         return found
 
+    def led_to(self, name: str) -> Collection[str]:
+        """All that the execution of a module may import, with the packages that is in, and itself."""
+        found = {name: None}
+        queue = [name]
+        for each in queue:  # it grows while it is walked
+            imported = at_import(self.graph.get(each, {}))
+            every = dict.fromkeys(n for other in imported for n in (other, *packages_of(other)))
+            queue.extend(n for n in every if n not in found)
+            found.update(every)
+        return found.keys()
+
     @functools.cached_property
     def _names(self) -> frozenset[str]:
         return frozenset(self.members)

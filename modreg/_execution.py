@@ -77,7 +77,7 @@ from modreg._retained import (
 from modreg._snapshot import Attributes, Snapshot
 from modreg._source import Source
 from modreg._spec import features, problem
-from modreg._stars import all_star_names
+from modreg._stars import all_star_names, brought_late
 from modreg._state import NOTHING, Statements, bind, keep, keep_in_classes, remade, take_over, unchanged
 from modreg._successor import living
 from modreg._transaction import walk
@@ -362,12 +362,31 @@ class Execution(Ordered):
             lacking = self.draft.lacking(part.name)
             drop_stars(part, namespace, self.starred.get(part.name, NONE), lacking)
             drop_lacking(part.body, namespace, lacking)
+        if self.is_live:
+            self._let_go_of_late(part, former, namespace)
         self.phase = Phase.PATCH
         self._bring_up_to_date(part, former, namespace, since, self.finished[finished:])
         if is_used:
             self._tell(part, former, namespace, held_before)
         self.draft.needs.executed.add(part.name)
         self.phase = Phase.EXECUTE
+
+    def _let_go_of_late(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
+        """
+        Submodules that star imports brought only because somebody has imported them since leave again.
+
+        In a fresh interpreter that is after the execution, if nothing imports them that this leads to.
+        """
+        both = set(part.former.imports).intersection(imports(part)) if part.former is not None else ()
+        late = brought_late(part.record.package, both, former, namespace) if both else {}
+        led = self.draft.led_to(part.name) if late else NONE
+        for name in [name for name, full in late.items() if full in self.loaded and full not in led]:
+            if part.body and name in part.body.bound and type(former.get(name)) is not ModuleType:
+                continue  # what the module itself has bound is gone
+            if name in former:
+                namespace[name] = former[name]
+            else:
+                del namespace[name]
 
     def _is_mended(
         self, error: BaseException, part: Part, module: Any, namespace: dict[str, object], former: dict[str, object]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from modreg import _scan
 from modreg._importer import space_of
+from modreg._journal import is_submodule
 from modreg._scan import Import
 
 
@@ -25,6 +26,27 @@ def all_given_names(package: str, imports: Iterable[Import], halfway: Collection
     """The names that the star imports of a module in *package* bring, of some while these are halfway."""
     names = {each: _public_names if each in halfway else _given_names for each in _starred(package, imports)}
     return frozenset(name for each, give in names.items() for name in give(each))
+
+
+def brought_late(
+    package: str, imports: Iterable[Import], former: Mapping[str, object], namespace: Mapping[str, object]
+) -> dict[str, str]:
+    """
+    The names of submodules that star imports bring now, and did not bring before, each with that of the module.
+
+    Args:
+        package: The package that relative imports start from.
+        imports: Those that the module had before as well.
+        former: Its namespace before the execution.
+        namespace: Its namespace after it.
+    """
+    found = {}
+    for each in _starred(package, imports):
+        theirs = space_of(each)
+        for n in [] if isinstance(theirs.get("__all__"), (list, tuple)) else _given_names(each):
+            if is_submodule(each, n, theirs) and namespace.get(n) is theirs[n] is not former.get(n):
+                found[n] = f"{each}.{n}"
+    return found
 
 
 def _starred(package: str, imports: Iterable[Import]) -> Iterator[str]:

@@ -1550,6 +1550,30 @@ def test_submodule_stays_in_its_package_though_no_star_import_brings_it_any_more
     assert pack.tool is sys.modules["pack.tool"]
 
 
+@pytest.mark.parametrize("size", [1, 100])
+def test_a_star_import_brings_no_submodule_that_somebody_else_imported_since(project, registry, size):
+    """
+    What the program imports later stands in its package, but in a fresh interpreter not yet when a star takes its names.
+    """
+    project.write("pack/tools/__init__.py", "from .base import f\n")
+    project.write("pack/tools/base.py", "def f(): return 1\n")
+    for name in ("pack/tools/links.py", "pack/tools/more.py", "pack/links.py"):
+        project.write(name, "X = 1\n" * size)
+    source = "from . import links\nfrom .tools import *\n"
+    pack = project.load("pack.__init__", source)
+    tools = [project.load(f"pack.tools.{name}") for name in ("links", "more")]
+
+    project.write("pack/__init__.py", source + "Y = 1\n")
+    registry.refresh()
+
+    assert (pack.links, hasattr(pack, "more"), pack.Y) == (sys.modules["pack.links"], False, 1)
+    assert [pack.tools.links, pack.tools.more, pack.base] == [*tools, sys.modules["pack.tools.base"]]
+    project.write("pack/tools/__init__.py", "from .base import f\nfrom . import links\n")
+    project.write("pack/__init__.py", source + "Y = 2\n")
+    registry.refresh()
+    assert (pack.links, hasattr(pack, "more")) == (tools[0], False)
+
+
 # The order of a fresh interpreter
 
 
