@@ -197,10 +197,11 @@ class Ordered(Work):
         """
         members = self.draft.components[name]
         imported = [each for member in members for each in self.draft.imports(member)]
-        # Where what is imported is in a package of the circle, that would come first: before a module of it that is
-        # going to be executed only if it asks for it.
+        # Where what is imported is in a package of the circle, that would come first: out of its turn if it still
+        # waits, and before a module of the circle that is going to be executed only if it asks for it.
         is_first = len(members) > 1 and self._is_going(name)
-        inside = [each for each in imported if is_first and not set(members).isdisjoint(packages_of(each))]
+        packages = {*members} if is_first else self.pending.waiting.keys() & members
+        inside = [each for each in imported if not packages.isdisjoint(packages_of(each))]
         # What leads back to it by its packages is executed when an import asks for it.
         around = self.draft.with_packages[name] if is_first else members
         for each in self._imported_in_turn(members):

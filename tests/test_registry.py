@@ -1577,6 +1577,32 @@ def test_a_star_import_brings_no_submodule_that_somebody_else_imported_since(pro
 # The order of a fresh interpreter
 
 
+def test_a_package_of_a_circle_has_its_turn_before_what_is_in_it_and_outside_the_circle(project, registry):
+    """
+    What a package imports besides is not settled by way of that package while others of its circle come before it.
+    """
+    log = project.load("log", "ORDER = []\n")
+    project.write("pack/tools/__init__.py", "from pack.tools.base import add\n")
+    project.write("pack/kinds/__init__.py", "from pack.kinds.leaf import f\nfrom pack.kinds.graph import g\n")
+    project.write("pack/kinds/leaf.py", "def f(): return 1\n")
+
+    def write(number):
+        base = "import pack, log\nlog.ORDER.append('base')\nknown = {}\n"
+        project.write("pack/tools/base.py", f"{base}def add(f): known[f.__name__] = {number}; return f\n")
+        graph = "import pack, log\nfrom pack.tools import add\nlog.ORDER.append('graph')\n"
+        project.write("pack/kinds/graph.py", f"{graph}@add\ndef g(): return {number}\n")
+        project.write("pack/__init__.py", f"from pack import tools\nfrom pack import kinds\nNUMBER = {number}\n")
+
+    write(1)
+    pack = project.load("pack")
+    write(2)
+
+    registry.refresh()
+
+    assert log.ORDER == ["base", "graph"] * 2
+    assert (pack.tools.base.known, pack.kinds.g(), pack.NUMBER) == ({"g": 2}, 2, 2)
+
+
 def test_circle_is_executed_in_the_order_of_a_fresh_interpreter(project, registry):
     """
     Where the new sources import in another order than the old ones, that order is followed.
