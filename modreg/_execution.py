@@ -496,8 +496,8 @@ class Execution(Ordered):
             self.journal.write(place, original)
 
     def _is_foreign(self, module: str, name: str, rest: tuple[str, ...]) -> bool:
-        """Whether nothing in the source of a module binds a name of it."""
-        return not rest and not self.draft.needs.view(module).is_binding(name)
+        """Whether nothing in the source of a module in scope binds a name of it; of others nobody can tell."""
+        return not rest and module in self.draft.graph and not self.draft.needs.view(module).is_binding(name)
 
     def _wrote(self, name: str, target: Written, entry: Entry) -> None:
         """Note what the execution of a module set elsewhere."""

@@ -3292,6 +3292,26 @@ def test_a_value_with_attributes_that_is_made_anew_is_of_the_kept_class(project,
     assert registry.transactions()[-1].findings == ()
 
 
+@pytest.mark.parametrize(("module", "name"), [("colorsys", "rgb_to_hls"), ("sys", "getswitchinterval")])
+def test_what_a_module_puts_its_own_in_the_place_of_no_more_is_the_original(project, dropping, module, name):
+    """
+    A module out of scope has its own again, and keeps it, when the source no longer sets something else there.
+    """
+    lib = __import__(module)
+    original = getattr(lib, name)
+    source = f"import {module}\nfound = {module}.{name}\ndef mine(*values): return values\n"
+    m = project.load("m", f"{source}{module}.{name} = mine\n")
+    project.write("m.py", source)
+    try:
+        dropping.refresh()
+
+        assert getattr(lib, name) is original is m.found
+        dropping.rollback(m)
+        assert getattr(lib, name) is m.mine
+    finally:
+        setattr(lib, name, original)
+
+
 MARKED = """
 import abc, typing
 T = typing.TypeVar("T")
