@@ -16,13 +16,14 @@ def target(value: Any) -> object:  # any object
 
 def references(value: object) -> list[Any]:  # ref, or a subclass of it
     """
-    The weak references to *value* by which a container of `weakref` knows it.
+    The weak references to *value* by which somebody knows it.
 
-    They have a function to call when it goes.  Those without one may be the interpreter's own, as those of abstract
-    base classes are, whose callback is C code.
+    The interpreter's own, as those of classes to their subclasses and of abstract base classes, have no function to
+    call when it goes; to functions it has none.
     """
-    found = getweakrefs(value)
-    return [each for each in found if id(type(each)) in _REFERENCES and type(each.__callback__) is FunctionType]
+    is_function = type(value) is FunctionType
+    found = [each for each in getweakrefs(value) if id(type(each)) in _REFERENCES]
+    return [x for x in found if type(x.__callback__) is FunctionType or (is_function and x.__callback__ is None)]
 
 
 def renewed(reference: Any, value: object, callback: Any = None) -> object:  # as above; any function

@@ -3312,6 +3312,29 @@ def test_what_a_module_puts_its_own_in_the_place_of_no_more_is_the_original(proj
         setattr(lib, name, original)
 
 
+@pytest.mark.parametrize("is_new", [False, True])
+@pytest.mark.parametrize("edited", ["conf", "first", "conf first", "conf first second"])
+def test_a_function_that_is_registered_by_a_weak_reference_alone_stays_registered(project, dropping, edited, is_new):
+    """
+    A plain weak reference leads to the kept function, though its registry drops those that lead nowhere.
+    """
+    source = "from weakref import ref\nN = {0}\nresets = []\n"
+    source += "def add(f):\n    resets[:] = [x for x in resets if x()]\n    resets.append(ref(f))\n"
+    user = "from conf import add\ndef reset(): return {1!r}, {0}\nadd(reset)\nN = {2}\n"
+    conf = project.load("conf", source.format(1))
+    for name in ("first", "second"):
+        project.load(name, user.format(1, name, 1))
+    for name in edited.split():
+        number = 2 if is_new else 1
+        project.write(f"{name}.py", source.format(2) if name == "conf" else user.format(number, name, 2))
+
+    dropping.refresh()
+
+    assert sorted(each()() for each in conf.resets) == [sys.modules[name].reset() for name in ("first", "second")]
+    dropping.rollback(edited.split()[0])
+    assert sorted(each()() for each in conf.resets) == [("first", 1), ("second", 1)]
+
+
 MARKED = """
 import abc, typing
 T = typing.TypeVar("T")
