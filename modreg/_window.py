@@ -444,9 +444,9 @@ def _copied(holder: Any, kept: Kept) -> object | None:  # any object
     base: Any = next((each for each in mro_of(cls) if id(each) in _OF_VALUES), object)  # a class that takes a value
     try:
         made: object = base.__new__(cls, *(() if base is object else base.__getnewargs__(holder)))
-    except TypeError:  # of C: what is in it nobody can copy
+        _attributes(made).update({name: kept(value) for name, value in _attributes(holder).items()})
+    except TypeError:  # of C, or with the table of another class: what is in it nobody can copy
         return None
-    _attributes(made).update({name: kept(value) for name, value in _attributes(holder).items()})
     own = dict(slots(made))
     for name, slot in slots(holder):
         with suppress(AttributeError):  # nothing is in it
