@@ -13,6 +13,7 @@ from modreg._importer import space_of
 from modreg._journal import MISSING
 from modreg._pairs import is_class, mro_of, parts, table
 from modreg._refs import Use
+from modreg._uses import ANNOTATIONS
 from modreg._view import Place, reached
 
 
@@ -106,6 +107,11 @@ def is_quiet(metaclass: type) -> bool:
     if not is_standard(type(metaclass)):
         return False
     return all(table(each).keys().isdisjoint(_FORMING) for each in mro_of(metaclass) if not is_standard(each))
+
+def is_called_blindly(value: object) -> bool:
+    """Whether who calls a value has nothing to do with its annotations."""
+    return not may_reach(value, _MAKING, ANNOTATIONS) if is_class(value) else type(value) is FunctionType
+
 
 
 def is_made_unseen(cls: type) -> bool:

@@ -21,7 +21,7 @@ from modreg import _graph, _source, _uses
 from modreg._holding import Held, is_holding, is_value
 from modreg._importer import space_of
 from modreg._journal import MISSING
-from modreg._matters import Changes, Level, is_copied, is_type, matters
+from modreg._matters import Changes, Level, is_called_blindly, is_copied, is_type, matters
 from modreg._model import Edge
 from modreg._pairs import CACHED, is_class, is_definition, parts, table
 from modreg._patch import is_alike
@@ -372,8 +372,10 @@ class Needs:
             places = [place for place in places if not place.is_filling]
         if level < Level.OBJECT:  # who only names it neither
             places = [place for place in places if place.use is not Use.NAMED]
-        if level < Level.SHAPE:  # nor does what is annotated with it do what that does
-            places = [place for place in places if not (place.owner and place.is_annotation)]
+        if level < Level.SHAPE:  # nor who annotates with it what is made when it is called itself
+            places = [place for place in places if not (place.use is Use.LATER and place.is_annotation)]
+        if member == _uses.ANNOTATIONS and is_called_blindly(space_of(module).get(top)):
+            places = [place for place in places if place.rest or not place.is_called]
         is_declared, is_called = module in declared(user, "__depends__"), module in self.called.get(user, ())
         if not (places or is_declared or is_called):
             return
@@ -396,9 +398,7 @@ class Needs:
                 values = space_of(user).copy().items()
                 yield from ((each, min(level, Level.BODY)) for each, value in values if not is_value(value))
             else:
-                inherits = member and (place.use in (Use.BASE, Use.SHAPED) or member == "__class_getitem__")
-                owner = f"{place.owner}.{member}" if inherits and "." not in place.owner else place.owner
-                much = min(level, Level.SHAPE)
+                owner, much = _following(user, member, level, place)
                 if self.levels.get((user, owner), 0) < much and not _is_value_of(user, place.owner):
                     yield owner, much
 
@@ -663,6 +663,17 @@ def _expected_level(name: str, sides: tuple[bool, bool], namespace: Mapping[str,
         return Level.PRESENCE
     value = namespace.get(name)
     return Level.SHAPE if is_definition(value) else Level.OBJECT
+
+
+def _following(user: str, member: str, level: Level, place: Place) -> tuple[str, Level]:
+    """What changes in *user* where it uses a definition for another, and how much."""
+    if "." in place.owner:
+        return place.owner, min(level, Level.SHAPE)
+    if level < Level.SHAPE and place.is_annotation:
+        is_decorated = place.use is Use.SHOWN and not is_class(space_of(user).get(place.owner))
+        return (place.owner, Level.SHAPE) if is_decorated else (f"{place.owner}.{_uses.ANNOTATIONS}", level)
+    inherits = member and (place.use in (Use.BASE, Use.SHAPED) or member == "__class_getitem__")
+    return f"{place.owner}.{member}" if inherits else place.owner, min(level, Level.SHAPE)
 
 
 def _is_value_of(module: str, name: str) -> bool:

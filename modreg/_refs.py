@@ -85,6 +85,7 @@ class Ref:
         is_annotation: Whether it is used as an annotation: what is annotated does nothing with it.
         of: What it is given to in subscripts, as dotted names.
         is_held: Whether what is defined so goes on with what is made of it; a class goes on with its base.
+        is_called: Whether it is called, and no more.
     """
 
     path: tuple[str, ...]
@@ -95,6 +96,7 @@ class Ref:
     is_annotation: bool = False
     of: tuple[tuple[str, ...], ...] = ()
     is_held: bool = True
+    is_called: bool = False
 
 
 @attrs.define(eq=False)
@@ -119,6 +121,7 @@ class Reader:
     read: list[tuple[str, Ref]] = attrs.field(factory=list)
     inner: dict[str, list[Taken]] = attrs.field(factory=dict)
     is_filling: bool = False
+    is_called: bool = False
 
     def found(self) -> Iterator[tuple[str, Ref]]:
         for owner, ref in self.read:
@@ -137,7 +140,9 @@ class Reader:
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             self._assignment(node, owner)
         elif isinstance(node, _ALIASES):
-            self._waiting(node, Use.NAMED, owner)
+            self.is_annotation = True
+            self._waiting(node, Use.STORED, owner)
+            self.is_annotation = False
         elif isinstance(node, ast.AugAssign):
             self._filling(_loaded(node.target), Use.USED, owner)
             self._expression(node.value, Use.USED, owner)
@@ -271,6 +276,12 @@ class Reader:
                 if path:
                     self._note(path, Use.LATER, owner)
                     continue
+            elif isinstance(each, ast.Call) and (path := path_of(each.func)):
+                self.is_called = True
+                self._note(path, Use.LATER, owner)
+                self.is_called = False
+                queue.extend(child for child in children(each) if child is not each.func)
+                continue
             elif isinstance(each, (ast.arg, ast.AnnAssign, *FUNCTIONS)):
                 queue.extend(self._beside_annotations(each, owner))
                 continue
@@ -329,8 +340,9 @@ class Reader:
             self._type(node, use, owner)
         elif isinstance(node, ast.Call):
             is_kept = use is Use.STORED and path_of(node.func)
+            self.is_called = bool(path_of(node.func))
             self._expression(node.func, Use.MADE if is_kept else Use.USED, owner)
-            self.is_filling = False
+            self.is_filling = self.is_called = False
             is_storing = use is Use.STORED and _last(node.func) in _STORING
             for each in (*node.args, *(keyword.value for keyword in node.keywords)):
                 self._expression(each, Use.STORED if is_storing else Use.USED, owner)
@@ -344,7 +356,7 @@ class Reader:
         by = self.by if Use.SHOWN <= use <= Use.FORMED or self.is_base else ""
         filling, annotation, held = is_filling or self.is_filling, self.is_annotation, not self.is_base
         ref = Ref(path, use, is_filling=filling, by=by, is_annotation=annotation, of=self.of, is_held=held)
-        self.read.append((owner, ref))
+        self.read.append((owner, attrs.evolve(ref, is_called=True) if self.is_called else ref))
 
 
 # Nodes

@@ -30,6 +30,9 @@ from modreg._refs import (
 CODE: Final = ".__code__"
 """Behind the name of a function: its body."""
 
+ANNOTATIONS: Final = "__annotations__"
+"""As a part of a definition: what those come to who ask what it is annotated with."""
+
 _ANNOTATIONS_WAIT: Final = sys.version_info >= (3, 14)
 
 

@@ -30,6 +30,7 @@ class Place:
         by: The class in whose making it is used, where nothing else sees that.
         is_annotation: Whether it is used as an annotation: what is annotated does nothing with it.
         of: What it is given to in subscripts, as dotted names.
+        is_called: Whether it is called, and no more.
     """
 
     owner: str
@@ -39,6 +40,7 @@ class Place:
     by: str = ""
     is_annotation: bool = False
     of: tuple[tuple[str, ...], ...] = ()
+    is_called: bool = False
 
 
 Written = tuple[str, str, tuple[str, ...]]
@@ -266,8 +268,8 @@ class View:
         for owner, refs in statement.refs.items():
             for ref in refs:
                 for module, name, rest in self._targets(ref):
-                    place = Place(owner, ref.use, rest, ref.is_filling, ref.by, ref.is_annotation, ref.of)
-                    self._add((module, name), place)
+                    told = ref.is_filling, ref.by, ref.is_annotation, ref.of, ref.is_called
+                    self._add((module, name), Place(owner, ref.use, rest, *told))
 
     def _targets(self, ref: Ref) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """The definitions that a name can stand for: module, name, and what is asked of it."""

@@ -2023,3 +2023,83 @@ def test_who_asks_in_an_annotation_for_a_subscript_that_is_another_is_executed(p
     dropping.refresh()
 
     assert user.ran == 2
+
+
+KIND = """
+class Kind:
+    @classmethod
+    def told(cls): return 1
+    def made(self): return 1
+def told(): return 1
+"""
+TELLING = """
+def tell(what): return [each.told() for each in what.__annotations__.values()]
+def first(what): return next(iter(what.__annotations__.values()))
+class Model:
+    def __init_subclass__(cls): cls.known = [each.__metadata__[0]() for each in cls.__annotations__.values()]
+class Own:
+    def __class_getitem__(cls, kind): return kind.told()
+Set = Own
+class Table(dict):
+    def __missing__(self, kind): return kind.told()
+type = Table()
+"""
+
+
+def known_after(project, dropping, user, former, edit):
+    """What a module knows when that was edited which *user*, and all beside it, is made of."""
+    project.load("kinds", former)
+    project.load("telling", TELLING)
+    project.load("held", "from kinds import Kind\nclass Held:\n    x: Kind\ndef held(x: Kind): pass\n")
+    module = project.load("user", f"{HEAD}import held, telling, typing\nfrom kinds import *\n{user}\n")
+    project.write("kinds.py", former.replace(*edit))
+    dropping.refresh()
+    return module
+
+
+IN_ANNOTATIONS = [
+    "known = telling.tell(held.Held)",
+    "known = telling.tell(held.held)",
+    "def get(): return telling.tell(held.held)\nknown = get()",
+    "class Sub(held.Held):\n    y: Kind\nknown = telling.tell(Sub)",
+    "class Outer:\n    x: held.Held\nknown = telling.tell(telling.first(Outer))",
+    "known = [each.told() for each in held.Held.__annotations__.values()]",
+    "def own(x: Kind): pass\nknown = telling.tell(own)",
+    "known = []\ndef own(x: Kind): pass\nknown.extend(telling.tell(own))",
+]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="annotations wait")
+@pytest.mark.parametrize("user", IN_ANNOTATIONS)
+def test_who_looks_at_annotations_is_executed_for_what_they_do(project, dropping, user):
+    """
+    What is annotated with a class leads whoever asks for its annotations to what that class does.
+    """
+    assert known_after(project, dropping, user, KIND, ("return 1", "return 2")).known == [2]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="there are no type aliases")
+@pytest.mark.parametrize(
+    "user",
+    [
+        "known = Other.__value__.told()",
+        "def get(): return Other\nknown = get().__value__.told()",
+    ]
+    + ["def own(x: Other): pass\nknown = own.__annotations__['x'].__value__.told()"] * (sys.version_info < (3, 14)),
+)
+def test_who_looks_into_a_type_alias_is_executed_for_what_is_in_it(project, dropping, user):
+    """
+    The value of an alias waits, but whoever has the alias may ask for it.
+    """
+    assert known_after(project, dropping, f"type Other = Kind\n{user}", KIND, ("return 1", "return 2")).known == 2
+
+
+@pytest.mark.parametrize(
+    "user",
+    ["held.held(1)", "x = [held.held(1)]", "def get(): return held.held(1)\nx = get()", "x = held.Held()"],
+)
+def test_who_only_calls_what_is_annotated_is_left_alone(project, dropping, user):
+    """
+    A call of a plain function does nothing with its annotations.
+    """
+    assert known_after(project, dropping, user, KIND, ("return 1", "return 2")).ran == 1
