@@ -63,7 +63,7 @@ def matters(user: str, module: str, name: str, member: str, level: Level, place:
 
 def _is_left(value: object, use: Use, level: Level) -> bool:
     """Whether what is done with a value, that is no class, runs nothing of it."""
-    if use is Use.HASHED and type(value) is FunctionType:
+    if use is Use.HASHED and (type(value) is FunctionType or is_type(value)):
         return True
     return level < Level.SHAPE and (use is Use.SHOWN or (use < Use.MADE and is_type(value)))
 
@@ -82,7 +82,7 @@ def _is_asking(metaclass: type) -> bool:
 
 def is_type(value: object) -> bool:
     """Whether a value stands for types, and holds them: a type variable, a type with arguments."""
-    return type(value).__module__ == "typing" or isinstance(value, (GenericAlias, UnionType))
+    return type(value).__module__ in ("typing", "typing_extensions") or isinstance(value, (GenericAlias, UnionType))
 
 
 def _matters_of_class(value: type, member: str, level: Level, use: Use, made: object) -> bool:

@@ -244,15 +244,15 @@ class Reader:
     def _type(self, node: ast.AST, use: Use, owner: str) -> None:
         """Read an annotation or a base: what is made of types holds them, and looks at nothing that they have."""
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-            self._type(node.left, use, owner)
-            self._type(node.right, use, owner)
+            for each in (node.left, node.right):  # which may have its own ``|``, as it may have its own hash
+                self._type(each, max(use, Use.HASHED), owner)
         elif isinstance(node, (ast.List, ast.Tuple)):
             for each in node.elts:
                 self._type(each, use, owner)
         elif isinstance(node, ast.Subscript) and path_of(node.value):
             self._expression(node.value, Use.SUBSCRIPTED, owner)
             self._expression(node.value, use, owner)
-            was, self.of = self.of, self.of if _last(node.value) in _TYPES else (*self.of, path_of(node.value))
+            was, self.of = self.of, (*self.of, path_of(node.value))
             self._type(node.slice, Use.USED if self.is_base else use, owner)  # a base may do with it what it likes
             self.of = was
         else:

@@ -2103,3 +2103,15 @@ def test_who_only_calls_what_is_annotated_is_left_alone(project, dropping, user)
     A call of a plain function does nothing with its annotations.
     """
     assert known_after(project, dropping, user, KIND, ("return 1", "return 2")).ran == 1
+
+
+@pytest.mark.parametrize(
+    "user",
+    ["known = telling.Own[Kind]", "known = telling.Set[Kind]", "known = telling.type[Kind]"]
+    + ["x: telling.Own[Kind]\nknown = __annotations__['x']"] * (sys.version_info < (3, 14)),
+)
+def test_what_is_not_of_typing_may_do_what_it_likes_with_its_arguments(project, dropping, user):
+    """
+    A subscript gives what the class, or the table, makes of it, whatever its name.
+    """
+    assert known_after(project, dropping, user, KIND, ("return 1", "return 2")).known == 2
