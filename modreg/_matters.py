@@ -94,7 +94,8 @@ def _matters_of_class(value: type, member: str, level: Level, use: Use, made: ob
     if use is Use.MADE:
         return not member or may_reach(value, _MAKING, member)
     if use is Use.FORMED and issubclass(value, type):
-        return not is_quiet(value) and (not member or may_reach(value, _FORMING, member))
+        is_formed = not is_quiet(value) and (not member or may_reach(value, _FORMING, member))
+        return is_formed or member in _FORMING  # which may be gone
     if use is Use.FORMED and not (is_class(made) and is_quiet(type(made))):
         return True
     if use is Use.SHOWN and level >= Level.SHAPE:
@@ -107,10 +108,10 @@ def is_quiet(metaclass: type) -> bool:
     if not is_standard(type(metaclass)):
         return False
     return all(table(each).keys().isdisjoint(_FORMING) for each in mro_of(metaclass) if not is_standard(each))
-
 def is_called_blindly(value: object) -> bool:
     """Whether who calls a value has nothing to do with its annotations."""
     return not may_reach(value, _MAKING, ANNOTATIONS) if is_class(value) else type(value) is FunctionType
+
 
 
 
@@ -127,7 +128,7 @@ def _is_set_plainly(value: object) -> bool:
     """Whether nothing runs when an attribute of a value is set."""
     if not is_class(value):
         return type(value) is FunctionType
-    return not any("__setattr__" in table(each) for each in mro_of(type(value)) if not is_standard(each))
+    return is_standard(type(value))  # another may have had a ``__setattr__``
 
 
 def is_copied(value: object) -> bool:
@@ -138,7 +139,8 @@ def is_copied(value: object) -> bool:
 def _matters_to_subscript(cls: type, member: str) -> bool:
     """Whether a subscript of a class can give something else when the class changed in place."""
     if is_plainly_subscripted(cls):
-        return member == "__class_getitem__"
+        is_whole = not member and not is_standard(type(cls))  # which may have had a ``__getitem__``
+        return is_whole or member == "__class_getitem__"
     return not member or may_reach(cls, {"__class_getitem__"}, member)
 
 

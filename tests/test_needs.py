@@ -2115,3 +2115,38 @@ def test_what_is_not_of_typing_may_do_what_it_likes_with_its_arguments(project, 
     A subscript gives what the class, or the table, makes of it, whatever its name.
     """
     assert known_after(project, dropping, user, KIND, ("return 1", "return 2")).known == 2
+
+
+FORMING = f"""
+{KIND}
+class Meta(type):
+    def __new__(meta, name, bases, names): return super().__new__(meta, name, bases, dict(names, known=1))
+class Setting(type):
+    def __setattr__(cls, name, value): super().__setattr__(name, value - 1)
+class Getting(type):
+    def __getitem__(cls, name): return 1
+class Joining(type):
+    def __or__(cls, other): return 1
+    @property
+    def shown(cls): return 1
+class Joined(metaclass=Joining):
+    shown = None
+class Got(list, metaclass=Getting): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("user", "edit"),
+    [
+        ("class C(metaclass=Meta): known = 2\ndef get(): return C.known", ("    def __new__", "    def unused")),
+        ("class C(metaclass=Setting): pass\nC.known = 2\ndef get(): return C.known", ("    def __setattr__", "    def unused")),
+        ("x = [Got[int]]\ndef get(): return 1 if x[0] == 1 else 2", ("    def __getitem__", "    def unused")),
+    ]
+    + [("x: Joined | None\ndef get(): return __annotations__['x']", ("other): return 1", "other): return 2"))]
+    * (sys.version_info < (3, 14)),
+)
+def test_who_is_made_by_a_metaclass_is_executed_also_for_what_that_has_no_more(project, dropping, user, edit):
+    """
+    What a metaclass did, and does no more, has left its traces; what it gives comes before what the class has.
+    """
+    assert known_after(project, dropping, user, FORMING, edit).get() == 2
