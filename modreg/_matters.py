@@ -65,19 +65,24 @@ def _is_left(value: object, use: Use, level: Level) -> bool:
     """Whether what is done with a value, that is no class, runs nothing of it."""
     if use is Use.HASHED and (type(value) is FunctionType or is_type(value)):
         return True
-    return level < Level.SHAPE and (use is Use.SHOWN or (use < Use.MADE and is_type(value)))
+    return level < Level.SHAPE and use < Use.MADE and is_type(value)
 
 
 def _is_kept_in(value: object, path: tuple[str, ...]) -> bool:
     """Whether a class gives the same for an attribute as long as that stays the same object."""
-    if len(path) > 1 or not is_class(value) or any(map(_is_asking, mro_of(type(value)))):
+    if len(path) > 1 or not is_class(value) or any(_is_asking(each, path[0]) for each in mro_of(type(value))):
         return False
     found = next((table(each)[path[0]] for each in mro_of(value) if path[0] in table(each)), MISSING)
+    if type(found) is classmethod:  # it may be one of a property
+        found = found.__func__
+        return type(found) is FunctionType
     return found is not MISSING and (is_class(found) or is_standard(type(found)))
 
 
-def _is_asking(metaclass: type) -> bool:
-    return not is_standard(metaclass) and not table(metaclass).keys().isdisjoint(("__getattr__", "__getattribute__"))
+def _is_asking(metaclass: type, name: str) -> bool:
+    """Whether a metaclass has its own answer to who asks a class for an attribute."""
+    asking = ("__getattr__", "__getattribute__", name)
+    return not is_standard(metaclass) and not table(metaclass).keys().isdisjoint(asking)
 
 
 def is_type(value: object) -> bool:
@@ -103,22 +108,25 @@ def _matters_of_class(value: type, member: str, level: Level, use: Use, made: ob
     return use is Use.USED or (use >= Use.SHOWN and _matters_to_derived(value, member, level, use))
 
 
-def is_quiet(metaclass: type) -> bool:
-    """Whether a metaclass does nothing of its own when a class is made."""
-    if not is_standard(type(metaclass)):
-        return False
-    return all(table(each).keys().isdisjoint(_FORMING) for each in mro_of(metaclass) if not is_standard(each))
 def is_called_blindly(value: object) -> bool:
     """Whether who calls a value has nothing to do with its annotations."""
     return not may_reach(value, _MAKING, ANNOTATIONS) if is_class(value) else type(value) is FunctionType
 
 
+def is_quiet(metaclass: type) -> bool:
+    """Whether a metaclass does nothing of its own when a class is made."""
+    if not is_standard(type(metaclass)):
+        return False
+    return all(table(each).keys().isdisjoint(_FORMING) for each in mro_of(metaclass) if not is_standard(each))
 
 
 def is_made_unseen(cls: type) -> bool:
-    """Whether no metaclass and no base looks at a class while it is made."""
+    """Whether no metaclass, no base and no attribute of it looks at a class while it is made."""
     bases = [each for each in mro_of(cls) if each is not cls and not is_standard(each)]
-    return is_quiet(type(cls)) and not any("__init_subclass__" in table(each) for each in bases)
+    if not is_quiet(type(cls)) or any("__init_subclass__" in table(each) for each in bases):
+        return False
+    kinds = {each for value in list(table(cls).values()) for each in mro_of(type(value)) if not is_standard(each)}
+    return not any("__set_name__" in table(each) for each in kinds)
 
 
 _FORMING: Final = frozenset({"__new__", "__init__", "__prepare__", "mro"})

@@ -2117,6 +2117,21 @@ def test_what_is_not_of_typing_may_do_what_it_likes_with_its_arguments(project, 
     assert known_after(project, dropping, user, KIND, ("return 1", "return 2")).known == 2
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="annotations wait")
+@pytest.mark.parametrize(
+    ("user", "known"),
+    [
+        ("class Sub(telling.Model):\n    x: typing.Annotated[int, told]\nknown = Sub.known", [2]),
+        ("def look(f): return telling.first(f).__metadata__[0]()\n@look\ndef known(x: typing.Annotated[int, told]): pass", 2),
+    ],
+)
+def test_who_is_shown_a_function_in_an_annotation_may_call_it(project, dropping, user, known):
+    """
+    A base or a decorator that sees a definition while it is made may call what is in its annotations.
+    """
+    assert known_after(project, dropping, user, KIND, ("return 1", "return 2")).known == known
+
+
 FORMING = f"""
 {KIND}
 class Meta(type):
@@ -2141,6 +2156,7 @@ class Got(list, metaclass=Getting): pass
         ("class C(metaclass=Meta): known = 2\ndef get(): return C.known", ("    def __new__", "    def unused")),
         ("class C(metaclass=Setting): pass\nC.known = 2\ndef get(): return C.known", ("    def __setattr__", "    def unused")),
         ("x = [Got[int]]\ndef get(): return 1 if x[0] == 1 else 2", ("    def __getitem__", "    def unused")),
+        ("x = Joined.shown\ndef get(): return x", ("shown(cls): return 1", "shown(cls): return 2")),
     ]
     + [("x: Joined | None\ndef get(): return __annotations__['x']", ("other): return 1", "other): return 2"))]
     * (sys.version_info < (3, 14)),
@@ -2150,3 +2166,23 @@ def test_who_is_made_by_a_metaclass_is_executed_also_for_what_that_has_no_more(p
     What a metaclass did, and does no more, has left its traces; what it gives comes before what the class has.
     """
     assert known_after(project, dropping, user, FORMING, edit).get() == 2
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="a class method is no property there")
+def test_who_takes_a_property_of_a_class_is_executed_for_what_that_does(project, dropping):
+    """
+    A property that is a class method gives what its function does, also where the class is asked.
+    """
+    former = KIND.replace("@classmethod", "@classmethod\n    @property", 1)
+
+    assert known_after(project, dropping, "known = Kind.told", former, ("return 1", "return 2")).known == 2
+
+
+def test_an_attribute_that_is_told_its_name_may_look_at_the_bases(project, dropping):
+    """
+    An attribute of a class sees it when it is made, with what its bases were given.
+    """
+    seen = "class Seen:\n    def __set_name__(self, cls, name): cls.known = cls.__orig_bases__[0].__args__[0].told()\n"
+    user = f"{seen}class C(typing.List[Kind]): x = Seen()\nknown = C.known"
+
+    assert known_after(project, dropping, user, KIND, ("return 1", "return 2")).known == 2
