@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, FunctionType, GenericAlias, UnionType
 from typing import Final
@@ -48,6 +49,8 @@ def matters(user: str, module: str, name: str, member: str, level: Level, place:
     if place.rest:
         return not (level < Level.SHAPE and place.use < Use.MADE and _is_kept_in(value, place.rest))
     if not all(is_plainly_subscripted(reached(path, space_of(user))) for path in place.of):
+        return True
+    if not all(is_of_library(reached(path, space_of(user))) for path in place.to):
         return True
     made = space_of(user).get(place.by) if place.by else None
     if place.use in (Use.SHOWN, Use.USED) and is_class(made) and is_made_unseen(made):
@@ -106,6 +109,15 @@ def _matters_of_class(value: type, member: str, level: Level, use: Use, made: ob
     if use is Use.SHOWN and level >= Level.SHAPE:
         return True
     return use is Use.USED or (use >= Use.SHOWN and _matters_to_derived(value, member, level, use))
+
+
+def is_of_library(value: object) -> bool:
+    """Whether a class or a function is one of the standard library's."""
+    return is_standard(value) if is_class(value) else _is_library_function(value)
+
+
+def _is_library_function(value: object) -> bool:
+    return type(value) is FunctionType and str(value.__module__).partition(".")[0] in sys.stdlib_module_names
 
 
 def is_called_blindly(value: object) -> bool:

@@ -165,7 +165,7 @@ def _followed(needs: Needs, module: str, name: str, level: Level, way: set[str])
 
 def _is_put_away(place: Place, level: Level) -> bool:
     """Whether a module that is executed does no more with a definition than to put it somewhere."""
-    return place.use is Use.STORED and not (place.rest or place.of) and level < Level.OBJECT
+    return place.use is Use.STORED and not (place.rest or place.of or place.to) and level < Level.OBJECT
 
 
 @attrs.define(eq=False)

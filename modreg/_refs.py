@@ -84,6 +84,7 @@ class Ref:
         by: The class in whose making it is used, where nothing else sees that.
         is_annotation: Whether it is used as an annotation: what is annotated does nothing with it.
         of: What it is given to in subscripts, as dotted names.
+        to: What it is given to in calls and kept by, as dotted names.
         is_held: Whether what is defined so goes on with what is made of it; a class goes on with its base.
         is_called: Whether it is called, and no more.
     """
@@ -95,6 +96,7 @@ class Ref:
     by: str = ""
     is_annotation: bool = False
     of: tuple[tuple[str, ...], ...] = ()
+    to: tuple[tuple[str, ...], ...] = ()
     is_held: bool = True
     is_called: bool = False
 
@@ -118,6 +120,7 @@ class Reader:
     is_annotation: bool = False
     is_base: bool = False
     of: tuple[tuple[str, ...], ...] = ()
+    to: tuple[tuple[str, ...], ...] = ()
     read: list[tuple[str, Ref]] = attrs.field(factory=list)
     inner: dict[str, list[Taken]] = attrs.field(factory=dict)
     is_filling: bool = False
@@ -344,8 +347,10 @@ class Reader:
             self._expression(node.func, Use.MADE if is_kept else Use.USED, owner)
             self.is_filling = self.is_called = False
             is_storing = use is Use.STORED and _last(node.func) in _STORING
+            was, self.to = self.to, (*self.to, path_of(node.func)) if is_storing else self.to
             for each in (*node.args, *(keyword.value for keyword in node.keywords)):
                 self._expression(each, Use.STORED if is_storing else Use.USED, owner)
+            self.to = was
         else:
             for child in ast.iter_child_nodes(node):
                 self._expression(child, Use.USED, owner)
@@ -354,9 +359,18 @@ class Reader:
         if path[0] in REACHING_ANY:
             path = (ANY,)
         by = self.by if Use.SHOWN <= use <= Use.FORMED or self.is_base else ""
-        filling, annotation, held = is_filling or self.is_filling, self.is_annotation, not self.is_base
-        ref = Ref(path, use, is_filling=filling, by=by, is_annotation=annotation, of=self.of, is_held=held)
-        self.read.append((owner, attrs.evolve(ref, is_called=True) if self.is_called else ref))
+        ref = Ref(
+            path,
+            use,
+            is_filling=is_filling or self.is_filling,
+            by=by,
+            is_annotation=self.is_annotation,
+            of=self.of,
+            to=self.to,
+            is_held=not self.is_base,
+            is_called=self.is_called,
+        )
+        self.read.append((owner, ref))
 
 
 # Nodes

@@ -30,6 +30,7 @@ class Place:
         by: The class in whose making it is used, where nothing else sees that.
         is_annotation: Whether it is used as an annotation: what is annotated does nothing with it.
         of: What it is given to in subscripts, as dotted names.
+        to: What it is given to in calls and kept by, as dotted names.
         is_called: Whether it is called, and no more.
     """
 
@@ -40,6 +41,7 @@ class Place:
     by: str = ""
     is_annotation: bool = False
     of: tuple[tuple[str, ...], ...] = ()
+    to: tuple[tuple[str, ...], ...] = ()
     is_called: bool = False
 
 
@@ -268,7 +270,7 @@ class View:
         for owner, refs in statement.refs.items():
             for ref in refs:
                 for module, name, rest in self._targets(ref):
-                    told = ref.is_filling, ref.by, ref.is_annotation, ref.of, ref.is_called
+                    told = ref.is_filling, ref.by, ref.is_annotation, ref.of, ref.to, ref.is_called
                     self._add((module, name), Place(owner, ref.use, rest, *told))
 
     def _targets(self, ref: Ref) -> Iterator[tuple[str, str, tuple[str, ...]]]:

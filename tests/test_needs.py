@@ -2186,3 +2186,14 @@ def test_an_attribute_that_is_told_its_name_may_look_at_the_bases(project, dropp
     user = f"{seen}class C(typing.List[Kind]): x = Seen()\nknown = C.known"
 
     assert known_after(project, dropping, user, KIND, ("return 1", "return 2")).known == 2
+
+
+@pytest.mark.parametrize("name", ["cast", "TypeVar", "partial", "property"])
+@pytest.mark.parametrize("is_given_by_name", [False, True])
+def test_who_is_called_as_one_of_the_library_may_do_what_it_likes(project, dropping, name, is_given_by_name):
+    """
+    What keeps its arguments is known by what it is, not by its name.
+    """
+    user = f"def {name}(kind): return kind.told()\nknown = {name}({'kind=' * is_given_by_name}Kind)"
+
+    assert known_after(project, dropping, user, KIND, ("return 1", "return 2")).known == 2
