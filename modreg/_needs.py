@@ -670,8 +670,7 @@ def _following(user: str, member: str, level: Level, place: Place) -> tuple[str,
     if "." in place.owner:
         return place.owner, min(level, Level.SHAPE)
     if level < Level.SHAPE and place.is_annotation:
-        is_decorated = place.use is Use.SHOWN and not is_class(space_of(user).get(place.owner))
-        return (place.owner, Level.SHAPE) if is_decorated else (f"{place.owner}.{_uses.ANNOTATIONS}", level)
+        return f"{place.owner}.{_uses.ANNOTATIONS}", level
     inherits = member and (place.use in (Use.BASE, Use.SHAPED) or member == "__class_getitem__")
     return f"{place.owner}.{member}" if inherits else place.owner, min(level, Level.SHAPE)
 
