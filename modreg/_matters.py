@@ -61,10 +61,10 @@ def matters(user: str, module: str, name: str, member: str, level: Level, place:
         return _matters_of_class(value, member, level, place.use, made)
     if level >= Level.SHAPE and is_copied(value):
         return True
-    return place.use is not Use.STORED and not _is_left(value, place.use, level)
+    return place.use is not Use.STORED and not _runs_nothing(value, place.use, level)
 
 
-def _is_left(value: object, use: Use, level: Level) -> bool:
+def _runs_nothing(value: object, use: Use, level: Level) -> bool:
     """Whether what is done with a value, that is no class, runs nothing of it."""
     if use is Use.HASHED and (type(value) is FunctionType or is_type(value)):
         return True

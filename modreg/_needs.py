@@ -1,9 +1,9 @@
 """
 Which modules must be executed again, because something that they computed can be different now.
 
-What can be different is kept by definition: a top-level name of a module, and of a class the body of each
-method by itself.  A change spreads from one definition to all that use it, through modules that are not
-executed as well; a module that is executed tells afterwards what came out different and what did not.
+What can be different is kept by definition: a top-level name of a module, and the body of each function, and of
+each method of a class, by itself.  A change spreads from one definition to all that use it, through modules
+that are not executed as well; a module that is executed tells afterwards what came out different and what did not.
 """
 
 from __future__ import annotations
@@ -398,7 +398,7 @@ class Needs:
                 values = space_of(user).copy().items()
                 yield from ((each, min(level, Level.BODY)) for each, value in values if not is_value(value))
             else:
-                owner, much = _following(user, member, level, place)
+                owner, much = _following(member, level, place)
                 if self.levels.get((user, owner), 0) < much and not _is_value_of(user, place.owner):
                     yield owner, much
 
@@ -665,8 +665,8 @@ def _expected_level(name: str, sides: tuple[bool, bool], namespace: Mapping[str,
     return Level.SHAPE if is_definition(value) else Level.OBJECT
 
 
-def _following(user: str, member: str, level: Level, place: Place) -> tuple[str, Level]:
-    """What changes in *user* where it uses a definition for another, and how much."""
+def _following(member: str, level: Level, place: Place) -> tuple[str, Level]:
+    """What changes where a definition is used for another one, and how much."""
     if "." in place.owner:
         return place.owner, min(level, Level.SHAPE)
     if level < Level.SHAPE and place.is_annotation:

@@ -29,13 +29,13 @@ class Use(enum.IntEnum):
         NAMED: Nothing: an annotation that waits names it, for whoever asks.
         TAKEN: An import statement binds it to a name.
         STORED: It is put somewhere: under another name, in a display, as a default value.
-        HASHED: The same, as a key or in a set.
-        SUBSCRIPTED: The same of what its subscript gives, a type with arguments.
+        HASHED: It is put somewhere as a key, or in a set.
+        SUBSCRIPTED: What its subscript gives, a type with arguments, is put somewhere.
         SET: An attribute of it is set.
         SHOWN: Who sees a definition while it is made may look at it.
         BASE: A class is derived from it.
         SHAPED: The same, and decorators look at what the class inherits, but call nothing of it.
-        FORMED: The same, and so may a metaclass, which calls what it likes; or it is that metaclass.
+        FORMED: A class is derived from it by a metaclass, which calls what it likes; or it is that metaclass.
         MADE: It is called, and what that gives is put somewhere.
         USED: Anything else: its contents, its attributes, its truth.
     """
