@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 import attrs
 
@@ -30,6 +30,7 @@ class Circles:
         history: The versions of the modules.
         by_start: Puts names in the order in which their first execution began.
         arrivals: The modules that are not loaded.
+        missed: The names that imports asked for in vain.
 
     Attributes:
         names: All that may take part.
@@ -42,6 +43,7 @@ class Circles:
     history: History
     by_start: Callable[[Iterable[str]], tuple[str, ...]]
     arrivals: Arrivals
+    missed: Collection[str] = ()
     names: tuple[str, ...] = ()
     is_entered_anew: bool = attrs.field(init=False, default=False)
     is_led_back: bool = attrs.field(init=False, default=False)
@@ -136,8 +138,16 @@ class Circles:
 
     def fewer(self, members: tuple[str, ...]) -> Fewer:
         """For each of a circle what star imports do not bring in a fresh interpreter, by the modules halfway then."""
-        rehearsal = self._entered if self.is_entered_anew else self._alone(members)
+        rehearsal = self._entered_by_optional if self.is_entered_anew else self._alone(members)
         return {} if rehearsal is None or not rehearsal.failed.isdisjoint(members) else rehearsal.fewer
+
+    @functools.cached_property
+    def _entered_by_optional(self) -> Rehearsal | None:
+        """As :attr:`_entered`, but begun with modules that were asked for in vain before, if that goes well."""
+        first = self._entered
+        optional = [name for name in first.within if name in self.missed] if first is not None else []
+        other = self._rehearsed(self.by_start(self.names), optional) if optional else first
+        return other if other is not None and other.failed.isdisjoint(self.names) else first
 
     def fewer_before(self) -> Fewer:
         """The same for all that may take part, with the sources that are current."""

@@ -2959,3 +2959,18 @@ def test_a_circle_in_which_a_former_name_would_hide_a_failure_is_entered_by_what
     project.write("extra.py", "def g(): return 3\nimport user\n")
     dropping.refresh()
     assert user.D == 4
+
+
+def test_a_module_that_was_asked_for_in_vain_may_be_the_first_to_be_imported(project, dropping):
+    """
+    No name leaves for its sake: where it comes first nothing is halfway.
+    """
+    project.load("asker", "try:\n    import extra\nexcept ImportError:\n    extra = None\n")
+    project.load("first", "A = 1\ndef late(): return 1\n")
+    second = project.load("second", "from first import *\n")
+    project.write("extra.py", "import second\n")
+    project.write("first.py", "A = 2\nimport extra\ndef late(): return 2\n")
+
+    dropping.refresh()
+
+    assert (second.A, second.late()) == (2, 2)
