@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import attrs
 
@@ -30,7 +30,6 @@ class Circles:
         history: The versions of the modules.
         by_start: Puts names in the order in which their first execution began.
         arrivals: The modules that are not loaded.
-        missed: The names that imports asked for in vain.
 
     Attributes:
         names: All that may take part.
@@ -43,7 +42,6 @@ class Circles:
     history: History
     by_start: Callable[[Iterable[str]], tuple[str, ...]]
     arrivals: Arrivals
-    missed: Collection[str] = ()
     names: tuple[str, ...] = ()
     is_entered_anew: bool = attrs.field(init=False, default=False)
     is_led_back: bool = attrs.field(init=False, default=False)
@@ -115,9 +113,7 @@ class Circles:
         first = rehearsal = self._rehearsed(names)
         is_misled = rehearsal.is_broken and rehearsal.lacking.issubset(names)
         if is_misled or not rehearsal.begun.keys() >= {*names}:
-            new = [name for name in rehearsal.within if name not in names]
-            later = [[name] for name in reversed(names) if self.history.first(name).revision]
-            tried = (self._rehearsed(names, each) for each in (new, *later))
+            tried = (self._rehearsed(names, each) for each in self._later(rehearsal, names))
             first = next((each for each in tried if each.failed.isdisjoint(names)), rehearsal)
         return first
 
@@ -138,16 +134,23 @@ class Circles:
 
     def fewer(self, members: tuple[str, ...]) -> Fewer:
         """For each of a circle what star imports do not bring in a fresh interpreter, by the modules halfway then."""
-        rehearsal = self._entered_by_optional if self.is_entered_anew else self._alone(members)
+        rehearsal = self._entered_fully if self.is_entered_anew else self._alone(members)
         return {} if rehearsal is None or not rehearsal.failed.isdisjoint(members) else rehearsal.fewer
 
     @functools.cached_property
-    def _entered_by_optional(self) -> Rehearsal | None:
-        """As :attr:`_entered`, but begun with modules that were asked for in vain before, if that goes well."""
+    def _entered_fully(self) -> Rehearsal | None:
+        """As :attr:`_entered`; but begun with one that came later than the program, if no name is missing then."""
         first = self._entered
-        optional = [name for name in first.within if name in self.missed] if first is not None else []
-        other = self._rehearsed(self.by_start(self.names), optional) if optional else first
-        return other if other is not None and other.failed.isdisjoint(self.names) else first
+        if first is None or not first.is_lacking:
+            return first
+        names = self.by_start(self.names)
+        tried = (self._rehearsed(names, each) for each in self._later(first, names))
+        return next((each for each in tried if each.failed.isdisjoint(names) and not each.is_lacking), first)
+
+    def _later(self, rehearsal: Rehearsal, names: tuple[str, ...]) -> Iterator[list[str]]:
+        """The modules that are new, and each that came later than the program itself, the latest first."""
+        yield [name for name in rehearsal.within if name not in names]
+        yield from ([name] for name in reversed(names) if self.history.first(name).revision)
 
     def fewer_before(self) -> Fewer:
         """The same for all that may take part, with the sources that are current."""

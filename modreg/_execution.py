@@ -327,12 +327,6 @@ class Execution(Ordered):
         self.finished.append(part.name)
         self._done(part, started)
 
-    def added(self, record: Record, module: object) -> None:
-        super().added(record, module)
-        lacking, namespace = self.draft.fewer(()).get(record.name, {}), namespace_of(module)
-        if lacking and namespace is not None and self.is_dropping:
-            drop_lacking(record.skimmed(), namespace, lacking)
-
     def _done(self, part: Part, started: float) -> None:
         self.steps.append(part.step)
         self.made.append(self._record(part, time.perf_counter() - started))

@@ -266,9 +266,7 @@ class Planner:
         more = (*(name for name, _ in written), *_below(packages, old))
         names = self._users.reached(*changing, *gone, *dict.fromkeys(more))
         running = _running(name for name in names if name not in {*parts, *gone})
-        circles = Circles(
-            parts, self.history, self._by_start, Arrivals(self.scope, self._find_quietly), self.missed
-        )
+        circles = Circles(parts, self.history, self._by_start, Arrivals(self.scope, self._find_quietly))
         new = circles.graph_with(old)
         left = {*gone, *running}
         others = [name for name in dict.fromkeys((*parts, *names)) if name not in left]

@@ -50,6 +50,11 @@ class Rehearsal:
     _executing: list[str] = attrs.field(init=False, factory=lambda: [""])
     _is_halfway: bool = attrs.field(init=False, default=False)
 
+    @property
+    def is_lacking(self) -> bool:
+        """Whether a star import did not bring a name."""
+        return any(names for each in self.fewer.values() for names in each.values())
+
     def run(self, name: str) -> bool:
         """Import a module, after the packages that it is in; whether that succeeds."""
         return all(each in self.begun or self._execute(each) for each in (*reversed([*packages_of(name)]), name))

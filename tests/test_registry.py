@@ -2925,18 +2925,6 @@ def test_a_star_import_of_what_is_halfway_goes_by_no_list_of_names(project, drop
     assert (second.A, second.B, hasattr(second, "C")) == (4, 2, False)
 
 
-def test_a_module_that_comes_by_who_is_halfway_lacks_what_is_to_come(project, dropping):
-    """
-    The same for one that is imported for the first time.
-    """
-    project.load("first", "A = 1\ndef late(): return 1\n")
-    project.write("second.py", "from first import *\n")
-    project.write("first.py", "A = 2\nimport second\ndef late(): return 2\n")
-
-    dropping.refresh()
-
-    assert (sys.modules["second"].A, hasattr(sys.modules["second"], "late")) == (2, False)
-
 
 def test_a_circle_in_which_a_former_name_would_hide_a_failure_is_entered_by_what_is_new(project, dropping):
     """
@@ -2961,11 +2949,12 @@ def test_a_circle_in_which_a_former_name_would_hide_a_failure_is_entered_by_what
     assert user.D == 4
 
 
-def test_a_module_that_was_asked_for_in_vain_may_be_the_first_to_be_imported(project, dropping):
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_module_that_comes_later_may_be_the_first_to_be_imported(project, dropping, is_asked):
     """
     No name leaves for its sake: where it comes first nothing is halfway.
     """
-    project.load("asker", "try:\n    import extra\nexcept ImportError:\n    extra = None\n")
+    project.load("asker", "try:\n    import extra\nexcept ImportError:\n    extra = None\n" if is_asked else "")
     project.load("first", "A = 1\ndef late(): return 1\n")
     second = project.load("second", "from first import *\n")
     project.write("extra.py", "import second\n")
@@ -2974,3 +2963,6 @@ def test_a_module_that_was_asked_for_in_vain_may_be_the_first_to_be_imported(pro
     dropping.refresh()
 
     assert (second.A, second.late()) == (2, 2)
+    project.write("first.py", "A = 3\nimport extra, extra as again\ndef late(): return 3\n")
+    dropping.refresh()
+    assert (second.A, second.late()) == (3, 3)
