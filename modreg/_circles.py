@@ -15,9 +15,7 @@ from modreg._history import History
 from modreg._model import Edge
 from modreg._rehearsal import Rehearsal, Role
 from modreg._scan import Import
-
-Fewer = Mapping[str, Mapping[str, frozenset[str]]]
-"""For modules the names that their star imports do not bring, by the modules that are halfway then."""
+from modreg._stars import Fewer
 
 
 @attrs.define(eq=False, slots=False)
@@ -104,18 +102,27 @@ class Circles:
 
     def _succeeding(self, names: tuple[str, ...]) -> Rehearsal:
         """
-        What a fresh interpreter comes to that imports modules one by one, as they came, or else in another order.
+        What a fresh interpreter comes to that imports modules one by one: as they came, or in another order.
 
-        That is so if some of them never come through, or if the program itself would end with an error and nobody saw
-        it, for those that lack a name find the former one.  Then it is begun with those that are new, or with one that
-        came later than the program itself: there is a way to import them all, for they are loaded.
+        The other order is asked for where some of them would never come through, and where the program would end with
+        an error that nobody sees here, as those that lack a name find the former one.
         """
-        first = rehearsal = self._rehearsed(names)
-        is_misled = rehearsal.is_broken and rehearsal.lacking.issubset(names)
-        if is_misled or not rehearsal.begun.keys() >= {*names}:
-            tried = (self._rehearsed(names, each) for each in self._later(rehearsal, names))
-            first = next((each for each in tried if each.failed.isdisjoint(names)), rehearsal)
+        first = self._rehearsed(names)
+        is_hidden = first.is_broken and first.misled.issubset(names)
+        if is_hidden or not first.begun.keys() >= {*names}:
+            return next(self._otherwise(first, names), first)
         return first
+
+    def _otherwise(self, first: Rehearsal, names: tuple[str, ...]) -> Iterator[Rehearsal]:
+        """
+        What it comes to in other orders in which none of the modules fails.
+
+        They begin with those that are new, or with one that came later than the program itself.
+        """
+        new = [name for name in first.within if name not in names]
+        later = [[name] for name in reversed(names) if self.history.first(name).revision]
+        tried = (self._rehearsed(names, each) for each in (new, *later))
+        return (each for each in tried if each.failed.isdisjoint(names))
 
     def catching(self, members: tuple[str, ...]) -> tuple[str, ...]:
         """Those of a circle that catch what goes wrong when they import another, or one not loaded that leads back."""
@@ -143,14 +150,8 @@ class Circles:
         first = self._entered
         if first is None or not first.is_lacking:
             return first
-        names = self.by_start(self.names)
-        tried = (self._rehearsed(names, each) for each in self._later(first, names))
-        return next((each for each in tried if each.failed.isdisjoint(names) and not each.is_lacking), first)
-
-    def _later(self, rehearsal: Rehearsal, names: tuple[str, ...]) -> Iterator[list[str]]:
-        """The modules that are new, and each that came later than the program itself, the latest first."""
-        yield [name for name in rehearsal.within if name not in names]
-        yield from ([name] for name in reversed(names) if self.history.first(name).revision)
+        others = self._otherwise(first, self.by_start(self.names))
+        return next((each for each in others if not each.is_lacking), first)
 
     def fewer_before(self) -> Fewer:
         """The same for all that may take part, with the sources that are current."""

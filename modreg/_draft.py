@@ -17,6 +17,7 @@ from modreg._needs import Needs, Prediction
 from modreg._scan import Import
 from modreg._scope import packages_of
 from modreg._source import Source
+from modreg._stars import Fewer
 from modreg._statements import Body
 from modreg._view import View
 
@@ -134,7 +135,7 @@ class Draft:
     around: Callable[[str], tuple[str, ...]] = attrs.field(default=lambda _name: ())
     catching: Callable[[tuple[str, ...]], tuple[str, ...]] = attrs.field(default=lambda _members: ())
     caught: Callable[[tuple[str, ...]], frozenset[str]] = attrs.field(default=lambda _members: frozenset())
-    fewer: Callable[[tuple[str, ...]], Mapping[str, Mapping[str, frozenset[str]]]] = attrs.field(default=lambda _: {})
+    fewer: Callable[[tuple[str, ...]], Fewer] = attrs.field(default=lambda _: {})
     taken: Callable[[], Iterable[tuple[str, str, str]]] = attrs.field(default=lambda: ())
     _imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
 

@@ -6,13 +6,14 @@ import enum
 import functools
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from types import CodeType, FunctionType, GenericAlias, UnionType
 from typing import Final
 
 from modreg._holding import is_standard, is_value
 from modreg._importer import space_of
 from modreg._journal import MISSING
-from modreg._pairs import is_class, mro_of, parts, table
+from modreg._pairs import bases_of, is_class, mro_of, parts, table
 from modreg._refs import Use
 from modreg._uses import ANNOTATIONS
 from modreg._view import Place, reached
@@ -73,19 +74,17 @@ def _runs_nothing(value: object, use: Use, level: Level) -> bool:
 
 def _is_kept_in(value: object, path: tuple[str, ...]) -> bool:
     """Whether a class gives the same for an attribute as long as that stays the same object."""
-    if len(path) > 1 or not is_class(value) or any(_is_asking(each, path[0]) for each in mro_of(type(value))):
+    if len(path) > 1 or not is_class(value) or _has_own(type(value), {"__getattr__", "__getattribute__", path[0]}):
         return False
     found = next((table(each)[path[0]] for each in mro_of(value) if path[0] in table(each)), MISSING)
     if type(found) is classmethod:  # it may be one of a property
-        found = found.__func__
-        return type(found) is FunctionType
+        return type(found.__func__) is FunctionType
     return found is not MISSING and (is_class(found) or is_standard(type(found)))
 
 
-def _is_asking(metaclass: type, name: str) -> bool:
-    """Whether a metaclass has its own answer to who asks a class for an attribute."""
-    asking = ("__getattr__", "__getattribute__", name)
-    return not is_standard(metaclass) and not table(metaclass).keys().isdisjoint(asking)
+def _has_own(cls: type, names: AbstractSet[str]) -> bool:
+    """Whether a class has an attribute of one of the names, its own or a base's, but for the standard library's."""
+    return any(not table(each).keys().isdisjoint(names) for each in mro_of(cls) if not is_standard(each))
 
 
 def is_type(value: object) -> bool:
@@ -113,10 +112,8 @@ def _matters_of_class(value: type, member: str, level: Level, use: Use, made: ob
 
 def is_of_library(value: object) -> bool:
     """Whether a class or a function is one of the standard library's."""
-    return is_standard(value) if is_class(value) else _is_library_function(value)
-
-
-def _is_library_function(value: object) -> bool:
+    if is_class(value):
+        return is_standard(value)
     return type(value) is FunctionType and str(value.__module__).partition(".")[0] in sys.stdlib_module_names
 
 
@@ -129,16 +126,14 @@ def is_quiet(metaclass: type) -> bool:
     """Whether a metaclass does nothing of its own when a class is made."""
     if not is_standard(type(metaclass)):
         return False
-    return all(table(each).keys().isdisjoint(_FORMING) for each in mro_of(metaclass) if not is_standard(each))
+    return not _has_own(metaclass, _FORMING)
 
 
 def is_made_unseen(cls: type) -> bool:
     """Whether no metaclass, no base and no attribute of it looks at a class while it is made."""
-    bases = [each for each in mro_of(cls) if each is not cls and not is_standard(each)]
-    if not is_quiet(type(cls)) or any("__init_subclass__" in table(each) for each in bases):
+    if not is_quiet(type(cls)) or any(_has_own(each, {"__init_subclass__"}) for each in bases_of(cls)):
         return False
-    kinds = {each for value in list(table(cls).values()) for each in mro_of(type(value)) if not is_standard(each)}
-    return not any("__set_name__" in table(each) for each in kinds)
+    return not any(_has_own(type(each), {"__set_name__"}) for each in list(table(cls).values()))
 
 
 _FORMING: Final = frozenset({"__new__", "__init__", "__prepare__", "mro"})
@@ -168,11 +163,8 @@ def is_plainly_subscripted(value: object) -> bool:
     """Whether what a value gives for a subscript is a type that just holds that."""
     if not is_class(value):
         return is_type(value)
-    metaclass = type(value)
-    own = any("__getitem__" in table(each) for each in mro_of(metaclass) if not is_standard(each))
-    if own or metaclass.__module__ == "enum":  # which has its members by subscripts
-        return False
-    return not any("__class_getitem__" in table(each) for each in mro_of(value) if not is_standard(each))
+    is_asked = _has_own(type(value), {"__getitem__"}) or type(value).__module__ == "enum"  # by subscripts for members
+    return not (is_asked or _has_own(value, {"__class_getitem__"}))
 
 
 # An instance that is made in the body of a class is told its name there.
@@ -191,7 +183,7 @@ def _matters_to_derived(base: type, member: str, level: Level, use: Use) -> bool
         return True
     if member == "__init_subclass__":  # which may be gone
         return True
-    has_hook = any("__init_subclass__" in table(each) for each in mro_of(base) if not is_standard(each))
+    has_hook = _has_own(base, {"__init_subclass__"})
     if member:
         return (has_hook or type(base).__module__ == "enum") and may_reach(base, _DERIVING, member)
     return has_hook or (level >= Level.SHAPE and (use >= Use.SHAPED or type(base) is not type))

@@ -30,7 +30,7 @@ class Rehearsal:
     Attributes:
         caught: The modules that went on after an import of theirs had failed because another was halfway.
         failed: The modules that were given up, for the first time at least.
-        lacking: The modules that asked one that was halfway for a name that it did not have yet.
+        misled: The modules that asked one that was halfway for a name that it did not have yet.
         is_broken: Whether an import that no module asked for failed.
         begun: The modules that were not given up, in the order in which they began, each with what gives its body and
             the import that it is at; `None` when it has ended.
@@ -42,7 +42,7 @@ class Rehearsal:
     _is_there: Callable[[str], bool]
     caught: set[str] = attrs.field(init=False, factory=set)
     failed: set[str] = attrs.field(init=False, factory=set)
-    lacking: set[str] = attrs.field(init=False, factory=set)
+    misled: set[str] = attrs.field(init=False, factory=set)
     is_broken: bool = attrs.field(init=False, default=False)
     begun: dict[str, tuple[Callable[[], Body | None], Import | None]] = attrs.field(init=False, factory=dict)
     within: dict[str, str] = attrs.field(init=False, factory=dict)
@@ -96,9 +96,11 @@ class Rehearsal:
     def _note_fewer(self, name: str, base: str) -> None:
         """Note what a star import of *name* does not bring if *base* is halfway: what has no name there yet."""
         read, at = self.begun.get(base, (None, None))
-        found = self._read(base) if at is not None else None
-        body = read() if read is not None and found is not None else None
-        if found is None or body is None or at is None:
+        found = self._read(base)
+        if read is None or at is None or found is None:
+            return
+        body = read()
+        if body is None:
             return
         package, imports, _ = found
         earlier = takewhile(lambda each: each is not at, imports)
@@ -118,5 +120,5 @@ class Rehearsal:
             return True
         if at is not None and name in body.bound:
             self._is_halfway = True
-            self.lacking.add(self._executing[-1])
+            self.misled.add(self._executing[-1])
         return at is None

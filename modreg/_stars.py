@@ -9,6 +9,9 @@ from modreg._importer import space_of
 from modreg._journal import is_submodule
 from modreg._scan import Import
 
+Fewer = Mapping[str, Mapping[str, frozenset[str]]]
+"""For modules the names that their star imports do not bring, by the modules that are halfway then."""
+
 
 def all_star_names(name: str, package: str, imports: Iterable[Import]) -> frozenset[str]:
     """

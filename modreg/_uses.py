@@ -474,7 +474,7 @@ def _said_by_class(node: ast.ClassDef, lines: list[str], first: int) -> dict[str
     """
     The class without what its methods do, and what they do; *first* is the number of the first line.
 
-    Of what it is derived from depends what its subscripts give.
+    What it is derived from is said of its ``__class_getitem__`` besides, for by that it has its type parameters.
     """
     shell: list[ast.AST] = [_emptied(node)]
     head = [*node.bases, *node.keywords, *getattr(node, "type_params", ())]
@@ -498,9 +498,9 @@ def _done(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str], first:
 
 def _shown(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.AST]:
     """What a function shows of its body: its docstring, and whether it is a generator."""
-    is_generator = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in ast.walk(node))
-    documented = [each for each in node.body[:1] if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)]
-    return [*documented, ast.Constant(is_generator)]
+    own = (each for statement in node.body for each in _at_once(statement))
+    is_generator = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in own)
+    return [ast.Constant(ast.get_docstring(node, clean=False)), ast.Constant(is_generator)]
 
 
 def _emptied(definition: Any) -> ast.AST:  # one of DEFINITIONS
