@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import Callable, Iterable
 from itertools import takewhile
@@ -30,7 +31,7 @@ class Rehearsal:
     Attributes:
         caught: The modules that went on after an import of theirs had failed because another was halfway.
         failed: The modules that were given up, for the first time at least.
-        misled: The modules that asked one that was halfway for a name that it did not have yet.
+        misled: The modules that needed a name of one that was halfway, which did not have it yet.
         is_broken: Whether an import that no module asked for failed.
         begun: The modules that were not given up, in the order in which they began, each with what gives its body and
             the import that it is at; `None` when it has ended.
@@ -90,23 +91,45 @@ class Rehearsal:
         if not self.run(base):
             return False
         if "*" in each.names:
-            self._note_fewer(self._executing[-1], base)
-        return all(self._has(base, name) for name in each.names if name != "*")
+            return self._has_all(self._executing[-1], base)
+        return all(self._has(base, name) for name in each.names)
 
-    def _note_fewer(self, name: str, base: str) -> None:
-        """Note what a star import of *name* does not bring if *base* is halfway: what has no name there yet."""
+    def _has_all(self, name: str, base: str) -> bool:
+        """Note what a star import of *name* does not bring if *base* is halfway; whether it goes without that."""
+        lacking = self._to_come(base)
+        if lacking is None:
+            return True
+        self.fewer.setdefault(name, {})[base] = lacking
+        if self._is_going_without(name, base, lacking):
+            return True
+        self._mislead(name)
+        return False
+
+    def _to_come(self, base: str) -> frozenset[str] | None:
+        """The public names that a module that is halfway does not have yet; `None` of another."""
         read, at = self.begun.get(base, (None, None))
-        found = self._read(base)
-        if read is None or at is None or found is None:
-            return
-        body = read()
-        if body is None:
-            return
-        package, imports, _ = found
-        earlier = takewhile(lambda each: each is not at, imports)
-        stars = [space_of(_scan.absolute(each, package)) for each in earlier if "*" in each.names]
-        to_come = body.to_come(at.line or 0).difference(*stars)
-        self.fewer.setdefault(name, {})[base] = frozenset(each for each in to_come if not each.startswith("_"))
+        body = read() if read is not None and at is not None else None
+        if body is None or at is None:
+            return None
+        to_come = body.to_come(at.line or 0).difference(*self._starred(base, at))
+        return frozenset(each for each in to_come if not each.startswith("_"))
+
+    def _is_going_without(self, name: str, base: str, lacking: frozenset[str]) -> bool:
+        """Whether the execution of a module reads none of the names that it has from nowhere else."""
+        body = self.begun[name][0]()
+        others = self._starred(name, but=base) if lacking else ()
+        return body is None or not body.reads(lacking.difference(vars(builtins), *others))
+
+    def _starred(self, name: str, until: Import | None = None, but: str = "") -> list[dict[str, object]]:
+        """The namespaces of what a module imports with a star, up to one of its imports, and but for one module."""
+        found = self._read(name)
+        package, imports = found[:2] if found is not None else ("", ())
+        stars = (each for each in takewhile(lambda each: each is not until, imports) if "*" in each.names)
+        return [space_of(base) for base in (_scan.absolute(each, package) for each in stars) if base != but]
+
+    def _mislead(self, name: str) -> None:
+        self._is_halfway = True
+        self.misled.add(name)
 
     def _has(self, module: str, name: str) -> bool:
         """Whether a module has a name, be it that of a submodule; one that has ended, or takes no part, has it."""
@@ -119,6 +142,5 @@ class Rehearsal:
         if body is None or bound is None or name in bound or self.run(f"{module}.{name}"):
             return True
         if at is not None and name in body.bound:
-            self._is_halfway = True
-            self.misled.add(self._executing[-1])
+            self._mislead(self._executing[-1])
         return at is None

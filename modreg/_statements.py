@@ -214,7 +214,10 @@ class Body:
     @property
     def covered(self) -> frozenset[str]:
         """The names of built-ins that it binds and may read before, when they still stand for these."""
-        names = self.bound & _BUILT_IN
+        return self.reads(self.bound & _BUILT_IN)
+
+    def reads(self, names: frozenset[str]) -> frozenset[str]:
+        """Which of some names its execution may read before it binds them."""
         found: frozenset[str] = frozenset()
         for each in self.statements if names else ():
             found |= _scan.read_first(each.code, names)

@@ -2966,3 +2966,20 @@ def test_a_module_that_comes_later_may_be_the_first_to_be_imported(project, drop
     project.write("first.py", "A = 3\nimport extra, extra as again\ndef late(): return 3\n")
     dropping.refresh()
     assert (second.A, second.late()) == (3, 3)
+
+
+def test_a_circle_in_which_a_class_would_lack_its_base_is_entered_by_what_came_later(project, dropping):
+    """A star import of what is halfway brings less; who reads that name as it is executed is not executed there."""
+    base = "class Base:\n    table = {}\n    def __init_subclass__(cls): Base.table[cls.__name__] = cls\n"
+    home = project.load("home", base)
+    project.load("user", "from home import *\nclass Plug(Base): pass\n")
+    project.write("home.py", base + "A = 1\n")
+    dropping.refresh()
+    late = project.load("late", "import user\n")
+    project.write("late.py", base + "import user\n")
+    project.write("home.py", "from late import Base\n")
+
+    dropping.refresh()
+
+    assert home.Base is late.Base
+    assert list(late.Base.table) == ["Plug"]
