@@ -188,7 +188,7 @@ class Draft:
         for name in queue:
             for user in self.order:
                 if name in self.imports(user) and user not in queue:
-                    self.needs.affected.setdefault(user, f"it imports {name}")
+                    self.needs.affect(user, f"it imports {name}")
                     queue.append(user)
 
     def dependent(self, name: str, reason: str) -> Part:

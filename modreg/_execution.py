@@ -74,6 +74,7 @@ from modreg._retained import (
     made_classes,
     uncover,
 )
+from modreg._sheet import Sheet
 from modreg._snapshot import Attributes, Snapshot
 from modreg._source import Source
 from modreg._spec import features, problem
@@ -296,14 +297,72 @@ class Execution(Ordered):
         reason = affected.get(name) or self.foreseen.get(name)
         if reason is None:
             return False
+        part = self.parts.get(name) or self.draft.dependent(name, reason)
+        if self._is_of_values(part) and self._work_out(part):
+            return True
         self._keep([name])
         if name not in self.disposed:
             self.dispose([name])
-        part = self.parts.setdefault(name, self.draft.dependent(name, reason))
+        self.parts[name] = part
         part.is_layout = False
         _lines.forget(part.spec.origin)
         self._execute(part)
         return True
+
+    def _is_of_values(self, part: Part) -> bool:
+        """Whether only formulas of a module come out otherwise, as far as is known, and nobody is to be told of it."""
+        name, source = part.name, part.source
+        if not (self.is_live and part.is_unchanged and name in self.draft.needs.formulas) or name in self.foreseen:
+            return False
+        is_alone = len(self.draft.components[name]) == 1
+        return is_alone and source is not None and _HOOKS.search(source.data) is None
+
+    def _work_out(self, part: Part) -> bool:
+        """
+        Give names of a module what their formulas come to, instead of executing it; whether that is all it needs.
+
+        Its other objects, and what has come into them since, stay.
+        """
+        started, name = time.perf_counter(), part.name
+        namespace = namespace_of(sys.modules.get(name))
+        if namespace is None or part.body is None:
+            return False
+        sheet = Sheet(self.draft.needs.view(name), part.body, namespace, self.draft.needs.former)
+        if not self._is_told(name, sheet):
+            return False
+        self._note_shallowly(name, namespace)
+        self._rebind_one(name)
+        self.rebound.pop(name, None)
+        namespace.update(sheet.told)
+        self._empty_caches()
+        self.draft.needs.rebinds.pop(name, None)
+        self.draft.needs.executed.add(name)
+        self.parts[name] = part
+        self._done(part, started)
+        return True
+
+    def _is_told(self, name: str, sheet: Sheet) -> bool:
+        """Tell which names come out otherwise, until these are all; whether nothing but formulas is concerned."""
+        needs = self.draft.needs
+        while name in needs.formulas and sheet.work_out(needs.formulas[name]):
+            found = sheet.news()
+            if not found:
+                return True
+            needs.former.update(((name, each), sheet.namespace[each]) for each in found)
+            needs.change(name, dict.fromkeys(found, Level.OBJECT))
+        return False
+
+    def _note_shallowly(self, name: str, namespace: dict[str, object]) -> None:
+        """As :meth:`_keep`, for a module of which only names change."""
+        self.journal.keep(Namespace(namespace))
+        names, objects = self.journal.entries[-1].before
+        self.before.setdefault(name, self.history.current(name).number)
+        self.snapshots[name] = Snapshot(names=names, objects=objects, images=(), is_shallow=True)
+
+    def _empty_caches(self) -> None:
+        """Have functions forget what they computed with what has changed since."""
+        for each in self.draft.needs.stale():
+            self.journal.write(Cache(each.cache_clear), None)
 
     def follow_positions(self, part: Part) -> None:
         started = time.perf_counter()
@@ -524,8 +583,7 @@ class Execution(Ordered):
         if old is None or not part.is_unchanged or old.again() is not old:
             needs.renew(part.name, functools.partial(needs.look, part.name) if part.is_unchanged else part.read_view)
         needs.change(part.name, needs.compare(part.name, former, namespace, old, held_before))
-        for each in needs.stale():
-            self.journal.write(Cache(each.cache_clear), None)
+        self._empty_caches()
         members = self.draft.components[part.name] if self.left else ()
         for name in members:  # in a circle some had their turn before
             if name in self.left:
@@ -943,6 +1001,9 @@ def _stuck(holder: object, name: str) -> Finding:
 def _is_asking(part: Part) -> bool:
     """Whether the code may ask which names are bound: one that it is about to define is not, the first time."""
     return part.source is not None and _ASKING.search(part.source.data) is not None
+
+
+_HOOKS: Final = re.compile(rb"\b__(keep|dispose|migrate|migrate_instance)__")
 
 
 _ASKING: Final = re.compile(rb"\b(globals\(\)|NameError)")

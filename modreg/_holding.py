@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from modreg._journal import PLAIN
 from modreg._pairs import ATOMS, attributes, is_atom, is_class, is_made_by_statement, is_own, parts
-from modreg._patch import is_alike
+from modreg._patch import CONSTANTS, is_alike
 
 Held = dict[str, dict[str, object]]
 """By name of a definition what it holds besides functions and classes, by path."""
@@ -76,6 +76,11 @@ def is_value(value: object, depth: int = 6) -> bool:
 
 
 _COLLECTIONS: Final = frozenset(map(id, (list, tuple, set, frozenset, dict)))
+
+
+def is_still(had: object, before: object) -> bool:
+    """Whether a name stands for what its import gave it; of a constant an equal one may have been made meanwhile."""
+    return had is before or (id(type(before)) in CONSTANTS and is_value(before) and is_alike(had, before))
 
 
 def is_standard(cls: type) -> bool:

@@ -18,6 +18,7 @@ from typing import Any, Final
 import attrs
 
 from modreg import _graph, _source, _uses
+from modreg._formulas import Formula
 from modreg._holding import Held, is_holding, is_value
 from modreg._importer import space_of
 from modreg._journal import MISSING
@@ -190,6 +191,7 @@ class Needs:
         levels: How much of each definition changed.
         changed: For each module the top-level names of these.
         affected: The modules that have to be executed, each with the reason.
+        formulas: For those of them of which it is known that formulas come out otherwise, and of nothing else, these.
         executed: The modules that were: what they computed is known.
         rebinds: For each module its names that another module's statement gave an object to which is
             another one now, with that module and its name there; ``""`` for one that is to leave.
@@ -218,6 +220,7 @@ class Needs:
     levels: dict[tuple[str, str], Level] = attrs.field(factory=dict)
     changed: dict[str, set[str]] = attrs.field(factory=dict)
     affected: dict[str, str] = attrs.field(factory=dict)
+    formulas: dict[str, dict[Formula, None]] = attrs.field(factory=dict)
     executed: set[str] = attrs.field(factory=set)
     rebinds: Rebinds = attrs.field(factory=dict)
     former: dict[tuple[str, str], object] = attrs.field(factory=dict)
@@ -280,7 +283,7 @@ class Needs:
         return bool(user)
 
     def _is_decided(self, name: str) -> bool:
-        return name in self.executed or name in self.decided or name in self.affected
+        return name in self.executed or name in self.decided or (name in self.affected and name not in self.formulas)
 
     def renew(self, name: str, look: Callable[[], View]) -> None:
         """A module has another source now."""
@@ -385,15 +388,16 @@ class Needs:
                 self.rebinds.setdefault(user, {})[each] = (module, top)
             return
         if is_declared:
-            self._affect(user, f"it says that it depends on {module}, in which {name} changed")
+            self.affect(user, f"it says that it depends on {module}, in which {name} changed")
         if is_called:
-            self._affect(user, f"it imported {module} by a name that it computed, and {name} changed there")
+            self.affect(user, f"it imported {module} by a name that it computed, and {name} changed there")
         for place in places:
             if place.use is Use.TAKEN:
                 yield from self._take(user, module, name, level, place)
             elif not place.owner:
                 if self._is_undecided(user) and matters(user, module, top, member, level, place):
-                    self._affect(user, f"it uses {module}.{name.removesuffix(_uses.CODE)}, which changed")
+                    reason = f"it uses {module}.{name.removesuffix(_uses.CODE)}, which changed"
+                    self.affect(user, reason, place.statement)
             elif place.owner == ANY:
                 values = space_of(user).copy().items()
                 yield from ((each, min(level, Level.BODY)) for each, value in values if not is_value(value))
@@ -409,7 +413,7 @@ class Needs:
             yield from self._take_with_star(user, module, name, level)
             return
         if level is Level.PRESENCE:  # what the import then does shows when it is executed
-            self._affect(user, f"it takes {top} from {module}, which came or left")
+            self.affect(user, f"it takes {top} from {module}, which came or left")
             return
         if level is Level.OBJECT:
             self.rebinds.setdefault(user, {})[place.owner] = (module, top)
@@ -428,25 +432,33 @@ class Needs:
                 others = given.keys() - {module}
                 is_covering = others or (module in given and present is not MISSING)
                 if is_covering and any(value is not present for value in given.values()):  # executed, it takes the last
-                    self._affect(user, f"several star imports bring {each}, which {module} gives only now, or no more")
+                    self.affect(user, f"several star imports bring {each}, which {module} gives only now, or no more")
                 if others:
                     continue
             if is_own and level >= Level.OBJECT:  # which of them the name then stands for shows when it is executed
-                self._affect(user, f"its own {each} is covered by that of {module}, which changed")
+                self.affect(user, f"its own {each} is covered by that of {module}, which changed")
             elif level >= Level.OBJECT:
                 is_lost = name == ANY and not _is_public(module, each)
                 self.rebinds.setdefault(user, {})[each] = (module, "" if is_lost else each)
             if name == ANY and any(not p.owner and p.use is not Use.TAKEN for p in view.uses(module, each)):
-                self._affect(user, f"it uses {each}, which {module} gives to star imports no more, or only now")
+                self.affect(user, f"it uses {each}, which {module} gives to star imports no more, or only now")
             yield (each if name == ANY else name), level
 
-    def _affect(self, user: str, reason: str) -> None:
-        if self._is_undecided(user):
-            self.affected[user] = reason
+    def affect(self, user: str, reason: str, statement: Statement | None = None) -> None:
+        """Note a reason to execute a module, and the statement whose outcome it concerns, if it is one alone."""
+        if not self._is_undecided(user):
+            return
+        formula = statement.formula if statement is not None else None
+        if formula is not None:
+            self.formulas.setdefault(user, {})[formula] = None
+        else:
+            self.formulas.pop(user, None)
+        self.affected.setdefault(user, reason)
 
     def _is_undecided(self, user: str) -> bool:
         """Whether it makes a difference that something is a reason to execute a module."""
-        return user not in self.affected and user not in self.executed and not self.is_blind
+        is_open = user not in self.affected or user in self.formulas
+        return is_open and user not in self.executed and not self.is_blind
 
     # What is to be expected
 
@@ -463,6 +475,7 @@ class Needs:
             levels=dict(self.levels),
             changed={module: set(names) for module, names in self.changed.items()},
             affected=dict(self.affected),
+            formulas={name: dict(each) for name, each in self.formulas.items()},
             executed=set(self.executed),
             rebinds={},
             predicted={},
@@ -556,7 +569,7 @@ class Needs:
             for name, lost in met.items():
                 places = self.view(user).uses(old.name, name) if not lost.isdisjoint(around) else ()
                 if any(not place.owner or place.use is Use.TAKEN for place in places):
-                    self._affect(user, f"{old.name} binds {name} before it is imported now")
+                    self.affect(user, f"{old.name} binds {name} before it is imported now")
 
     def _around(self, name: str) -> frozenset[str]:
         """A module, and all that import it, directly or not."""

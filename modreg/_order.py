@@ -15,11 +15,10 @@ import attrs
 from modreg import _scan
 from modreg._draft import WHOLE, Draft, Part
 from modreg._edges import at_import
-from modreg._holding import is_value
+from modreg._holding import is_still
 from modreg._importer import BOOTSTRAP, namespace_of, space_of
 from modreg._journal import MISSING, Item, Namespace, is_submodule
 from modreg._model import EdgeKind
-from modreg._patch import CONSTANTS, is_alike
 from modreg._pending import Pending
 from modreg._program import MAIN
 from modreg._scope import packages_of
@@ -357,7 +356,7 @@ class Ordered(Work):
             if taken.name and module in self.executing and module in self.snapshots:
                 before = self.snapshots[module].bindings.get(taken.name, MISSING)
                 now = space_of(module).get(taken.name, MISSING)
-                if now is not before and now is not MISSING and _is_still(namespace.get(mine, MISSING), before):
+                if now is not before and now is not MISSING and is_still(namespace.get(mine, MISSING), before):
                     self._bind(name, namespace, mine, now)
 
     def _rebind(self, name: str) -> None:
@@ -401,7 +400,7 @@ class Ordered(Work):
             before = former.get((module, theirs or mine), MISSING if theirs else source.get(mine, MISSING))
             had, now = namespace.get(mine, MISSING), source.get(theirs, MISSING)
             is_told = had is MISSING and theirs in self.draft.needs.stars.get(module, ())  # to star imports, only now
-            is_still = is_told or _is_still(had, before)
+            is_its = is_told or is_still(had, before)
             # A module that is halfway then has no ``__all__`` yet.
             is_half = module in lacking
             is_brought = not (mine.startswith("_") or mine in lacking[module]) if is_half else is_given(theirs, source)
@@ -410,7 +409,7 @@ class Ordered(Work):
             is_hidden = had is MISSING and not is_brought  # from the star import by which it would come
             is_own = body is not None and mine in body.bound  # it has just bound it by itself
             is_leaving = now is MISSING and self.is_dropping and not (is_own or is_submodule(name, mine, namespace))
-            if now is not had and is_still and not is_hidden and (now is not MISSING or is_leaving):
+            if now is not had and is_its and not is_hidden and (now is not MISSING or is_leaving):
                 self._bind(name, namespace, mine, now)
 
     def _rebind_program(self) -> None:
@@ -420,8 +419,8 @@ class Ordered(Work):
         former = {module: self._former(module) for _, module, _ in taken}
         for mine, module, theirs in taken:
             had, now = namespace.get(mine, MISSING), space_of(module).get(theirs, MISSING)
-            is_still = _is_still(had, former[module].get(theirs, MISSING))
-            if is_still and now is not had and had is not MISSING and now is not MISSING:
+            is_its = is_still(had, former[module].get(theirs, MISSING))
+            if is_its and now is not had and had is not MISSING and now is not MISSING:
                 self._bind(MAIN, namespace, mine, now)
 
     def _former(self, module: str) -> Mapping[str, object]:
@@ -487,11 +486,6 @@ class Ordered(Work):
             if known is error:
                 return name
         return super()._culprit(error)
-
-
-def _is_still(had: object, before: object) -> bool:
-    """Whether a name stands for what its import gave it; of a constant an equal one may have been made meanwhile."""
-    return had is before or (id(type(before)) in CONSTANTS and is_value(before) and is_alike(had, before))
 
 
 def _is_module(place: object, name: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import attrs
 
+from modreg._formulas import Formula
 from modreg._refs import (
     DEFINITIONS,
     FUNCTIONS,
@@ -126,6 +127,11 @@ class Statement:
         nodes = [each for each in _at_once(self.node) if isinstance(each, (ast.Assign, ast.AnnAssign))]
         values = [each.value for each in nodes if any(name in _names(target) for target in targets(each))]
         return [path_of(value.func) if isinstance(value, ast.Call) else () for value in values]
+
+    @functools.cached_property
+    def formula(self) -> Formula | None:
+        """What it is if it does no more than to work out a value."""
+        return None if self.is_definition or self.is_compound else Formula.of(self.node)
 
     @functools.cached_property
     def refs(self) -> dict[str, tuple[Ref, ...]]:

@@ -32,6 +32,7 @@ class Place:
         of: What it is given to in subscripts, as dotted names.
         to: What it is given to in calls and kept by, as dotted names.
         is_called: Whether it is called, and no more.
+        statement: The statement of the module that does it.
     """
 
     owner: str
@@ -43,6 +44,7 @@ class Place:
     of: tuple[tuple[str, ...], ...] = ()
     to: tuple[tuple[str, ...], ...] = ()
     is_called: bool = False
+    statement: Statement | None = None
 
 
 Written = tuple[str, str, tuple[str, ...]]
@@ -270,7 +272,7 @@ class View:
         for owner, refs in statement.refs.items():
             for ref in refs:
                 for module, name, rest in self._targets(ref):
-                    told = ref.is_filling, ref.by, ref.is_annotation, ref.of, ref.to, ref.is_called
+                    told = ref.is_filling, ref.by, ref.is_annotation, ref.of, ref.to, ref.is_called, statement
                     self._add((module, name), Place(owner, ref.use, rest, *told))
 
     def _targets(self, ref: Ref) -> Iterator[tuple[str, str, tuple[str, ...]]]:

@@ -22,7 +22,7 @@ PACKAGE = ROOT / "modreg"
 # DESIGN, section 10: a module imports from the floors below its own.
 FLOORS = [
     {"_model", "errors"},
-    {"_graph", "_refs", "_scan", "_scope", "_source", "_statements", "_uses"},
+    {"_formulas", "_graph", "_refs", "_scan", "_scope", "_source", "_statements", "_uses"},
     {
         "_alike",
         "_closures",
@@ -68,6 +68,7 @@ FLOORS = [
         "_retained",
         "_roll",
         "_rollback",
+        "_sheet",
         "_spec",
         "_stars",
         "_transaction",
@@ -81,7 +82,7 @@ FLOORS = [
 FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in modules}
 # Within a floor a module may import only from those before it in one of these rows.
 ROWS = [
-    ["_scan", "_source", "_refs", "_uses", "_statements"],
+    ["_scan", "_source", "_refs", "_formulas", "_uses", "_statements"],
     [
         "_journal",
         "_pairs",
@@ -109,6 +110,7 @@ ROWS = [
         "_containers",
         "_holding",
         "_view",
+        "_sheet",
         "_matters",
         "_needs",
         "_stars",
