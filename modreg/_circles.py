@@ -15,6 +15,7 @@ from modreg._history import History
 from modreg._model import Edge
 from modreg._rehearsal import Rehearsal, Role
 from modreg._scan import Import
+from modreg._scope import packages_of
 from modreg._stars import Fewer
 
 
@@ -133,7 +134,9 @@ class Circles:
         imports = self.parts[name].imports if name in self.parts else record.read()
         caught = [each for each in imports if each.is_toplevel and each.is_guarded]
         edges = self._edges if name in self.parts else edges_to  # who is left alone imports nothing new
-        return any(edge.dependency in members for edge in edges(name, caught, record.package))
+        asked = [edge.dependency for edge in edges(name, caught, record.package)]
+        around = {package for each in asked for package in packages_of(each)}.difference(packages_of(name))
+        return not around.union(asked).isdisjoint(members)
 
     def caught(self, members: tuple[str, ...]) -> frozenset[str]:
         """Those of a circle that catch, in a fresh interpreter, that another one is halfway."""

@@ -247,6 +247,11 @@ class Draft:
             found.update(dict.fromkeys(every, (catching, every)))
         return found
 
+    def look_around(self) -> None:
+        """Find out who fails in a circle as long as what comes for the first time is not loaded."""
+        for _, members in self.circles.values():
+            self.caught(members)
+
     @functools.cached_property
     def with_packages(self) -> dict[str, tuple[str, ...]]:
         """As :attr:`components`, by what else imports execute: the packages of what is imported."""

@@ -154,6 +154,8 @@ class Execution(Ordered):
         for record in map(self.history.current, self.draft.starring):
             self.starred[record.name] = all_star_names(record.name, record.package, record.read())
         self._keep(self.parts if self.draft.is_calm else [name for name in self.draft.order if name in self.parts])
+        if not self.draft.is_calm:
+            self.draft.look_around()
         for part in self.parts.values():
             _lines.forget(part.spec.origin)
             have_path(part)

@@ -109,8 +109,11 @@ class Pending:
 
     def is_concerned(self, spec: ModuleSpec) -> bool:
         """Whether an import of a spec may ask for a module that waits or is executed, or for one in it that waits."""
-        is_one = spec.name in self.waiting or spec.name in self.executing or spec.name in self.unbound
-        return is_one or (spec.submodule_search_locations is not None and bool(self.waiting))
+        name = spec.name
+        if name in self.waiting or name in self.executing or name in self.unbound:
+            return True
+        is_below = "." in name and not self.waiting.keys().isdisjoint(packages_of(name))
+        return is_below or (spec.submodule_search_locations is not None and bool(self.waiting))
 
     def asked(self, spec: ModuleSpec, frame: Any) -> None:  # FrameType; typeshed has no f_lasti for all
         """Execute what this import asks for, if it is one."""
@@ -126,10 +129,9 @@ class Pending:
             self.lack(name, frame)
 
     def run(self, name: str) -> None:
-        """Execute a module if it waits, after the packages it is in, as an import does."""
-        if name in self.waiting and "." in name:
-            for package in reversed([*packages_of(name)]):
-                self.run(package)
+        """Execute the packages that a module is in, and then itself, as an import does, if they wait."""
+        for package in reversed([*packages_of(name)]) if "." in name and self.waiting else ():
+            self.run(package)
         if name in self.waiting:
             del self.waiting[name]
             self.execute(name)
