@@ -180,8 +180,7 @@ class Execution(Ordered):
 
     def _bring_the_rest_up_to_date(self) -> None:
         """What could wait until all is executed, and the allocation window is closed."""
-        for name in self.draft.needs.rebinds:
-            self._rebind(name)
+        self._rebind_rest()
         if self.is_live:
             self._rebind_program()
         if self.held:

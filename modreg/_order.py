@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from itertools import takewhile
@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from modreg import _scan
+from modreg import _graph, _scan
 from modreg._draft import WHOLE, Draft, Part
 from modreg._edges import at_import
 from modreg._holding import is_still
@@ -363,6 +363,15 @@ class Ordered(Work):
         """Give names that a module imported the objects that these stand for now, where it has not rebound them."""
         for each in reversed(self._behind(name)):
             self._rebind_one(each)
+
+    def _rebind_rest(self) -> None:
+        """Have all know what their names stand for now: those first that others take names from which change, too."""
+        wanted = self.draft.needs.rebinds
+        taken = ((name, each.values()) for name, each in wanted.items())
+        sources = {name: [m for m, theirs in each if theirs in wanted.get(m, ())] for name, each in taken}
+        groups: Iterable[Iterable[str]] = _graph.components(sources) if any(sources.values()) else [wanted]
+        for name in [name for group in groups for name in group]:
+            self._rebind(name)
 
     def _rebind_imported(self, name: str) -> None:
         """Have what a module imports, and is not to come any more, know what its names stand for now."""

@@ -1099,6 +1099,21 @@ def test_a_layout_edit_of_a_dependent_is_executed_where_it_must(project, registr
     assert (user.X, user.ran, user.f.__code__.co_firstlineno) == (2, 2, 5)
 
 
+def test_a_name_is_rebound_after_the_one_that_it_was_taken_from(project, registry):
+    """
+    Where nobody has to be executed for a change, names still come in the order in which they were taken.
+    """
+    text = "class A:\n    __slots__ = ('a',)\nclass B:\n    __slots__ = ('b',)\n"
+    leaf = project.load("leaf", text)
+    project.write("hub.py", "from leaf import B\n")
+    user = project.load("user", "from leaf import A\nfrom hub import B\n")
+    project.write("leaf.py", text.replace("',)", "', 'more')"))
+
+    registry.refresh()
+
+    assert (user.A, user.B) == (leaf.A, leaf.B)
+
+
 # What a module and a caller can say
 
 
