@@ -440,7 +440,7 @@ def _become_function(old: FunctionType, new: FunctionType, twins: Twins, journal
         wanted = twins.kept(Cell(other).get())
         if not is_same(Cell(mine).get(), wanted):
             journal.write(Cell(mine), wanted)
-    is_plain = new.__module__ == new.__globals__.get("__name__")  # a package may have said that it is its own
+    is_plain = new.__module__ == new.__globals__.get("__name__") and not _is_as_wrapped(old)
     for name in ("__doc__", "__name__", "__qualname__", *(() if is_plain else ("__module__",))):
         if getattr(old, name) is not getattr(new, name):  # as most are
             _write_field(old, name, twins.kept(getattr(new, name)), journal)
@@ -450,6 +450,12 @@ def _become_function(old: FunctionType, new: FunctionType, twins: Twins, journal
         _write_items(old.__dict__, new.__dict__, twins, journal)
     _write_annotations(old, new, journal)
     _write_code(old, new, twins, journal)
+
+
+def _is_as_wrapped(function: FunctionType) -> bool:
+    """Whether a function says that it is of the module that what it wraps is of; else a package may have said so."""
+    wrapped = function.__dict__.get("__wrapped__")
+    return type(wrapped) is FunctionType and wrapped.__module__ == function.__module__
 
 
 def _write_code(old: FunctionType, new: FunctionType, twins: Twins, journal: Journal) -> None:

@@ -409,13 +409,19 @@ def _on_lines(nodes: Iterable[ast.stmt]) -> list[tuple[int, int, list[ast.stmt]]
     """First and last line of statements, together for those that share a line."""
     found: list[tuple[int, int, list[ast.stmt]]] = []
     for node in nodes:
-        first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
+        first = _first_line(node)
         last = node.end_lineno or first
         if found and first <= found[-1][1]:
             found[-1] = found[-1][0], max(last, found[-1][1]), [*found[-1][2], node]
         else:
             found.append((first, last, [node]))
     return found
+
+
+def _first_line(node: ast.stmt) -> int:
+    """The line where a statement begins, with its decorators."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min(each.lineno for each in (node, *decorators))
 
 
 def _is_future(node: ast.stmt) -> bool:
@@ -498,7 +504,7 @@ def _said_by_class(node: ast.ClassDef, lines: list[str], first: int) -> dict[str
 
 def _done(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str], first: int) -> _Said:
     """The body of a function; *first* is the number of the first line."""
-    text = "\n".join(lines[node.body[0].lineno - first : (node.end_lineno or first) - first + 1])
+    text = "\n".join(lines[_first_line(node.body[0]) - first : (node.end_lineno or first) - first + 1])
     return _Said(text, node.body[0].col_offset, node.body)
 
 

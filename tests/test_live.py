@@ -2890,6 +2890,28 @@ def test_a_function_that_is_given_out_by_a_new_decorator_says_so(project, regist
     assert (held(), held.__module__) == (1, "m")
 
 
+def test_a_function_that_wraps_and_does_not_say_so_any_more_is_of_its_own_module(project, registry):
+    """
+    What `functools.wraps` had a wrapper say goes with it.
+    """
+    plain = "def deco(f):\n    def wrapper(): return f()\n    return wrapper\n"
+    low = "import functools\ndef outer(f):\n    @functools.wraps(f)\n    def wrapper(): return f()\n    return wrapper\n"
+    project.load("hub", plain)
+    project.load("low", low)
+    m = project.load("m", "import hub, low\n@low.outer\n@hub.deco\ndef f(): return 1\n")
+    held = m.f
+    project.write("hub.py", "from low import deco\n")
+    project.write("low.py", low + plain)
+    project.write("m.py", "import hub\n@hub.deco\ndef f(): return 1\n")
+
+    registry.refresh()
+
+    assert m.f is held
+    assert held.__module__ == "low"
+    registry.rollback("m")
+    assert held.__module__ == "hub"
+
+
 @pytest.mark.parametrize("source", ["class C:\n    def f(self): return 1\n", "def C(): return 1\n"])
 def test_what_another_module_defines_is_not_touched_for_a_new_definition_of_its_name(project, registry, source):
     """

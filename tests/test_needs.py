@@ -1114,6 +1114,22 @@ def test_a_name_is_rebound_after_the_one_that_it_was_taken_from(project, registr
     assert (user.A, user.B) == (leaf.A, leaf.B)
 
 
+@pytest.mark.parametrize("head", ["def make():\n", "class Made:\n    @staticmethod\n    def make():\n"])
+def test_what_a_body_begins_with_is_part_of_it_with_its_decorators(project, registry, head):
+    """
+    Who calls a function is executed where only a decorator of the first definition in its body differs.
+    """
+    inside = "        @str\n        def inner(): pass\n        return inner\n"
+    project.load("leaf", head + inside)
+    call = "leaf.Made.make()" if "Made" in head else "leaf.make()"
+    user = project.load("user", f"import leaf\nX = type({call})\n")
+    project.write("leaf.py", head + inside.replace("@str", "@id"))
+
+    registry.refresh()
+
+    assert user.X is int
+
+
 # What a module and a caller can say
 
 
