@@ -28,6 +28,8 @@ _LOAD_CONST = dis.opmap["LOAD_CONST"]
 _SETUP_ANNOTATIONS = dis.opmap["SETUP_ANNOTATIONS"]
 _STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
 _STORE_NAME = dis.opmap["STORE_NAME"]
+_NAMED = (_STORE_NAME, dis.opmap["DELETE_NAME"])
+_GLOBAL = (_STORE_GLOBAL, dis.opmap["DELETE_GLOBAL"])
 _CACHE = dis.opmap["CACHE"]
 _LOAD_ATTR = dis.opmap["LOAD_ATTR"]
 _LOAD_NAME = dis.opmap["LOAD_NAME"]
@@ -181,6 +183,14 @@ def bound_names(code: CodeType) -> frozenset[str]:
     if _SETUP_ANNOTATIONS in raw[::2]:
         names.add("__annotations__")
     return frozenset(names)
+
+
+def bindings(code: CodeType) -> list[str]:
+    """List the name that each instruction binds or deletes in the namespace of a module, now or in a call."""
+    found = [code.co_names[each] for kind in _NAMED for each in _arguments(code.co_code, kind)]
+    for inner, _ in _walk(code):
+        found.extend(inner.co_names[each] for kind in _GLOBAL for each in _arguments(inner.co_code, kind))
+    return found
 
 
 def read_first(code: CodeType, names: frozenset[str]) -> frozenset[str]:

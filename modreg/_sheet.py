@@ -78,7 +78,7 @@ class Sheet:
 
     def _is_alone(self, name: str) -> bool:
         """Whether one statement of the module binds a name, and no import and no function does."""
-        return not self.view.stars and sum(name in each.bound for each in self.body.statements) == 1
+        return not self.view.stars and name in self.body.bound_once
 
     def _input(self, path: tuple[str, ...]) -> object:
         """What the first of dotted names stands for, if they lead to a constant."""

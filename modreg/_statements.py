@@ -10,6 +10,7 @@ import functools
 import operator
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from types import CodeType, MappingProxyType
@@ -155,6 +156,7 @@ class Body:
     broken: frozenset[str] = frozenset()
     tried: tuple[Statement, ...] = ()
     _bound: frozenset[str] | None = None
+    _bound_once: frozenset[str] | None = None
     _imports: tuple[Import, ...] | None = None
     _is_setting: bool | None = None
 
@@ -210,6 +212,14 @@ class Body:
         if self._bound is None:
             self._bound = frozenset().union(*[each.bound for each in self.statements])
         return self._bound
+
+    @property
+    def bound_once(self) -> frozenset[str]:
+        """The names that one of its instructions binds, and no other one binds or deletes."""
+        if self._bound_once is None:
+            counts = Counter(name for each in self.statements for name in _scan.bindings(each.code))
+            self._bound_once = frozenset(name for name, count in counts.items() if count == 1)
+        return self._bound_once
 
     @property
     def covered(self) -> frozenset[str]:

@@ -420,8 +420,8 @@ def _on_lines(nodes: Iterable[ast.stmt]) -> list[tuple[int, int, list[ast.stmt]]
 
 def _first_line(node: ast.stmt) -> int:
     """The line where a statement begins, with its decorators."""
-    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min(each.lineno for each in (node, *decorators))
+    found: list[ast.stmt | ast.expr] = [node, *getattr(node, "decorator_list", ())]
+    return min(each.lineno for each in found)
 
 
 def _is_future(node: ast.stmt) -> bool:
