@@ -45,6 +45,7 @@ class Circles:
     is_entered_anew: bool = attrs.field(init=False, default=False)
     is_led_back: bool = attrs.field(init=False, default=False)
     _known: dict[tuple[str, ...], Rehearsal] = attrs.field(init=False, factory=dict)
+    _fewer: dict[tuple[str, ...], Fewer] = attrs.field(init=False, factory=dict)
 
     def graph_with(self, graph: Mapping[str, dict[str, Edge]]) -> dict[str, dict[str, Edge]]:
         """A graph in which the parts have the edges of their new code, and of what that brings."""
@@ -114,7 +115,9 @@ class Circles:
             return next(self._otherwise(first, names), first)
         return first
 
-    def _otherwise(self, first: Rehearsal, names: tuple[str, ...]) -> Iterator[Rehearsal]:
+    def _otherwise(
+        self, first: Rehearsal, names: tuple[str, ...], parts: Mapping[str, Part] | None = None
+    ) -> Iterator[Rehearsal]:
         """
         What it comes to in other orders in which none of the modules fails.
 
@@ -122,7 +125,7 @@ class Circles:
         """
         new = [name for name in first.within if name not in names]
         later = [[name] for name in reversed(names) if self.history.first(name).revision]
-        tried = (self._rehearsed(names, each) for each in (new, *later))
+        tried = (self._rehearsed(names, each, parts) for each in (new, *later))
         return (each for each in tried if each.failed.isdisjoint(names))
 
     def catching(self, members: tuple[str, ...]) -> tuple[str, ...]:
@@ -144,22 +147,22 @@ class Circles:
 
     def fewer(self, members: tuple[str, ...]) -> Fewer:
         """For each of a circle what star imports do not bring in a fresh interpreter, by the modules halfway then."""
-        rehearsal = self._entered_fully if self.is_entered_anew else self._alone(members)
-        return {} if rehearsal is None or not rehearsal.failed.isdisjoint(members) else rehearsal.fewer
-
-    @functools.cached_property
-    def _entered_fully(self) -> Rehearsal | None:
-        """As :attr:`_entered`; but begun with one that came later than the program, if no name is missing then."""
-        first = self._entered
-        if first is None or not first.is_lacking:
-            return first
-        others = self._otherwise(first, self.by_start(self.names))
-        return next((each for each in others if not each.is_lacking), first)
+        names = self.names if self.is_entered_anew else members
+        if names not in self._fewer:
+            rehearsal = self._entered if self.is_entered_anew else self._alone(members)
+            self._fewer[names] = {} if rehearsal is None else self._fewest(rehearsal, self.by_start(names))
+        return self._fewer[names]
 
     def fewer_before(self) -> Fewer:
         """The same for all that may take part, with the sources that are current."""
-        rehearsal = self._rehearsed(self.by_start(self.names), parts={})
-        return {} if not rehearsal.failed.isdisjoint(self.names) else rehearsal.fewer
+        names = self.by_start(self.names)
+        return self._fewest(self._rehearsed(names, parts={}), names, {})
+
+    def _fewest(self, first: Rehearsal, names: tuple[str, ...], parts: Mapping[str, Part] | None = None) -> Fewer:
+        """What is not brought, unless there is another order of imports in which all is."""
+        others = self._otherwise(first, names, parts) if first.is_lacking else ()
+        found = next((each for each in others if not each.is_lacking), first)
+        return {} if not found.failed.isdisjoint(names) else found.fewer
 
     def _alone(self, members: tuple[str, ...]) -> Rehearsal:
         """What a fresh interpreter comes to in a circle by itself."""

@@ -3000,3 +3000,20 @@ def test_a_circle_in_which_a_class_would_lack_its_base_is_entered_by_what_came_l
 
     assert home.Base is late.Base
     assert list(late.Base.table) == ["Plug"]
+
+
+def test_no_name_leaves_later_either_where_there_is_an_order_of_imports_in_which_it_is_there(project, dropping):
+    """
+    A module that came late may be imported first; so it is for every later edit in the circle that it has closed.
+    """
+    maybe = "try:\n    import extra\nexcept ImportError:\n    extra = None\n"
+    project.write("part.py", "def f(): return 1\n")
+    project.load("base", maybe + "last = 1\n")
+    user = project.load("user", "from base import *\nfrom part import f\nX = f()\n")
+    project.write("extra.py", "import user\n")
+    dropping.refresh()
+    project.write("part.py", "def f(): return 2\n")
+
+    dropping.refresh()
+
+    assert (user.X, user.last) == (2, 1)
