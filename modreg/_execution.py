@@ -312,11 +312,11 @@ class Execution(Ordered):
 
     def _is_of_values(self, part: Part) -> bool:
         """Whether only formulas of a module come out otherwise, as far as is known, and nobody is to be told of it."""
-        name, source = part.name, part.source
-        if not (self.is_live and part.is_unchanged and name in self.draft.needs.formulas) or name in self.foreseen:
+        name, body = part.name, part.body
+        if body is None or name not in self.draft.needs.formulas or name in self.foreseen:
             return False
-        is_alone = len(self.draft.components[name]) == 1
-        return is_alone and source is not None and _HOOKS.search(source.data) is None
+        is_alone = self.is_live and part.is_unchanged and len(self.draft.components[name]) == 1
+        return is_alone and _HOOKS.isdisjoint(body.bound)
 
     def _work_out(self, part: Part) -> bool:
         """
@@ -1004,7 +1004,7 @@ def _is_asking(part: Part) -> bool:
     return part.source is not None and _ASKING.search(part.source.data) is not None
 
 
-_HOOKS: Final = re.compile(rb"\b__(keep|dispose|migrate|migrate_instance)__")
+_HOOKS: Final = frozenset({"__keep__", "__dispose__", "__migrate__"})
 
 
 _ASKING: Final = re.compile(rb"\b(globals\(\)|NameError)")

@@ -79,7 +79,7 @@ class Calm:
     situation: tuple[list[bool], ...] = ((), (), ())  # type: ignore[assignment]  # nothing is written to them
     sources: list[_source.Source | None] = attrs.field(factory=list)
     users: Mapping[str, Collection[str]] = attrs.field(factory=dict)
-    known: dict[tuple[str, str, Level], tuple[Rebinds | None, set[str]]] = attrs.field(factory=dict)
+    known: dict[tuple[str, str, Level, bool], tuple[Rebinds | None, set[str]]] = attrs.field(factory=dict)
 
     @classmethod
     def off(cls) -> Calm:
@@ -94,26 +94,27 @@ class Calm:
         users: Mapping[str, Collection[str]],
     ) -> Calm:
         """What of it holds as well for these modules, in their present situation."""
-        known: dict[tuple[str, str, Level], tuple[Rebinds | None, set[str]]] = {}
+        known: dict[tuple[str, str, Level, bool], tuple[Rebinds | None, set[str]]] = {}
         if self.tracked is tracked and self.situation == situation and self.users is users:
             pairs = zip(tracked, self.sources, sources, strict=True)
             changed = {name for name, one, other in pairs if one is not other and not _is_same_source(one, other)}
             known = {key: each for key, each in self.known.items() if each[1].isdisjoint(changed)}
         return Calm(tracked, situation, sources, users, known)
 
-    def after(self, needs: Needs, module: str, name: str, level: Level) -> Rebinds | None:
+    def after(self, needs: Needs, module: str, name: str, level: Level, *, is_within: bool) -> Rebinds | None:
         """
-        Whom to rebind after a change of a definition of *module*, outside of it; `None` if it has to be followed.
+        Whom to rebind after a change of a definition of *module*; `None` if it has to be followed.
 
         Args:
             needs: Of the transaction; sources that are new in it are on no way that is remembered.
             module: The module that was executed.
             name: A name at its top level.
             level: How much of it changed.
+            is_within: Whether it may have to be followed in the module itself, which was not executed.
         """
         if True in self.situation[2]:  # a dependency that is declared is in no source
             return None
-        key = module, name, max(level, Level.SHAPE)
+        key = module, name, max(level, Level.SHAPE), is_within
         found = self.known.get(key)
         if found is None or not found[1].isdisjoint(needs.renewed):
             way: set[str] = set()
@@ -127,7 +128,7 @@ def _is_same_source(one: _source.Source | None, other: _source.Source | None) ->
     return one is other or (one is not None and other is not None and one.hash == other.hash != _source.UNKNOWN)
 
 
-def _followed(needs: Needs, module: str, name: str, level: Level, way: set[str]) -> Rebinds | None:
+def _followed(needs: Needs, module: str, name: str, level: Level, is_within: bool, way: set[str]) -> Rebinds | None:
     """
     As :meth:`Calm.after`, by the sources alone.
 
@@ -136,7 +137,7 @@ def _followed(needs: Needs, module: str, name: str, level: Level, way: set[str])
     rebinds: Rebinds = {}
     queue, seen = [(module, name, level)], {(module, name)}
     for at, (owner, each, much) in enumerate(queue):
-        for user in (*(() if at == 0 else (owner,)), *needs.users_of(owner)):
+        for user in (*((owner,) if at or is_within else ()), *needs.users_of(owner)):
             way.add(user)
             if owner in needs.called.get(user, ()):
                 return None
@@ -314,7 +315,7 @@ class Needs:
         """
         queue = deque((module, name, level) for name, level in changes.items())
         through: deque[tuple[str, str, str, Level]] = deque()  # those who only lead to others come last
-        is_told = functools.cache(self._is_told_otherwise)
+        is_told: Callable[[str], bool] | None = None
         is_calm = True
         while queue or through:
             if not queue:
@@ -328,14 +329,20 @@ class Needs:
             self.levels[owner, name] = level
             self.changed.setdefault(owner, set()).add(name.partition(".")[0])
             users: Iterable[str] = self.users_of(owner)
-            rebinds = self.calm.after(self, owner, name.partition(".")[0], level) if users else {}
+            is_within = owner in self.formulas
+            rebinds: Rebinds | None = {}
+            if users or is_within:
+                rebinds = self.calm.after(self, owner, name.partition(".")[0], level, is_within=is_within)
             if rebinds is not None:
                 users = ()
                 for user, names in rebinds.items():
                     self.rebinds.setdefault(user, {}).update(names)
+                if is_within:
+                    continue
             elif is_trying:
                 return False
             is_calm = is_calm and rebinds is not None
+            is_told = is_told or functools.cache(self._is_told_otherwise)
             for user in self._concerned(owner, name.partition(".")[0], users, is_told):
                 if self._is_decided(user):
                     through.append((user, owner, name, level))

@@ -71,7 +71,7 @@ class Ordered(Work):
 
     def __attrs_post_init__(self) -> None:
         self.parts = dict(self.draft.parts)
-        self.pending = Pending(self.settle_one, self.executing, self._lack)
+        self.pending = Pending(self.settle_one, self.executing, self._lack, self._is_going)
         self.findings.extend(self.draft.findings)
 
     # What is done with one, as those say that execute
@@ -195,6 +195,10 @@ class Ordered(Work):
         before any is, so that imports among them find the right ones pending.
         """
         members = self.draft.components[name]
+        if len(members) == 1 and not self.executing:
+            self._run_before(members, members)
+            self._foresee_whole(name)
+            return
         imported = [each for member in members for each in self.draft.imports(member)]
         # Where what is imported is in a package of the circle, that would come first: out of its turn if it still
         # waits, and before a module of the circle that is going to be executed only if it asks for it.
@@ -203,12 +207,19 @@ class Ordered(Work):
         inside = [each for each in imported if not packages.isdisjoint(packages_of(each))]
         # What leads back to it by its packages is executed when an import asks for it.
         around = self.draft.with_packages[name] if is_first else members
-        for each in self._imported_in_turn(members):
-            if each in self.pending.waiting and each not in around and each not in inside:
-                self._run_ahead(each)
+        self._run_before(members, {*around, *inside})
         is_around = len(members) > 1 or not set(self.executing).isdisjoint(imported)
         if is_around and name not in self.foreseen and not all(map(self._is_going, members)):
             self.foreseen.update(self.draft.foreseen((*self.executing, *members, *inside)))
+        self._foresee_whole(name)
+
+    def _run_before(self, members: Collection[str], but: Collection[str]) -> None:
+        """Execute what modules import, but for some."""
+        for each in self._imported_in_turn(members):
+            if each in self.pending.waiting and each not in but:
+                self._run_ahead(each)
+
+    def _foresee_whole(self, name: str) -> None:
         if self._is_whole(name):
             every = self.draft.circles[name][1]
             self.foreseen.update(dict.fromkeys((n for n in every if not self._is_going(n)), WHOLE))

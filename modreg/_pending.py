@@ -25,6 +25,10 @@ _watches: Final[dict[int, Pending]] = {}
 _watched_classes: Final[dict[type, type]] = {}
 
 
+def _never(_: str) -> bool:
+    return False
+
+
 @attrs.define(eq=False)
 class Pending:
     """
@@ -38,6 +42,7 @@ class Pending:
         execute: Executes the module of that name, which is off the list by then.
         executing: The modules under execution, innermost last.
         lack: Raises for what a from-import asks of one of them that it does not have yet.
+        is_going: Whether it is known of one that waits that it has to be executed.
 
     Attributes:
         waiting: Names in the order of the plan.
@@ -48,6 +53,7 @@ class Pending:
     execute: Callable[[str], None]
     executing: list[str] = attrs.field(factory=list)
     lack: Callable[[str, Any], None] | None = None  # Any: as in asked()
+    is_going: Callable[[str], bool] = _never
     waiting: dict[str, None] = attrs.field(factory=dict)
     unbound: dict[str, None] = attrs.field(factory=dict)
     thread: int = attrs.field(factory=_thread.get_ident)
@@ -88,7 +94,7 @@ class Pending:
     def end(self) -> None:
         """As :meth:`stop`, for good: no collector is needed to free a transaction that nothing here leads to."""
         self.stop()
-        self.execute, self.lack = _nothing, None
+        self.execute, self.lack, self.is_going = _nothing, None, _never
 
     def put_on(self, spec: ModuleSpec) -> None:
         """
@@ -120,6 +126,7 @@ class Pending:
         name = spec.name
         if not _is_importing(frame):
             return
+        self._run_around(name)
         self.run(name)
         self._bind(name)
         if spec.submodule_search_locations is not None:
@@ -128,10 +135,20 @@ class Pending:
         if self.lack is not None and name in self.executing:
             self.lack(name, frame)
 
+    def _run_around(self, name: str) -> None:
+        """Execute the packages of a module that has nothing to come itself, but for those that others began with."""
+        if name in self.waiting or "." not in name or not self.waiting:
+            return
+        begun = {package for each in self.executing for package in packages_of(each)}
+        for package in reversed([*packages_of(name)]):
+            if package in self.waiting and package not in begun and self.is_going(package):
+                self.run(package)
+
     def run(self, name: str) -> None:
-        """Execute the packages that a module is in, and then itself, as an import does, if they wait."""
-        for package in reversed([*packages_of(name)]) if "." in name and self.waiting else ():
-            self.run(package)
+        """Execute a module if it waits, after the packages it is in, as an import does."""
+        if name in self.waiting and "." in name:
+            for package in reversed([*packages_of(name)]):
+                self.run(package)
         if name in self.waiting:
             del self.waiting[name]
             self.execute(name)

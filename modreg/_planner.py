@@ -423,6 +423,9 @@ class Planner:
         if spec is None or record.source is None or change not in ("", "gone"):
             self._folders.look_anew()
             return self._seed(name, Cause.DEPENDENT, reason, None)
+        body = record.body
+        if body is not None and record.imports is not None:  # nothing has to be read
+            return Part(name, record, Cause.DEPENDENT, reason, spec, record.source, body, body)
         with told(record):
             return self._part(record, Cause.DEPENDENT, reason, spec, record.source)
 

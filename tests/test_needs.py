@@ -1617,7 +1617,7 @@ def test_what_is_remembered_of_changes_is_what_following_them_comes_to(project, 
 
         assert quick.affected == plain.affected
         assert quick.rebinds == plain.rebinds
-    assert (first, second) != (0, 0) or shared.known["leaf", "rate", Level.SHAPE][0] is not None
+    assert (first, second) != (0, 0) or shared.known["leaf", "rate", Level.SHAPE, False][0] is not None
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -49,7 +49,6 @@ OTHERS = {
     "an assignment within": "X = (Y := RATE)",
     "a name that it keeps": "__keep__ = ('X',)\nX = RATE",
     "a hook": "X = RATE\ndef __migrate__(old): pass",
-    "a hook of a class": "X = RATE\nclass C:\n    def __migrate_instance__(self, old): pass",
 }
 
 
