@@ -67,7 +67,7 @@ class Decision(enum.Enum):
     What a plan does with a module.
 
     Attributes:
-        EXECUTE: Its source is executed in its retained namespace.
+        EXECUTE: Its source is executed in its retained namespace; or only formulas of it, if nothing else can differ.
         PATCH: Only comments, layout or positions changed: its functions learn their new lines.
         REBIND: Names that it imported from others get the objects that these have now.
         UNLOAD: It leaves `sys.modules` and its package.
