@@ -134,6 +134,7 @@ class Execution(Ordered):
     def do(self) -> None:
         self._make_ready()
         self._dispose_first()
+        self._put_originals()
         self.loaded = [*sys.modules]
         try:
             self.window.open()
@@ -540,6 +541,20 @@ class Execution(Ordered):
             if isinstance(place, Item) and target not in present and self.is_dropping and self._is_foreign(*target):
                 place.put(MISSING)
         return found
+
+    def _put_originals(self) -> None:
+        """
+        Have originals stand again where modules put their own instead and do so no more.
+
+        That is before any code runs: another one may take what stands there for the original, to put its own there.
+        """
+        for name, part in self.parts.items() if self.is_live else ():
+            if part.may_write and not part.is_unchanged:
+                saved, present = self.draft.needs.view(name).saved(), part.view.written()
+                gone = ((_place(*target), mine) for target, mine in saved.items() if target not in present)
+                for place, mine in gone:
+                    if place is not None:
+                        self._put_original(name, place, mine)
 
     def _put_original(self, name: str, place: Place, saved: str) -> None:
         """Have what a module put its own in the place of stand there again: it is going to take it from there."""

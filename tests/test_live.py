@@ -3098,6 +3098,31 @@ def test_what_a_module_put_its_own_in_the_place_of(project, registry, save, root
     assert owner.f() == [0, 1]
 
 
+@pytest.mark.parametrize("lib", ["lib", "string"])
+def test_what_is_put_there_no_more_is_not_what_a_new_module_wraps(project, registry, lib):
+    """
+    A module that came takes the original for what it wraps, whichever of them is executed first.
+    """
+    project.load("lib", "def capwords(x): return x\n")
+    source = "import {0}\nfrom {0} import capwords as original\ndef mine(x): return original(x) + NAME\n{0}.capwords = mine\n"
+    original = sys.modules[lib].capwords
+    m = project.load("m", source.format(lib).replace("NAME", "'m'"))
+    try:
+        user = project.load("user", "import m\n")
+        project.write("wrap.py", source.format(lib).replace("NAME", "'w'"))
+        project.write("user.py", "import wrap, m\n")
+        project.write("m.py", "import wrap\n")
+
+        registry.refresh(removed="drop")
+
+        assert sys.modules[lib].capwords("X") == "Xw"
+        registry.rollback(m)
+        assert user
+        assert sys.modules[lib].capwords("X") == "Xm"
+    finally:
+        sys.modules[lib].capwords = original
+
+
 def test_a_display_that_is_gone_registered_nothing(project, dropping):
     """
     What another module registered stays, though a dict in which it stood leaves with a function of the registry's.
