@@ -101,6 +101,7 @@ class Execution(Ordered):
         moving: What a name led to before and, of that name in another module, leads to now; each with its module.
         returned: What left an earlier version and was there again, and so was made before the transaction.
         starred: For each module that may take part and has star imports the names that its star imports had bound.
+        originals: The journal's entries of those that stand again where modules had put their own.
         told: How many modules were executed when it was asked last who reads what they registered.
     """
 
@@ -116,6 +117,7 @@ class Execution(Ordered):
     disposed: set[str] = attrs.field(factory=set)
     starred: dict[str, frozenset[str]] = attrs.field(factory=dict)
     registrations: Registrations = attrs.field(init=False)
+    originals: list[Entry] = attrs.field(init=False, factory=list)
     told: int = 0
 
     def __attrs_post_init__(self) -> None:
@@ -181,6 +183,8 @@ class Execution(Ordered):
 
     def _bring_the_rest_up_to_date(self) -> None:
         """What could wait until all is executed, and the allocation window is closed."""
+        for entry in self.originals:
+            entry.after = entry.place.get()  # whatever took the place of an original goes with the transaction
         self._rebind_rest()
         if self.is_live:
             self._rebind_program()
@@ -548,6 +552,7 @@ class Execution(Ordered):
 
         That is before any code runs: another one may take what stands there for the original, to put its own there.
         """
+        since = len(self.journal.entries)
         for name, part in self.parts.items() if self.is_live else ():
             if part.may_write and not part.is_unchanged:
                 saved, present = self.draft.needs.view(name).saved(), part.view.written()
@@ -555,6 +560,7 @@ class Execution(Ordered):
                 for place, mine in gone:
                     if place is not None:
                         self._put_original(name, place, mine)
+        self.originals = self.journal.entries[since:]
 
     def _put_original(self, name: str, place: Place, saved: str) -> None:
         """Have what a module put its own in the place of stand there again: it is going to take it from there."""

@@ -3101,23 +3101,22 @@ def test_what_a_module_put_its_own_in_the_place_of(project, registry, save, root
 @pytest.mark.parametrize("lib", ["lib", "string"])
 def test_what_is_put_there_no_more_is_not_what_a_new_module_wraps(project, registry, lib):
     """
-    A module that came takes the original for what it wraps, whichever of them is executed first.
+    A module that comes takes the original for what it wraps, though it is executed before the one that had wrapped it.
     """
     project.load("lib", "def capwords(x): return x\n")
-    source = "import {0}\nfrom {0} import capwords as original\ndef mine(x): return original(x) + NAME\n{0}.capwords = mine\n"
+    source = "import low, {0}\nfrom {0} import capwords as original\ndef mine(x): return original(x) + NAME\n{0}.capwords = mine\n"
     original = sys.modules[lib].capwords
+    project.load("low", "")
     m = project.load("m", source.format(lib).replace("NAME", "'m'"))
     try:
-        user = project.load("user", "import m\n")
         project.write("wrap.py", source.format(lib).replace("NAME", "'w'"))
-        project.write("user.py", "import wrap, m\n")
-        project.write("m.py", "import wrap\n")
+        project.write("low.py", "import wrap\n")
+        project.write("m.py", "import low\n")
 
         registry.refresh(removed="drop")
 
         assert sys.modules[lib].capwords("X") == "Xw"
         registry.rollback(m)
-        assert user
         assert sys.modules[lib].capwords("X") == "Xm"
     finally:
         sys.modules[lib].capwords = original
