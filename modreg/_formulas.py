@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Mapping
 from types import CodeType
 from typing import Final
@@ -41,7 +42,10 @@ class Formula:
         inputs = _inputs(node.value)
         if inputs is None:
             return None
-        return cls(target.id, inputs, compile(ast.Expression(node.value), "<formula>", "eval", dont_inherit=True))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # the module has been compiled before
+            code = compile(ast.Expression(node.value), "<formula>", "eval", dont_inherit=True)
+        return cls(target.id, inputs, code)
 
     def value(self, names: Mapping[str, object]) -> object:
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import sys
+import warnings
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -96,6 +97,21 @@ def test_a_module_is_executed_where_anything_else_may_come_out_otherwise(project
     registry.refresh()
 
     assert user.ran == 2
+
+
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+def test_what_the_compiler_warns_of_is_told_once(project, registry, leaf):
+    """
+    Who has the warnings of the compiler be errors got them when the module was imported.
+    """
+    user = project.load("user", HEAD + "from leaf import RATE\nX = RATE is 2\n")
+    set_rate(project, 2)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        registry.refresh()
+
+    assert (user.X, user.ran) == (True, 1)
 
 
 def test_who_depends_on_a_formula_follows(project, registry, leaf):
