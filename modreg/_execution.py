@@ -316,7 +316,7 @@ class Execution(Ordered):
         return True
 
     def _is_of_values(self, part: Part) -> bool:
-        """Whether only formulas of a module come out otherwise, as far as is known, and nobody is to be told of it."""
+        """Whether only formulas of a module come out otherwise, as far as is known, and it has no hooks."""
         name, body = part.name, part.body
         if body is None or name not in self.draft.needs.formulas or name in self.foreseen:
             return False

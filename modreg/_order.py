@@ -220,6 +220,7 @@ class Ordered(Work):
                 self._run_ahead(each)
 
     def _foresee_whole(self, name: str) -> None:
+        """Foresee the rest of a circle that is executed as a whole."""
         if self._is_whole(name):
             every = self.draft.circles[name][1]
             self.foreseen.update(dict.fromkeys((n for n in every if not self._is_going(n)), WHOLE))
