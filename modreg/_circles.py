@@ -107,11 +107,12 @@ class Circles:
         What a fresh interpreter comes to that imports modules one by one: as they came, or in another order.
 
         The other order is asked for where some of them would never come through, and where the program would end with
-        an error that nobody sees here, as those that lack a name find the former one.
+        an error that nobody sees here, as those that lack a name find the former one; and where who imports one that
+        came later than the program would go on without it, though it is there now.
         """
         first = self._rehearsed(names)
         is_hidden = first.is_broken and first.misled.issubset(names)
-        if is_hidden or not first.begun.keys() >= {*names}:
+        if is_hidden or not first.begun.keys() >= {*names} or not first.failed.isdisjoint(self._later(names)):
             return next(self._otherwise(first, names), first)
         return first
 
@@ -124,9 +125,12 @@ class Circles:
         They begin with those that are new, or with one that came later than the program itself.
         """
         new = [name for name in first.within if name not in names]
-        later = [[name] for name in reversed(names) if self.history.first(name).revision]
-        tried = (self._rehearsed(names, each, parts) for each in (new, *later))
+        tried = (self._rehearsed(names, each, parts) for each in (new, *([name] for name in self._later(names))))
         return (each for each in tried if each.failed.isdisjoint(names))
+
+    def _later(self, names: tuple[str, ...]) -> list[str]:
+        """Those that came later than the program itself, the last first."""
+        return [name for name in reversed(names) if self.history.first(name).revision]
 
     def catching(self, members: tuple[str, ...]) -> tuple[str, ...]:
         """Those of a circle that catch what goes wrong when they import another, or one not loaded that leads back."""

@@ -3017,3 +3017,22 @@ def test_no_name_leaves_later_either_where_there_is_an_order_of_imports_in_which
     dropping.refresh()
 
     assert (user.X, user.last) == (2, 1)
+
+
+def test_an_optional_module_that_is_there_stays_where_an_edit_closes_a_circle_round_it(project, registry):
+    """
+    One that came later than the program may be imported first, and then nobody goes without it.
+    """
+    text = "try:\n    import extra\nexcept ImportError:\n    extra = None\nRATE = 1\n"
+    base = project.load("base", text)
+    user = project.load("user", "RATE = 0\n")
+    project.write("extra.py", "import user\n")
+    registry.refresh()
+    was = base.extra
+    project.write("user.py", "from base import RATE\n")
+    project.write("base.py", text.replace("1", "2"))
+
+    registry.refresh()
+
+    assert (base.extra, user.RATE) == (was, 2)
+    assert was is not None
