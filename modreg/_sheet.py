@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import attrs
 
@@ -70,11 +70,30 @@ class Sheet:
         inputs = {path[0]: self._input(path) for path in formula.inputs}
         try:
             value = formula.value(inputs)
+            before = formula.value(self._before(formula))
         except Exception as error:  # when it is executed, the module raises it by itself
             raise _OtherError from error
-        if not _is_constant(value):
+        if not _is_constant(value) or not is_alike(before, self.namespace[name]):
             raise _OtherError
         self.values[name] = value
+
+    def _before(self, formula: Formula) -> dict[str, object]:
+        """What the names that a formula takes stood for when the module was executed, if nobody has set them since."""
+        found: dict[str, object] = {}
+        for path in formula.inputs:
+            _put(found, path, self._former(path))
+        return found
+
+    def _former(self, path: tuple[str, ...]) -> object:
+        """What dotted names, which lead to a constant now, led to before."""
+        names, module = self.namespace, self.view.name
+        for each in path[:-1]:
+            names = vars(names[each])
+            module = names["__name__"]
+        value = self.former.get((module, path[-1]), names[path[-1]])
+        if not _is_constant(value):
+            raise _OtherError
+        return value
 
     def _is_alone(self, name: str) -> bool:
         """Whether one statement of the module binds a name, and no import and no function does."""
@@ -113,6 +132,14 @@ class Sheet:
                 raise _OtherError
             self._taken[name] = now
         return self._taken[name]
+
+
+def _put(names: dict[str, object], path: tuple[str, ...], value: object) -> None:
+    """Have dotted names lead to a value."""
+    *first, last = path
+    for each in first:
+        names = vars(names.setdefault(each, SimpleNamespace()))
+    names[last] = value
 
 
 def _is_constant(value: object) -> bool:
