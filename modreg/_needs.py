@@ -404,7 +404,7 @@ class Needs:
             elif not place.owner:
                 if self._is_undecided(user) and matters(user, module, top, member, level, place):
                     reason = f"it uses {module}.{name.removesuffix(_uses.CODE)}, which changed"
-                    self.affect(user, reason, place.statement)
+                    self.affect(user, reason, None if place.is_annotation else place.statement)
             elif place.owner == ANY:
                 values = space_of(user).copy().items()
                 yield from ((each, min(level, Level.BODY)) for each, value in values if not is_value(value))

@@ -164,6 +164,19 @@ def test_what_is_worked_out_is_a_version_and_is_taken_back(project, registry, le
     assert (user.X, user.RATE, leaf.RATE) == (10, 1, 1)
 
 
+@pytest.mark.parametrize("text", ["X: Literal[RATE] = RATE", "Y = RATE\nX: Literal[Y] = 5"], ids=str)
+def test_what_annotates_a_formula_is_no_part_of_it(project, registry, leaf, text):
+    """
+    The annotation is evaluated when the module is executed, or when it is asked for.
+    """
+    user = project.load("user", f"{HEAD}from typing import Literal\nfrom leaf import RATE\n{text}\n")
+    set_rate(project, 2)
+
+    registry.refresh()
+
+    assert user.__annotations__["X"].__args__ == (2,)
+
+
 def test_a_formula_that_fails_fails_the_reload(project, registry, leaf):
     """
     The error is that of the module, with its line, and nothing has changed.
