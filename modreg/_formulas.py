@@ -39,6 +39,8 @@ class Formula:
         target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
         if not isinstance(target, ast.Name) or (isinstance(node, ast.Assign) and len(node.targets) > 1):
             return None
+        if target.id == "__all__":  # which tells what other names are to star imports
+            return None
         inputs = _inputs(node.value)
         if inputs is None:
             return None

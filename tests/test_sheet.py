@@ -51,6 +51,7 @@ OTHERS = {
     "a name that it keeps": "__keep__ = ('X',)\nX = RATE",
     "a call that binds it": "import sys\nX = RATE\nsetattr(sys.modules[__name__], 'X', 9)",
     "a call that binds an input": "import sys\nA = 1\nX = RATE * A\nsys.modules[__name__].__dict__['A'] = 9",
+    "what star imports take": "a = b = 1\n__all__ = ('a', 'b')[:RATE]",
     "a hook": "X = RATE\ndef __migrate__(old): pass",
 }
 
