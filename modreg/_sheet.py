@@ -143,5 +143,7 @@ def _put(names: dict[str, object], path: tuple[str, ...], value: object) -> None
 
 
 def _is_constant(value: object) -> bool:
-    """Whether a value is nothing but what it says, and can never change."""
-    return all(map(_is_constant, value)) if type(value) is tuple else is_atom(type(value))
+    """Whether a value is nothing but what it says, can never change, and has operators that take nothing else."""
+    if type(value) is tuple:
+        return all(map(_is_constant, value))
+    return is_atom(type(value)) and type(value).__module__ != "decimal"  # what these come to is up to a context

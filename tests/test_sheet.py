@@ -178,6 +178,21 @@ def test_what_annotates_a_formula_is_no_part_of_it(project, registry, leaf, text
     assert user.__annotations__["X"].__args__ == (2,)
 
 
+def test_what_decimals_come_to_is_up_to_the_context_that_the_module_sets(project, registry):
+    """
+    It is not the one in which a formula would be worked out.
+    """
+    text = "from decimal import Decimal, getcontext\nRATE = Decimal('{}')\n"
+    project.load("leaf", text.format("1"))
+    lines = "from leaf import RATE, getcontext\nc = getcontext()\nwas, c.prec = c.prec, 4\nX = RATE / 4\nc.prec = was\n"
+    user = project.load("user", HEAD + lines)
+    project.write("leaf.py", text.format("1.23456"))
+
+    registry.refresh()
+
+    assert str(user.X) == "0.3086"
+
+
 def test_a_formula_that_fails_fails_the_reload(project, registry, leaf):
     """
     The error is that of the module, with its line, and nothing has changed.
