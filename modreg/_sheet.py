@@ -126,9 +126,10 @@ class Sheet:
             taken, *others = self.view.taken[name]
             module = self.view.absolute(taken)
             had = self.namespace.get(name, MISSING)
-            now = space_of(module).get(taken.name, MISSING) if taken.name else had
+            now = space_of(module).get(taken.name, MISSING) if taken.name else sys.modules.get(module, MISSING)
             is_its = had is now or is_still(had, self.former.get((module, taken.name), MISSING))
-            if others or now is MISSING or not is_its or not self._is_alone(name):
+            is_own = module == self.view.name  # and may be about to be worked out
+            if others or is_own or now is MISSING or not is_its or not self._is_alone(name):
                 raise _OtherError
             self._taken[name] = now
         return self._taken[name]

@@ -52,6 +52,7 @@ OTHERS = {
     "a call that binds it": "import sys\nX = RATE\nsetattr(sys.modules[__name__], 'X', 9)",
     "a call that binds an input": "import sys\nA = 1\nX = RATE * A\nsys.modules[__name__].__dict__['A'] = 9",
     "what star imports take": "a = b = 1\n__all__ = ('a', 'b')[:RATE]",
+    "a name of its own that it imports": "X = RATE\nfrom user import X as Y\nZ = Y + 1",
     "a hook": "X = RATE\ndef __migrate__(old): pass",
 }
 
@@ -221,6 +222,19 @@ def test_a_name_that_the_program_has_set_is_what_the_source_says_afterwards(proj
     registry.refresh()
 
     assert (user.RATE, user.X) == (2, 20)
+
+
+def test_a_module_that_the_program_has_exchanged_is_the_imported_one_afterwards(project, registry, leaf):
+    """
+    As after an execution.
+    """
+    user = project.load("user", HEAD + "import leaf\nX = leaf.RATE\n")
+    user.leaf = project.load("other", "RATE = 1\n")
+    set_rate(project, 2)
+
+    registry.refresh()
+
+    assert (user.leaf, user.X) == (leaf, 2)
 
 
 def test_all_dependents_are_executed_where_that_is_asked_for(project, registry, leaf):
