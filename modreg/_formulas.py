@@ -68,11 +68,21 @@ def _inputs(value: ast.expr) -> tuple[tuple[str, ...], ...] | None:
             if not (path := path_of(node)):
                 return None
             found[path] = None
-        elif isinstance(node, _PARTS):
+        elif isinstance(node, _PARTS) and not _is_of_identity(node):
             queue.extend(ast.iter_child_nodes(node))
         else:
             return None
     return tuple(found)
+
+
+def _is_of_identity(node: ast.AST) -> bool:
+    """Whether it asks which equal values are one object: that is up to the compiler, which warns of literals there."""
+    if not isinstance(node, ast.Compare):
+        return False
+    values = [getattr(each, "value", ...) for each in (node.left, *node.comparators)]
+    sides = [each is None or type(each) is bool for each in values]
+    pairs = zip(node.ops, sides, sides[1:], strict=False)
+    return any(isinstance(op, (ast.Is, ast.IsNot)) and not (one or other) for op, one, other in pairs)
 
 
 _PARTS: Final = (

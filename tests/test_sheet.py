@@ -26,6 +26,7 @@ FORMULAS = {
     "with a type": ("from leaf import RATE", "X: int = RATE * 10", 20),
     "a pair": ("from leaf import RATE", "X = (RATE, 'a')[0]", 2),
     "a text": ("from leaf import RATE", "X = f'{RATE:>3}'", "  2"),
+    "whether there is one": ("from leaf import RATE", "X = RATE is not None is not RATE", True),
     "a choice": ("from leaf import RATE", "X = 'big' if RATE > 1 and not RATE < 0 else 'small'", "big"),
     "of others": ("from leaf import RATE", "A = 5\nB = RATE * A\nX = B + A", 15),
     "of a function's, too": ("from leaf import RATE", "X = RATE\ndef f(): return X", 2),
@@ -53,6 +54,7 @@ OTHERS = {
     "a call that binds an input": "import sys\nA = 1\nX = RATE * A\nsys.modules[__name__].__dict__['A'] = 9",
     "what star imports take": "a = b = 1\n__all__ = ('a', 'b')[:RATE]",
     "a name of its own that it imports": "X = RATE\nfrom user import X as Y\nZ = Y + 1",
+    "which of equal values it is": "A = 1\nX = RATE is A",
     "a hook": "X = RATE\ndef __migrate__(old): pass",
 }
 
@@ -235,6 +237,19 @@ def test_a_module_that_the_program_has_exchanged_is_the_imported_one_afterwards(
     registry.refresh()
 
     assert (user.leaf, user.X) == (leaf, 2)
+
+
+def test_a_warning_of_the_compiler_tells_the_file_of_the_module(project, registry, leaf):
+    """
+    No other code of the same statement is compiled that may get one, too.
+    """
+    with warnings.catch_warnings(record=True, action="always") as told:
+        user = project.load("user", HEAD + "from leaf import RATE\nX = RATE is 5\n")
+        set_rate(project, 5)
+        registry.refresh()
+
+    assert user.X is True
+    assert {each.filename for each in told} == {user.__file__}
 
 
 def test_all_dependents_are_executed_where_that_is_asked_for(project, registry, leaf):
