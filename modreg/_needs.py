@@ -146,7 +146,7 @@ def _followed(needs: Needs, module: str, name: str, level: Level, is_within: boo
                     continue
                 if place.use is not Use.TAKEN:
                     is_kept = _is_put_away(place, much) and not is_copied(space_of(owner).get(each))
-                    if place.owner == ANY or not (place.owner or is_kept):
+                    if place.owner == ANY or not (place.owner or is_kept) or _is_outcome(user, place):
                         return None
                     following = user, place.owner, Level.SHAPE
                 elif much < Level.OBJECT:
@@ -408,6 +408,8 @@ class Needs:
             elif place.owner == ANY:
                 values = space_of(user).copy().items()
                 yield from ((each, min(level, Level.BODY)) for each, value in values if not is_value(value))
+            elif _is_outcome(user, place):
+                self.affect(user, f"its {place.owner.partition('.')[0]} may have been computed with {module}.{top}")
             else:
                 owner, much = _following(member, level, place)
                 if self.levels.get((user, owner), 0) < much and not _is_value_of(user, place.owner):
@@ -698,6 +700,14 @@ def _following(member: str, level: Level, place: Place) -> tuple[str, Level]:
 def _is_value_of(module: str, name: str) -> bool:
     namespace = space_of(module)
     return name in namespace and is_value(namespace[name])
+
+
+def _is_outcome(user: str, place: Place) -> bool:
+    """Whether a definition was not kept but called, by its decorator: its name stands for what that came to."""
+    if place.statement is None or not place.statement.is_definition:
+        return False
+    value = space_of(user).get(place.owner.partition(".")[0])
+    return value is not None and is_value(value)
 
 
 def _is_public(module: str, name: str) -> bool:

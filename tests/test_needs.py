@@ -163,6 +163,12 @@ CASES = {
         (1, 1),
     ),
     "a method of a base": (METHOD, "from leaf import Base\nclass S(Base): pass\ndef show(): return S().go()", False, 2),
+    "a function that a decorator calls at once": (
+        FUNCTION,
+        "from leaf import rate\ndef now(f): return f()\n@now\ndef X(): return rate()\ndef show(): return X",
+        True,
+        2,
+    ),
     "a value of a base": (KIND, "from leaf import Base\nclass S(Base): pass\ndef show(): return S.kind", False, "other"),
     "a method of an instance": (METHOD, "from leaf import Base\nO = Base()\ndef show(): return O.go()", False, 2),
     "a method of an instance that is called": (

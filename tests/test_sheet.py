@@ -26,7 +26,7 @@ FORMULAS = {
     "with a type": ("from leaf import RATE", "X: int = RATE * 10", 20),
     "a pair": ("from leaf import RATE", "X = (RATE, 'a')[0]", 2),
     "a text": ("from leaf import RATE", "X = f'{RATE:>3}'", "  2"),
-    "whether there is one": ("from leaf import RATE", "X = RATE is not None is not RATE", True),
+    "whether there is one": ("from leaf import RATE", "X = RATE is not None", True),
     "a choice": ("from leaf import RATE", "X = 'big' if RATE > 1 and not RATE < 0 else 'small'", "big"),
     "of others": ("from leaf import RATE", "A = 5\nB = RATE * A\nX = B + A", 15),
     "of a function's, too": ("from leaf import RATE", "X = RATE\ndef f(): return X", 2),
@@ -55,6 +55,7 @@ OTHERS = {
     "what star imports take": "a = b = 1\n__all__ = ('a', 'b')[:RATE]",
     "a name of its own that it imports": "X = RATE\nfrom user import X as Y\nZ = Y + 1",
     "which of equal values it is": "A = 1\nX = RATE is A",
+    "a decorator's call of what uses it": "X = RATE\ndef now(f): return f()\n@now\ndef Y(): return X",
     "a hook": "X = RATE\ndef __migrate__(old): pass",
 }
 
