@@ -186,11 +186,20 @@ def bound_names(code: CodeType) -> frozenset[str]:
 
 
 def bindings(code: CodeType) -> list[str]:
-    """List the name that each instruction binds or deletes in the namespace of a module, now or in a call."""
-    found = [code.co_names[each] for kind in _NAMED for each in _arguments(code.co_code, kind)]
-    for inner, _ in _walk(code):
-        found.extend(inner.co_names[each] for kind in _GLOBAL for each in _arguments(inner.co_code, kind))
+    """List the name of each place at which the source binds or deletes it as a module's, now or in a call."""
+    found = _bindings(code, (*_NAMED, *_GLOBAL))
+    for inner, _ in _walk(code)[1:]:
+        found.extend(_bindings(inner, _GLOBAL))
     return found
+
+
+def _bindings(code: CodeType, kinds: tuple[int, ...]) -> list[str]:
+    raw = code.co_code
+    found = [(code.co_names[_argument(raw, each)[0]], each) for kind in kinds for each in _offsets(raw, kind)]
+    # From 3.12 on the ways out of a choice may have a copy each of what follows, at the same place in the source.
+    places = list(code.co_positions()) if len(found) > 1 else []
+    known = {at: places[at // 2] for _, at in found if places and None not in places[at // 2]}
+    return [name for name, _ in {(name, known.get(at, at)) for name, at in found}]
 
 
 def read_first(code: CodeType, names: frozenset[str]) -> frozenset[str]:

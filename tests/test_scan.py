@@ -641,3 +641,15 @@ def test_imports_by_call_are_found_by_their_looks(word):
     ]  # fmt: skip
     assert [each.is_computed for each in found] == [False, False, False, True, False, False, True, True]
     assert _scan.imports_by_call("X = 1\n") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("X = A if B else C", 1), ("X = A < B < C", 1), ("X = 1; X = 2", 2), ("X = 1\nX = 1", 2), ("X = 1\ndel X", 2)],
+    ids=str,
+)
+def test_copies_that_the_compiler_makes_of_a_binding_are_one(text, count):
+    """
+    From 3.12 on the ways out of a choice may end with the same instruction each.
+    """
+    assert _scan.bindings(compile(text, "module.py", "exec")) == ["X"] * count
