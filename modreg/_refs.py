@@ -317,6 +317,8 @@ class Reader:
             self._note((name,), Use.USED, owner)
             for each in _beside_globals(node):
                 self._expression(each, Use.USED, owner)
+        elif _is_globals(node) or _is_itself(node):
+            self._note((ANY,), Use.USED, owner)
         elif isinstance(node, (ast.Attribute, ast.Name)):
             path = path_of(node)
             if path:
@@ -494,6 +496,12 @@ def _spelled(node: Any) -> str:  # any node
 
 def _is_globals(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and path_of(node.func) in (("globals",), ("vars",), ("locals",)) and not node.args
+
+
+def _is_itself(node: Any) -> bool:  # any node
+    """Whether it is ``sys.modules[__name__]``, by which the module asks for whatever it has."""
+    is_read = isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load)
+    return is_read and _last(node.value) == "modules" and path_of(node.slice) == ("__name__",)
 
 
 def _beside_globals(node: ast.AST) -> list[ast.AST]:

@@ -166,7 +166,11 @@ class _Said:
 
 
 def _is_reaching_any(text: str) -> bool:
-    return any(word in text for word in REACHING_ANY)
+    return any(word in text for word in _ASKING_ANY)
+
+
+# Of a call without arguments, and of a module that gets itself by its name, they do not spell what they give either.
+_ASKING_ANY: Final = REACHING_ANY | {"vars()", "locals()", "modules[__name__]"}
 
 
 def is_same(one: tuple[Statement, ...], other: tuple[Statement, ...]) -> bool:

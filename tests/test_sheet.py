@@ -56,6 +56,8 @@ OTHERS = {
     "a name of its own that it imports": "X = RATE\nfrom user import X as Y\nZ = Y + 1",
     "which of equal values it is": "A = 1\nX = RATE is A",
     "a decorator's call of what uses it": "X = RATE\ndef now(f): return f()\n@now\ndef Y(): return X",
+    "all names of the module": "X = RATE\nY = '{X}'.format(**vars())",
+    "the module itself": "import sys\nX = RATE\nY = [sys.modules[__name__].X]",
     "a hook": "X = RATE\ndef __migrate__(old): pass",
 }
 
