@@ -108,22 +108,6 @@ def test_a_module_is_executed_where_anything_else_may_come_out_otherwise(project
     assert user.ran == 2
 
 
-@pytest.mark.filterwarnings("ignore::SyntaxWarning")
-def test_what_the_compiler_warns_of_is_told_once(project, registry, leaf):
-    """
-    A formula that is compiled by itself has been compiled with its module before.
-    """
-    user = project.load("user", HEAD + "from leaf import RATE\nX = RATE is 2\n")
-    set_rate(project, 2)
-
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always")
-        registry.refresh()
-
-    assert (user.X, user.ran) == (True, 1)
-    assert [str(each.message) for each in found if each.filename == "<formula>"] == []
-
-
 def test_who_depends_on_a_formula_follows(project, registry, leaf):
     """
     What is worked out spreads as what is executed: names are taken again, formulas worked out, and caches emptied.
