@@ -433,7 +433,7 @@ class Needs:
         top = name.partition(".")[0]
         view = self.view(user)
         for each in self.stars.get(module, ()) if name == ANY else (top,):
-            is_own = each in view.made or each in view.taken
+            is_own = each in view.bound or each in view.taken
             if (is_own and not view.is_covered(each, module)) or not (name == ANY or _is_public(module, each)):
                 continue
             if not is_own and level is Level.PRESENCE:

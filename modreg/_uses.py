@@ -51,6 +51,7 @@ class Statement:
         place: Which of these it is.
         is_future: Whether annotations are not evaluated when it runs.
         names: The names that it binds, or whose objects it may change (``table["x"] = 1``, ``names.append(x)``).
+        bound: The names that it binds.
         taken: The names that its imports bind when it runs, and what to.
         is_definition: Whether it defines a function or a class.
         is_compound: Whether there are statements in it.
@@ -61,6 +62,7 @@ class Statement:
     place: int
     is_future: bool
     names: frozenset[str]
+    bound: frozenset[str]
     taken: tuple[tuple[str, Taken], ...]
     is_definition: bool
     is_compound: bool
@@ -72,11 +74,13 @@ class Statement:
         nodes = list(_at_once(node))
         imports = [each for each in nodes if isinstance(each, IMPORTS)]
         taken = tuple(each for found in imports for each in taken_by(found))
+        names, bound = frozenset(_made(node, nodes)), frozenset(_bound(node, nodes))
         return cls(
             text=text,
             place=place,
             is_future=is_future,
-            names=frozenset(_made(node, nodes)),
+            names=names,
+            bound=names if names == bound else bound,  # there are many
             taken=taken,
             is_definition=isinstance(node, DEFINITIONS),
             is_compound=hasattr(node, "body"),
@@ -337,11 +341,13 @@ def definition(text: str, *, is_future: bool) -> Statement | None:
     found = _DEFINITION.match(text)
     if found is None:
         return None
+    names = frozenset({found[1]})
     return Statement(
         text=text,
         place=0,
         is_future=is_future or _ANNOTATIONS_WAIT,
-        names=frozenset({found[1]}),
+        names=names,
+        bound=names,
         taken=(),
         is_definition=True,
         is_compound=True,
@@ -438,11 +444,24 @@ def _is_future(node: ast.stmt) -> bool:
 
 def made(statement: ast.stmt) -> set[str]:
     """The names that a top-level statement binds, or whose objects it may change."""
-    return _made(statement, _at_once(statement))
+    return _made(statement, [*_at_once(statement)])
 
 
 def _made(statement: ast.stmt, nodes: Iterable[Any]) -> set[str]:  # nodes, asked for what their kind has
     """The same of a statement with the nodes that run when it does."""
+    if isinstance(statement, DEFINITIONS):
+        return {statement.name}
+    found = _bound(statement, nodes)
+    for node in nodes:
+        if isinstance(node, (ast.Subscript, ast.Attribute)) and not isinstance(node.ctx, ast.Load):
+            found.update(_names(node.value))
+        elif isinstance(node, (ast.Expr, ast.AugAssign)):
+            found.update(_names(node))
+    return found
+
+
+def _bound(statement: ast.stmt, nodes: Iterable[Any]) -> set[str]:  # as above
+    """The names that a statement binds."""
     if isinstance(statement, DEFINITIONS):
         return {statement.name}
     found: set[str] = set()
@@ -453,10 +472,6 @@ def _made(statement: ast.stmt, nodes: Iterable[Any]) -> set[str]:  # nodes, aske
             found.update(name for name, _ in taken_by(node))
         elif isinstance(node, (*DEFINITIONS, ast.ExceptHandler)) and node.name:
             found.add(node.name)
-        elif isinstance(node, (ast.Subscript, ast.Attribute)) and not isinstance(node.ctx, ast.Load):
-            found.update(_names(node.value))
-        elif isinstance(node, (ast.Expr, ast.AugAssign)):
-            found.update(_names(node))
     return found
 
 

@@ -61,7 +61,8 @@ class View:
     Attributes:
         package: The package that relative imports start from.
         statements: The top-level statements; `None` where they cannot be read.
-        made: The names that statements other than imports bind.
+        made: The names that statements other than imports bind, or whose objects they may change.
+        bound: Those of them that they bind.
         taken: The names that imports bind, each with all that they may be bound to.
         stars: What it takes all names from.
         places: For each definition elsewhere (module and name) where it is used.
@@ -72,6 +73,7 @@ class View:
     package: str
     statements: tuple[Statement, ...] | None
     made: frozenset[str] = attrs.field(init=False)
+    bound: frozenset[str] = attrs.field(init=False)
     taken: dict[str, list[Taken]] = attrs.field(factory=dict)
     stars: list[Taken] = attrs.field(factory=list)
     places: dict[tuple[str, str], list[Place]] = attrs.field(factory=dict)
@@ -91,16 +93,18 @@ class View:
         statements = self.statements or ()
         self._unread = list(statements)
         made: set[str] = set()
+        bound: set[str] = set()
         for each in statements:
             imported = {name for name, _ in each.taken}
             if each.is_definition or not imported or len(each.names) > len(imported) or each.is_compound:
                 made |= each.names
+                bound |= each.bound
             for name, taken in each.taken:
                 self._note_taken(name, taken)
                 self._note_import(name, taken)
             for called in _scan.imports_by_call(each.text):
                 self._note_call(called, each)
-        self.made = frozenset(made)
+        self.made, self.bound = frozenset(made), frozenset(bound)
         self._rebinding = [each for each in statements if not self.taken.keys().isdisjoint(each.names)]
 
     def _note_taken(self, name: str, taken: Taken) -> None:
@@ -285,7 +289,7 @@ class View:
         else:
             for taken in self.taken.get(head, ()):
                 yield from self._through(taken, tuple(rest))
-            if head not in self.made and head not in self.taken:
+            if head not in self.bound and head not in self.taken:
                 for star in self.stars:
                     yield from self._inside(self.absolute(star), ref.path)
             yield self.name, head, tuple(rest)  # by whatever means it came here

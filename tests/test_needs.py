@@ -112,6 +112,18 @@ CASES = {
         True,
         2,
     ),
+    "a function by a star, called to put what it gives somewhere": (
+        FUNCTION,
+        "from leaf import *\nX = []\nX.append(rate())\ndef show(): return X[0]",
+        True,
+        2,
+    ),
+    "a function by a star, called for a name that the statement gives": (
+        FUNCTION,
+        "from leaf import *\n(X := rate())\ndef show(): return X",
+        True,
+        2,
+    ),
     "a function by globals()": (
         FUNCTION,
         "from leaf import rate\nX = globals()['ra' + 'te']()\ndef show(): return X",
