@@ -258,8 +258,12 @@ class Reader:
             was, self.of = self.of, (*self.of, path_of(node.value))
             self._type(node.slice, Use.USED if self.is_base else use, owner)  # a base may do with it what it likes
             self.of = was
-        else:
+        elif path_of(node):
             self._expression(node, use, owner)
+        else:  # whatever it runs, the class that is being made has no part in it
+            was_base, self.is_base, was_by, self.by = self.is_base, False, self.by, ""
+            self._expression(node, use, owner)
+            self.is_base, self.by = was_base, was_by
 
     def _import(self, node: ast.AST) -> None:
         for name, taken in taken_by(node):

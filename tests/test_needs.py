@@ -124,6 +124,26 @@ CASES = {
         True,
         2,
     ),
+    "a function that a base calls which is made on the spot": (
+        FUNCTION,
+        "from leaf import rate\nclass M:\n    def __mro_entries__(self, bases):\n        global X\n        X = rate()\n        return ()\n"
+        "class C(M()): pass\ndef show(): return X",
+        True,
+        2,
+    ),
+    "a function that makes a base": (
+        FUNCTION,
+        "from leaf import rate\ndef make(): return type('B', (), {'x': rate()})\nclass C(make()): pass\ndef show(): return C.x",
+        True,
+        2,
+    ),
+    "a function that says what a base is made of": (
+        FUNCTION,
+        "import typing\nfrom leaf import rate\nclass G(typing.Generic[typing.TypeVar('T')]): pass\n"
+        "class C(G[typing.Literal[rate()]]): pass\ndef show(): return C.__orig_bases__[0].__args__[0].__args__[0]",
+        True,
+        2,
+    ),
     "a function by globals()": (
         FUNCTION,
         "from leaf import rate\nX = globals()['ra' + 'te']()\ndef show(): return X",
