@@ -314,6 +314,24 @@ def test_a_partial_of_a_partial_has_a_copy_of_it(project, dropping):
 
 
 FUTURE = "from __future__ import annotations\n"
+
+
+@pytest.mark.parametrize("old, new", [("", FUTURE), (FUTURE, "")])
+def test_who_asked_for_annotations_that_are_text_now_or_no_more_is_executed(project, dropping, old, new):
+    """
+    An import from the future changes what definitions say that are written as before.
+    """
+    text = "def f(x: int): pass\ndef g():\n    def h(x: int): pass\n    return h.__annotations__\n"
+    project.load("leaf", old + text)
+    user = project.load("user", "import leaf\nX, Y = str(leaf.f.__annotations__), str(leaf.g())\n")
+    project.write("leaf.py", new + text)
+
+    dropping.refresh()
+
+    shown = str({"x": "int" if new else int})
+    assert (user.X, user.Y) == (shown, shown)
+
+
 TOLD = """
 def told(f):
     f.told = {name: getattr(each, "fields", each) for name, each in typing.get_type_hints(f).items()}
