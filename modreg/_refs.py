@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -112,6 +112,7 @@ class Reader:
         is_future: Whether annotations wait until somebody asks for them, be it a decorator, a base or a metaclass.
         asked: What those who see a definition while it is made may do with what its annotations name.
         by: The class that is being made, if no decorator sees what is in it.
+        is_run: Whether what functions use when they are called, and what is put somewhere, is used at once.
     """
 
     is_future: bool
@@ -125,6 +126,7 @@ class Reader:
     inner: dict[str, list[Taken]] = attrs.field(factory=dict)
     is_filling: bool = False
     is_called: bool = False
+    is_run: bool = False
 
     def found(self) -> Iterator[tuple[str, Ref]]:
         for owner, ref in self.read:
@@ -188,13 +190,34 @@ class Reader:
             self._filling(keyword.value, Use.FORMED if keyword.arg == "metaclass" else Use.USED, own)
         for decorator in node.decorator_list:
             self._filling(decorator, Use.USED, own)
+        start = len(self.read)
         for each in node.body:
             is_method = is_top and isinstance(each, FUNCTIONS)
             if is_method:
                 self._function(each, own, f"{own}.{each.name}")  # type: ignore[attr-defined]  # by the line above
             else:
                 self.visit_statement(each, own, is_top=False)
+        self._within(node.body, own, start)
         self.asked, self.by = was
+
+    def _within(self, body: list[ast.stmt], owner: str, start: int) -> None:
+        """Read once more as run what the body of a class puts under a name of its own and then uses."""
+        was, self.is_run = self.is_run, True
+        left = {each: _stored(each) for each in body}
+        while more := self._run(left, start):
+            for each in more:
+                del left[each]
+                if isinstance(each, FUNCTIONS):
+                    self._later(each, owner)
+                else:
+                    self.visit_statement(each, owner, is_top=False)
+        self.is_run = was
+
+    def _run(self, stored: Mapping[ast.stmt, set[str]], start: int) -> list[ast.stmt]:
+        """The statements that put something under a name by which what was read since *start* may have run it."""
+        refs = (ref for _, ref in self.read[start:] if ref.use >= Use.MADE)
+        run = {ref.path[0] for ref in refs if not (len(ref.path) > 1 and ref.path[-1] in _ACCESSORS)}
+        return [each for each, names in stored.items() if not names.isdisjoint(run)]
 
     def _function(self, node: Any, owner: str, body_owner: str | None = None) -> None:  # one of FUNCTIONS
         for each in node.decorator_list:
@@ -364,6 +387,8 @@ class Reader:
     def _note(self, path: tuple[str, ...], use: Use, owner: str, *, is_filling: bool = False) -> None:
         if path[0] in REACHING_ANY:
             path = (ANY,)
+        if self.is_run and not self.is_annotation and use in (Use.LATER, Use.STORED):
+            use = Use.USED
         by = self.by if Use.SHOWN <= use <= Use.FORMED or self.is_base else ""
         ref = Ref(
             path,
@@ -426,6 +451,17 @@ _BLIND: Final = frozenset(
         *("wraps", "cache", "lru_cache", "no_type_check", "deprecated"),
     }
 )
+
+
+# What properties have for the decorators of their other functions, and what calls none.
+_ACCESSORS: Final = frozenset({"setter", "getter", "deleter"})
+
+
+def _stored(node: ast.stmt) -> set[str]:
+    """The names that a statement in the body of a class binds, and some that are within what it defines."""
+    if isinstance(node, DEFINITIONS):
+        return {node.name}
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
 
 
 def _called(decorators: Iterable[ast.expr]) -> Iterator[ast.expr]:

@@ -144,6 +144,32 @@ CASES = {
         True,
         2,
     ),
+    "a function that a function in a class body calls, called there": (
+        FUNCTION,
+        "from leaf import rate\nclass C:\n    def m(): return rate()\n    x = m()\ndef show(): return C.x",
+        True,
+        2,
+    ),
+    "a function that decorates in a class body what is defined there": (
+        FUNCTION,
+        "from leaf import rate\nclass C:\n    def deco(f): return rate()\n    @deco\n    def x(self): pass\n"
+        "def show(): return C.x",
+        True,
+        2,
+    ),
+    "a function under another name in a class body, called there": (
+        FUNCTION,
+        "import leaf\nclass C:\n    class D:\n        f = leaf.rate\n        g = f\n        x = g()\ndef show(): return C.D.x",
+        True,
+        2,
+    ),
+    "a function that a property with a setter calls": (
+        FUNCTION,
+        "from leaf import rate\nclass C:\n    @property\n    def x(self): return rate()\n    @x.setter\n"
+        "    def x(self, value): rate()\n    y = x\ndef show(): return C().y",
+        False,
+        2,
+    ),
     "a function by globals()": (
         FUNCTION,
         "from leaf import rate\nX = globals()['ra' + 'te']()\ndef show(): return X",
