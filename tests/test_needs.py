@@ -126,8 +126,10 @@ CASES = {
     ),
     "a function that a base calls which is made on the spot": (
         FUNCTION,
-        "from leaf import rate\nclass M:\n    def __mro_entries__(self, bases):\n        global X\n        X = rate()\n        return ()\n"
-        "class C(M()): pass\ndef show(): return X",
+        (
+            "from leaf import rate\nclass M:\n    def __mro_entries__(self, bases):\n        global X\n        X = rate()\n        return ()\n"
+            "class C(M()): pass\ndef show(): return X"
+        ),
         True,
         2,
     ),
@@ -139,8 +141,10 @@ CASES = {
     ),
     "a function that says what a base is made of": (
         FUNCTION,
-        "import typing\nfrom leaf import rate\nclass G(typing.Generic[typing.TypeVar('T')]): pass\n"
-        "class C(G[typing.Literal[rate()]]): pass\ndef show(): return C.__orig_bases__[0].__args__[0].__args__[0]",
+        (
+            "import typing\nfrom leaf import rate\nclass G(typing.Generic[typing.TypeVar('T')]): pass\n"
+            "class C(G[typing.Literal[rate()]]): pass\ndef show(): return C.__orig_bases__[0].__args__[0].__args__[0]"
+        ),
         True,
         2,
     ),
@@ -152,8 +156,10 @@ CASES = {
     ),
     "a function that decorates in a class body what is defined there": (
         FUNCTION,
-        "from leaf import rate\nclass C:\n    def deco(f): return rate()\n    @deco\n    def x(self): pass\n"
-        "def show(): return C.x",
+        (
+            "from leaf import rate\nclass C:\n    def deco(f): return rate()\n    @deco\n    def x(self): pass\n"
+            "def show(): return C.x"
+        ),
         True,
         2,
     ),
@@ -165,8 +171,10 @@ CASES = {
     ),
     "a function that a property with a setter calls": (
         FUNCTION,
-        "from leaf import rate\nclass C:\n    @property\n    def x(self): return rate()\n    @x.setter\n"
-        "    def x(self, value): rate()\n    y = x\ndef show(): return C().y",
+        (
+            "from leaf import rate\nclass C:\n    @property\n    def x(self): return rate()\n    @x.setter\n"
+            "    def x(self, value): rate()\n    y = x\ndef show(): return C().y"
+        ),
         False,
         2,
     ),
@@ -342,7 +350,7 @@ def test_a_partial_of_a_partial_has_a_copy_of_it(project, dropping):
 FUTURE = "from __future__ import annotations\n"
 
 
-@pytest.mark.parametrize("old, new", [("", FUTURE), (FUTURE, "")])
+@pytest.mark.parametrize(("old", "new"), [("", FUTURE), (FUTURE, "")])
 def test_who_asked_for_annotations_that_are_text_now_or_no_more_is_executed(project, dropping, old, new):
     """
     An import from the future changes what definitions say that are written as before.
@@ -354,8 +362,7 @@ def test_who_asked_for_annotations_that_are_text_now_or_no_more_is_executed(proj
 
     dropping.refresh()
 
-    shown = str({"x": "int" if new else int})
-    assert (user.X, user.Y) == (shown, shown)
+    assert {user.X, user.Y} == {str({"x": "int" if new else int})}
 
 
 TOLD = """
