@@ -172,7 +172,7 @@ class Reader:
             else:
                 self._filling(target, Use.USED, owner)
         if node.value is not None:
-            self._expression(node.value, Use.STORED, owner)
+            self._expression(node.value, Use.USED if _is_unpacked(node) else Use.STORED, owner)
         if isinstance(node, ast.AnnAssign) and (owner or not self.is_future):
             self._annotation(node.annotation, owner)
 
@@ -387,7 +387,7 @@ class Reader:
     def _note(self, path: tuple[str, ...], use: Use, owner: str, *, is_filling: bool = False) -> None:
         if path[0] in REACHING_ANY:
             path = (ANY,)
-        if self.is_run and not self.is_annotation and use in (Use.LATER, Use.STORED):
+        if self.is_run and not self.is_annotation and use in (Use.LATER, Use.STORED, Use.MADE):
             use = Use.USED
         by = self.by if Use.SHOWN <= use <= Use.FORMED or self.is_base else ""
         ref = Ref(
@@ -552,6 +552,12 @@ def _beside_globals(node: ast.AST) -> list[ast.AST]:
 def targets(node: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
     """What an assignment assigns to."""
     return node.targets if isinstance(node, ast.Assign) else [node.target]
+
+
+def _is_unpacked(node: ast.Assign | ast.AnnAssign) -> bool:
+    """Whether an assignment iterates over its value; one with as many values as names takes each as it is."""
+    several = [each for each in targets(node) if isinstance(each, (ast.List, ast.Tuple))]
+    return bool(several) and not isinstance(node.value, (ast.List, ast.Tuple))
 
 
 def is_left_out(test: ast.expr) -> bool:

@@ -178,6 +178,24 @@ CASES = {
         False,
         2,
     ),
+    "a method of what a class body makes, called there": (
+        METHOD,
+        "import leaf\nclass C:\n    b = leaf.Base()\n    x = b.go()\ndef show(): return C.x",
+        True,
+        2,
+    ),
+    "a method that unpacking calls": (
+        ("return self.x", "return self.x\n    def __iter__(self): return iter([2])"),
+        "import leaf\ntry: X, = leaf.Base()\nexcept TypeError: X = 1\ndef show(): return X",
+        True,
+        2,
+    ),
+    "a method that unpacking calls of an instance": (
+        ("return self.x", "return self.x\n    def __getitem__(self, i): return [2][i]"),
+        "import leaf\nB = leaf.Base()\ntry:\n    [X] = B\nexcept TypeError: X = 1\ndef show(): return X",
+        True,
+        2,
+    ),
     "a function by globals()": (
         FUNCTION,
         "from leaf import rate\nX = globals()['ra' + 'te']()\ndef show(): return X",
