@@ -11,8 +11,9 @@ from typing import Any, Final
 from modreg._importer import space_of
 from modreg._journal import PLAIN, Cache, Contents, Registered
 from modreg._model import Finding
-from modreg._pairs import ATOMS, ROOM, attributes, content, is_class, table
+from modreg._pairs import ATOMS, ROOM, attributes, content, is_class, label_of, table
 from modreg._patch import CONSTANTS
+from modreg._registered import all_told
 
 BOUND: Final = 10_000
 """Entries beyond which the contents of a container are not kept for an abort."""
@@ -40,6 +41,24 @@ def owners(names: Iterable[str], containers: Collection[int]) -> Iterator[tuple[
     """The modules and names there through which containers, by their identities, are found."""
     for name in names:
         yield from ((name, path.partition(".")[0]) for path, value in _held(name) if id(value) in containers)
+
+
+def leading(owner: str, names: Collection[str]) -> set[str]:
+    """The names of a module that lead to definitions of its own by way of containers, or stand for them besides."""
+    labels = {*names, "<lambda>"}  # of which nothing tells one from another
+    found = {name for name, value in space_of(owner).copy().items() if _labelled(value, owner) in names}
+    plain = ((path, value) for path, value in _held(owner) if id(type(value)) in PLAIN) if names else ()
+    for path, value in plain:
+        told = all_told(elements_of(value)) if len(value) <= BOUND else ()
+        if any(_labelled(each, owner) in labels for each in told):
+            found.add(path.partition(".")[0])
+    return found.difference(names)
+
+
+def _labelled(value: object, owner: str) -> str:
+    """The top-level name by which a definition of a module was made; nothing for all else."""
+    label = label_of(value)
+    return label[2].partition(".")[0] if label is not None and label[1] == owner else ""
 
 
 def _held(owner: str) -> Iterator[tuple[str, Any]]:  # any object

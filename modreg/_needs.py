@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import attrs
 
-from modreg import _graph, _source, _uses
+from modreg import _containers, _graph, _source, _uses
 from modreg._formulas import Formula
 from modreg._holding import Held, is_holding, is_value
 from modreg._importer import space_of
@@ -551,7 +551,7 @@ class Needs:
         differing = {} if new is old else self._differing(name, old, new)
         expected = {each: _expected_level(each, sides, namespace) for each, sides in differing.items()}
         self._reorder(old)
-        return expected
+        return _with_leading(name, expected, differing)
 
     def wrote(self, module: str, name: str, rest: tuple[str, ...], earlier: Collection[str]) -> None:
         """
@@ -657,7 +657,8 @@ class Needs:
             found[ANY] = Level.PRESENCE
         if old is not None:
             self._reorder(old)
-        return {each: level for each, level in found.items() if each not in _OF_IMPORT_SYSTEM}
+        told = {each: level for each, level in found.items() if each not in _OF_IMPORT_SYSTEM}
+        return told if old is None else _with_leading(name, told, said)
 
     def _said(self, name: str, old: View) -> dict[str, Changes]:
         """By name of which of its definitions the two sources say something else."""
@@ -667,6 +668,19 @@ class Needs:
 
 # Names that every execution writes, and that no definition depends on.
 _OF_IMPORT_SYSTEM: Final = frozenset({"__builtins__", "__loader__", "__spec__", "__cached__", "__annotations__"})
+
+
+def _with_leading(module: str, changes: Changes, said: Iterable[str]) -> Changes:
+    """
+    The changes in a module, and the names there that lead to what changed.
+
+    Args:
+        module: The module.
+        changes: What changed.
+        said: The definitions of which its source says something else, whatever their names stand for.
+    """
+    names = {each.partition(".")[0] for each in (*changes, *said)}
+    return dict.fromkeys(_containers.leading(module, names), Level.FILLED) | changes
 
 
 def _by_top(definitions: Iterable[str]) -> dict[str, Changes]:

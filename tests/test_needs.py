@@ -509,6 +509,47 @@ def test_registrations_are_made_again_where_the_registry_is(project, registry):
     assert {name: f() for name, f in hub.table.items()} == {"one": 2, "two": 1}
 
 
+REGISTERED = {
+    "by a decorator": "T = {}\ndef register(f): T[0] = f\n@register\ndef f(): return 1\ndef run(): return T[0]()\n",
+    "under a name that is taken": (
+        "T = {}\ndef register(f): T.setdefault(0, f)\n@register\ndef f(): return 1\n@register\ndef f(): return 0\n"
+        "def run(): return T[0]()\n"
+    ),
+    "by a call": "T = []\ndef register(f): T.append(f)\nregister(lambda: 1)\ndef run(): return T[0]()\n",
+    "with an instance": (
+        "class App:\n    def __init__(self): self.all = []\n    def __call__(self, f): self.all.append(f)\n"
+        "app = App()\n@app\ndef f(): return 1\ndef run(): return app.all[0]()\n"
+    ),
+    "with a function that dispatches": (
+        "import functools\n@functools.singledispatch\ndef one(x): return 0\n@one.register\ndef _(x: int): return 1\n"
+        "def run(): return one(0)\n"
+    ),
+    "by a base": (
+        "T = []\nclass Base:\n    def __init_subclass__(cls): T.append(cls)\nclass C(Base):\n    def go(self): return 1\n"
+        "def run(): return T[0]().go()\n"
+    ),
+    "by globals()": "def f(): return 1\nglobals()['g'] = f\ndef run(): return g()\n",
+}
+
+
+@pytest.mark.parametrize("how", REGISTERED)
+def test_who_calls_what_a_module_has_registered_with_itself_is_executed(project, dropping, how):
+    """
+    A registry holds what it held before, and that does something else now.
+    """
+    text = REGISTERED[how]
+    project.load("leaf", text)
+    user = project.load("user", "import leaf\nX = leaf.run()\n")
+    project.write("leaf.py", text.replace("1", "2"))
+    planned = [s.module for s in dropping.plan().steps if s.decision is Decision.EXECUTE]
+
+    dropping.refresh()
+
+    assert (user.X, "user" in planned) == (2, True)
+    dropping.rollback("leaf")
+    assert user.X == 1
+
+
 def test_subclasses_register_again_with_a_base_that_is_made_anew(project, registry):
     """
     What ``__init_subclass__`` put into a class is lost when that class statement runs again, so it is put in again.
