@@ -289,9 +289,8 @@ class View:
         else:
             for taken in self.taken.get(head, ()):
                 yield from self._through(taken, tuple(rest))
-            if head not in self.bound and head not in self.taken:
-                for star in self.stars:
-                    yield from self._inside(self.absolute(star), ref.path)
+            for star in self.stars:  # another statement may bind the name later, or not at all
+                yield from self._inside(self.absolute(star), ref.path)
             yield self.name, head, tuple(rest)  # by whatever means it came here
             # A package has its submodules by their names, however it imports what is in them.
             if self.package == self.name and head not in self.taken and self._lead(self.name, head)[0]:

@@ -196,6 +196,18 @@ CASES = {
         True,
         2,
     ),
+    "a function by a star, called before another takes its name": (
+        FUNCTION,
+        "from leaf import *\nX = rate()\ndel rate\ndef show(): return X",
+        True,
+        2,
+    ),
+    "a function by a star, whose name may be bound besides": (
+        FUNCTION,
+        "from leaf import *\ntry: rate\nexcept NameError: rate = None\nX = rate()\ndef show(): return X",
+        True,
+        2,
+    ),
     "a function by globals()": (
         FUNCTION,
         "from leaf import rate\nX = globals()['ra' + 'te']()\ndef show(): return X",
