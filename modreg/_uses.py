@@ -193,22 +193,30 @@ def _is_written_alike(one: Statement, other: Statement) -> bool:
 def differing(old: tuple[Statement, ...], new: tuple[Statement, ...]) -> dict[str, tuple[bool, bool]]:
     """The definitions of which two modules do not say the same, each with whether the one and the other have it."""
     found: dict[str, tuple[bool, bool]] = {}
-    is_other = _is_any_future(old) != _is_any_future(new)  # then the same text says something else
-    touched = frozenset().union(*[each.names for each in (*old, *new)]) if is_other else _touched(old, new)
+    touched = _touched(old, new)
+    is_other = _is_any_future(old) != _is_any_future(new)  # then annotations that are written alike say something else
+    if is_other:
+        touched = frozenset().union(*[each.names for each in (*old, *new)])
     before, after = _by_name(old, touched), _by_name(new, touched)
     for name in {**before, **after}:
         mine, theirs = before.get(name, ()), after.get(name, ())
         if is_other or len(mine) != len(theirs) or not all(map(_is_written_alike, mine, theirs)):
             one, other = _said(mine, name), _said(theirs, name)
             every = {**one, **other}
-            differing = (each for each in every if is_other or not _is_said(each, one, other))
-            found.update({each: (each in one, each in other) for each in differing})
+            same = {e for e in every if _is_said(e, one, other) and not (is_other and any(map(_is_annotated, one[e])))}
+            found.update({each: (each in one, each in other) for each in every if each not in same})
     return found
 
 
 def _is_any_future(statements: Iterable[Statement]) -> bool:
     """Whether a module asks for annotations as the future has them."""
     return any(taken == _FUTURE for each in statements for _, taken in each.taken)
+
+
+def _is_annotated(said: _Said) -> bool:
+    """Whether there are annotations in what is said."""
+    every = (each for node in said.nodes for each in ast.walk(node))
+    return any(getattr(each, "annotation", None) or getattr(each, "returns", None) for each in every)
 
 
 _FUTURE: Final = Taken("__future__", 0, "annotations")

@@ -1,6 +1,7 @@
 """Statement by statement: what is compiled of an edited source does what the whole does."""
 
 import ast
+import re
 import sys
 import types
 
@@ -154,13 +155,15 @@ def texts(statement):
 def differing(old, new):
     """Of which definitions two sources say something else, without any short cut."""
     found = {}
+    futures = ["__future__" in "".join(each.text for each in side) for side in (old, new)]
     for name in {name for each in (*old, *new) for name in each.names}:
         said = [{}, {}]
         for side, statements in zip(said, (old, new), strict=True):
             for each in statements:
                 for key, text in texts(each).items():
+                    is_other = futures[0] != futures[1] and re.search("annotation=|returns=", text)
                     if name in each.names and key.partition(".")[0] == name:
-                        side[key] = side.get(key, "") + text
+                        side[key] = side.get(key, "") + text + (str(side is said[0]) if is_other else "")
         one, other = said
         found.update({key: (key in one, key in other) for key in {**one, **other} if one.get(key) != other.get(key)})
     return found
