@@ -611,7 +611,7 @@ class Needs:
         for each in new.made:
             value = namespace.get(each)
             if is_value(value):
-                if each in inputs:
+                if each in inputs and each in new.bound:
                     found[each] = Level.OBJECT
             elif not is_definition(value) and not any(parts(value)) and (each in inputs or not is_type(value)):
                 found[each] = Level.OBJECT

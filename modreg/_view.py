@@ -289,8 +289,11 @@ class View:
         else:
             for taken in self.taken.get(head, ()):
                 yield from self._through(taken, tuple(rest))
-            for star in self.stars:  # another statement may bind the name later, or not at all
-                yield from self._inside(self.absolute(star), ref.path)
+            # Another statement may bind the name later, or not at all.
+            is_open = not (head in self.bound or head in self.taken or head.startswith("_"))
+            for base in map(self.absolute, self.stars):
+                if is_open or (head in space_of(base) and is_given(head, space_of(base))):
+                    yield from self._inside(base, ref.path)
             yield self.name, head, tuple(rest)  # by whatever means it came here
             # A package has its submodules by their names, however it imports what is in them.
             if self.package == self.name and head not in self.taken and self._lead(self.name, head)[0]:
