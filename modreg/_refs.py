@@ -172,7 +172,8 @@ class Reader:
             else:
                 self._filling(target, Use.USED, owner)
         if node.value is not None:
-            self._expression(node.value, Use.USED if _is_unpacked(node) else Use.STORED, owner)
+            is_run = any(_is_unpacked(each, node.value) for each in targets(node))
+            self._expression(node.value, Use.USED if is_run else Use.STORED, owner)
         if isinstance(node, ast.AnnAssign) and (owner or not self.is_future):
             self._annotation(node.annotation, owner)
 
@@ -554,10 +555,16 @@ def targets(node: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
     return node.targets if isinstance(node, ast.Assign) else [node.target]
 
 
-def _is_unpacked(node: ast.Assign | ast.AnnAssign) -> bool:
-    """Whether an assignment iterates over its value; one with as many values as names takes each as it is."""
-    several = [each for each in targets(node) if isinstance(each, (ast.List, ast.Tuple))]
-    return bool(several) and not isinstance(node.value, (ast.List, ast.Tuple))
+def _is_unpacked(target: ast.AST, value: ast.AST) -> bool:
+    """Whether an assignment iterates over a value, or one in it; what a display has for each name is taken as it is."""
+    if not isinstance(target, _SEVERAL) or not isinstance(value, _SEVERAL):
+        return isinstance(target, _SEVERAL)
+    if any(isinstance(each, ast.Starred) for each in (*target.elts, *value.elts)):  # which meets which is not counted
+        return any(isinstance(each, _SEVERAL) for each in target.elts)
+    return any(_is_unpacked(*each) for each in zip(target.elts, value.elts, strict=False))
+
+
+_SEVERAL: Final = (ast.List, ast.Tuple)
 
 
 def is_left_out(test: ast.expr) -> bool:

@@ -34,14 +34,17 @@ class Base:
         return 1
     def set(self):
         return self.x
+    def __iter__(self):
+        return iter([1])
 """
-RATE, FUNCTION, DECO, METHOD, INIT, KIND = (
+RATE, FUNCTION, DECO, METHOD, INIT, KIND, ITER = (
     ("RATE = 1", "RATE = 2"),
     ("def rate():\n    return 1", "def rate():\n    return 2"),
     ("(1, f())", "(2, f())"),
     ("def go(self):\n        return 1", "def go(self):\n        return 2"),
     ("self.x = 1", "self.x = 2"),
     ('kind = "base"', 'kind = "other"'),
+    ("iter([1])", "iter([2])"),
 )
 # The edit, the dependent's source, whether it is executed, and what its `show` then gives.
 CASES = {
@@ -184,16 +187,29 @@ CASES = {
         True,
         2,
     ),
-    "a method that unpacking calls": (
-        ("return self.x", "return self.x\n    def __iter__(self): return iter([2])"),
-        "import leaf\ntry: X, = leaf.Base()\nexcept TypeError: X = 1\ndef show(): return X",
+    "a method that unpacking calls": (ITER, "import leaf\nX, = leaf.Base()\ndef show(): return X", True, 2),
+    "a method that unpacking calls of an instance": (
+        ITER,
+        "import leaf\nB = leaf.Base()\n[X] = B\ndef show(): return X",
         True,
         2,
     ),
-    "a method that unpacking calls of an instance": (
-        ("return self.x", "return self.x\n    def __getitem__(self, i): return [2][i]"),
-        "import leaf\nB = leaf.Base()\ntry:\n    [X] = B\nexcept TypeError: X = 1\ndef show(): return X",
+    "a method that unpacking calls within another": (
+        ITER,
+        "import leaf\n[[X], Y] = leaf.Base(), 1\ndef show(): return X",
         True,
+        2,
+    ),
+    "a method that unpacking calls behind a star": (
+        ITER,
+        "import leaf\n*Y, (X,) = 1, 2, leaf.Base()\ndef show(): return X",
+        True,
+        2,
+    ),
+    "a method of what is unpacked as it is": (
+        METHOD,
+        "import leaf\nB, (C, D) = leaf.Base(), (leaf.Base(), 1)\ndef show(): return B.go()",
+        False,
         2,
     ),
     "a function by a star, called before another takes its name": (
