@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import attrs
@@ -191,34 +191,41 @@ class Reader:
             self._filling(keyword.value, Use.FORMED if keyword.arg == "metaclass" else Use.USED, own)
         for decorator in node.decorator_list:
             self._filling(decorator, Use.USED, own)
-        start = len(self.read)
-        for each in node.body:
-            is_method = is_top and isinstance(each, FUNCTIONS)
-            if is_method:
-                self._function(each, own, f"{own}.{each.name}")  # type: ignore[attr-defined]  # by the line above
-            else:
-                self.visit_statement(each, own, is_top=False)
-        self._within(node.body, own, start)
+        self._body(node.body, own, is_top=is_top)
         self.asked, self.by = was
 
-    def _within(self, body: list[ast.stmt], owner: str, start: int) -> None:
-        """Read once more as run what the body of a class puts under a name of its own and then uses."""
-        was, self.is_run = self.is_run, True
-        left = {each: _stored(each) for each in body}
-        while more := self._run(left, start):
-            for each in more:
-                del left[each]
-                if isinstance(each, FUNCTIONS):
-                    self._later(each, owner)
-                else:
-                    self.visit_statement(each, owner, is_top=False)
-        self.is_run = was
+    def _body(self, body: list[ast.stmt], owner: str, *, is_top: bool) -> None:
+        """Read the body of a class; once more as run what it puts under a name of its own and uses further down."""
+        starts: list[int] = []
+        for each in body:
+            starts.append(len(self.read))
+            if is_top and isinstance(each, FUNCTIONS):
+                self._function(each, owner, f"{owner}.{each.name}")
+            else:
+                self.visit_statement(each, owner, is_top=False)
+        ends = [*starts[1:], len(self.read)]
+        ways: set[tuple[str, ...]] = set()  # in which what stands further down may run something
+        for each, start, end in reversed([*zip(body, starts, ends, strict=True)]):
+            ways.update(self._running(start, end))
+            if not ways.isdisjoint(_stored(each)):
+                ways.update(self._again(each, owner))
 
-    def _run(self, stored: Mapping[ast.stmt, set[str]], start: int) -> list[ast.stmt]:
-        """The statements that put something under a name by which what was read since *start* may have run it."""
-        refs = (ref for _, ref in self.read[start:] if ref.use >= Use.MADE)
-        run = {ref.path[0] for ref in refs if not (len(ref.path) > 1 and ref.path[-1] in _ACCESSORS)}
-        return [each for each, names in stored.items() if not names.isdisjoint(run)]
+    def _again(self, node: ast.stmt, owner: str) -> set[tuple[str, ...]]:
+        """Read a statement in the body of a class once more, as run; in which ways it runs others there."""
+        start = len(self.read)
+        was, self.is_run = self.is_run, True
+        if isinstance(node, FUNCTIONS):
+            self._later(node, owner)
+        else:
+            self.visit_statement(node, owner, is_top=False)
+        self.is_run = was
+        # A function does not see the names of the class.
+        return set() if isinstance(node, FUNCTIONS) else self._running(start, len(self.read))
+
+    def _running(self, start: int, end: int) -> set[tuple[str, ...]]:
+        """By which names, or which names and accessors, some of what was read may run what these stand for."""
+        paths = (ref.path for _, ref in self.read[start:end] if ref.use >= Use.MADE)
+        return {path if path[1:] in _ACCESSORS else path[:1] for path in paths}
 
     def _function(self, node: Any, owner: str, body_owner: str | None = None) -> None:  # one of FUNCTIONS
         for each in node.decorator_list:
@@ -454,15 +461,18 @@ _BLIND: Final = frozenset(
 )
 
 
-# What properties have for the decorators of their other functions, and what calls none.
-_ACCESSORS: Final = frozenset({"setter", "getter", "deleter"})
+# What properties, and functions that dispatch, have for the decorators of their other functions, and what calls none.
+_ACCESSORS: Final = (("setter",), ("getter",), ("deleter",), ("register",))
 
 
-def _stored(node: ast.stmt) -> set[str]:
-    """The names that a statement in the body of a class binds, and some that are within what it defines."""
-    if isinstance(node, DEFINITIONS):
-        return {node.name}
-    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+def _stored(node: ast.stmt) -> set[tuple[str, ...]]:
+    """What a statement in the body of a class binds, and some that is within it, by the ways in which that is run."""
+    every = [node] if isinstance(node, DEFINITIONS) else [*ast.walk(node)]
+    names = {each.id for each in every if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+    names.update(each.name for each in every if isinstance(each, DEFINITIONS))
+    value = getattr(node, "value", None)
+    is_known = isinstance(node, FUNCTIONS) or (isinstance(value, ast.Call) and _last(value.func) in _STORING)
+    return {(name, *more) for name in names for more in ((), *(() if is_known else _ACCESSORS))}
 
 
 def _called(decorators: Iterable[ast.expr]) -> Iterator[ast.expr]:

@@ -181,6 +181,39 @@ CASES = {
         False,
         2,
     ),
+    "a function that one in a class body calls, which dispatches": (
+        FUNCTION,
+        (
+            "import functools\nfrom leaf import rate\nclass C:\n    @functools.singledispatchmethod\n    def x(self, y): return rate()\n"
+            "    @x.register\n    def _(self, y: int): return 1\ndef show(): return C().x('')"
+        ),
+        False,
+        2,
+    ),
+    "a function that one in a class body calls, which is no built-in yet": (
+        FUNCTION,
+        (
+            "from leaf import rate\nclass C:\n    x = list()\n    def list(self): return rate()\n"
+            "    def all(self): return self.list()\ndef show(): return C().all()"
+        ),
+        False,
+        2,
+    ),
+    "a function that one in an if in a class body calls, called there": (
+        FUNCTION,
+        "from leaf import rate\nclass C:\n    if True:\n        def f(): return rate()\n    x = f()\ndef show(): return C.x",
+        True,
+        2,
+    ),
+    "a function that a class body calls by what is named as an accessor": (
+        FUNCTION,
+        (
+            "from leaf import rate\nclass Made:\n    def setter(self, f): return rate()\n"
+            "class C:\n    p = Made()\n    @p.setter\n    def x(self): pass\ndef show(): return C.x"
+        ),
+        True,
+        2,
+    ),
     "a method of what a class body makes, called there": (
         METHOD,
         "import leaf\nclass C:\n    b = leaf.Base()\n    x = b.go()\ndef show(): return C.x",
