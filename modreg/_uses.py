@@ -13,6 +13,7 @@ import attrs
 
 from modreg._formulas import Formula
 from modreg._refs import (
+    ANY,
     DEFINITIONS,
     FUNCTIONS,
     IMPORTS,
@@ -131,6 +132,20 @@ class Statement:
         nodes = [each for each in _at_once(self.node) if isinstance(each, (ast.Assign, ast.AnnAssign))]
         values = [each.value for each in nodes if any(name in _names(target) for target in targets(each))]
         return [path_of(value.func) if isinstance(value, ast.Call) else () for value in values]
+
+    def is_about(self, name: str) -> bool:
+        """Whether it binds a name, or uses what that stands for, now or when it is called."""
+        every = (ref for refs in self.refs.values() for ref in refs)
+        return name in self.bound or any(ref.path[0] == name for ref in every)
+
+    def is_giving(self, name: str) -> bool:
+        """Whether it gives a name another object in any case, and does not ask for the one that it stood for."""
+        if name not in self.bound or any(ref.path[0] in (name, ANY) for ref in self.refs[""]):
+            return False
+        node = self.node
+        if isinstance(node, (ast.Assign, ast.AnnAssign)):
+            return node.value is not None and any(getattr(each, "id", "") == name for each in targets(node))
+        return isinstance(node, (*DEFINITIONS, *IMPORTS))
 
     @functools.cached_property
     def formula(self) -> Formula | None:

@@ -88,6 +88,7 @@ class View:
     _whole: list[tuple[str, str]] = attrs.field(init=False, factory=list)
     # Answers that are still good: whenever another statement is read, there may be more.
     _found: dict[tuple[str, str], list[Place]] = attrs.field(init=False, factory=dict)
+    _own: dict[str, bool] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         statements = self.statements or ()
@@ -229,6 +230,23 @@ class View:
                 return True
         return False
 
+    def _is_starred(self, name: str, module: str) -> bool:
+        """Whether a name may stand for what a star import of *module* brings, though another statement may bind it."""
+        is_bound = name in self.bound or name in self.taken
+        if not (is_bound or name.startswith("_")):
+            return True
+        if not (name in space_of(module) and is_given(name, space_of(module))):
+            return False
+        return not is_bound or not self._is_own(name) or self.is_covered(name, module)
+
+    def _is_own(self, name: str) -> bool:
+        """Whether a statement gives a name its object before any other has to do with it."""
+        if name not in self._own:
+            every = (each for each in self.statements or () if name in each.text and each.is_about(name))
+            first = next(every, None)
+            self._own[name] = first is not None and first.is_giving(name)
+        return self._own[name]
+
     def given_by_stars(self, name: str) -> dict[str, object]:
         """What star imports bring under a name, by the module that they are of."""
         bases = {base: space_of(base) for base in map(self.absolute, self.stars)}
@@ -289,10 +307,8 @@ class View:
         else:
             for taken in self.taken.get(head, ()):
                 yield from self._through(taken, tuple(rest))
-            # Another statement may bind the name later, or not at all.
-            is_open = not (head in self.bound or head in self.taken or head.startswith("_"))
             for base in map(self.absolute, self.stars):
-                if is_open or (head in space_of(base) and is_given(head, space_of(base))):
+                if self._is_starred(head, base):
                     yield from self._inside(base, ref.path)
             yield self.name, head, tuple(rest)  # by whatever means it came here
             # A package has its submodules by their names, however it imports what is in them.

@@ -257,6 +257,36 @@ CASES = {
         True,
         2,
     ),
+    "a function by a star, whose name another takes before it is called": (
+        FUNCTION,
+        "__all__ = ['rate']\nfrom leaf import *\ndef rate(): return 7\nX = rate()\ndef show(): return X",
+        False,
+        7,
+    ),
+    "a constant by a star, whose name another takes before it is used": (
+        RATE,
+        "from leaf import *\nRATE = 7\nX = [RATE]\ndef show(): return X[0]",
+        False,
+        7,
+    ),
+    "a constant by a star, of which another that takes its name is made": (
+        RATE,
+        "from leaf import *\nRATE = [RATE]\nX = RATE\ndef show(): return X[0]",
+        True,
+        2,
+    ),
+    "a constant by a star, whose name a statement tells the type of": (
+        RATE,
+        "from leaf import *\nRATE: int\nX = [RATE]\ndef show(): return X[0]",
+        True,
+        2,
+    ),
+    "a function by a star, called by another before that one takes its name": (
+        FUNCTION,
+        "from leaf import *\ndef f(): return rate()\nX = f()\nrate = None\ndef show(): return X",
+        True,
+        2,
+    ),
     "a function by globals()": (
         FUNCTION,
         "from leaf import rate\nX = globals()['ra' + 'te']()\ndef show(): return X",
