@@ -289,12 +289,21 @@ class Reader:
             was, self.of = self.of, (*self.of, path_of(node.value))
             self._type(node.slice, Use.USED if self.is_base else use, owner)  # a base may do with it what it likes
             self.of = was
+        elif isinstance(node, ast.IfExp):
+            self._beside(node.test, Use.USED, owner)
+            self._type(node.body, use, owner)
+            self._type(node.orelse, use, owner)
         elif path_of(node):
             self._expression(node, use, owner)
-        else:  # whatever it runs, the class that is being made has no part in it
-            was_base, self.is_base, was_by, self.by = self.is_base, False, self.by, ""
-            self._expression(node, use, owner)
-            self.is_base, self.by = was_base, was_by
+        else:
+            self._beside(node, use, owner)
+
+    def _beside(self, node: ast.AST, use: Use, owner: str) -> None:
+        """Read what runs before a class is made, which has no part in it."""
+        was = self.is_base, self.is_filling, self.by
+        self.is_base, self.is_filling, self.by = False, False, ""
+        self._expression(node, use, owner)
+        self.is_base, self.is_filling, self.by = was
 
     def _import(self, node: ast.AST) -> None:
         for name, taken in taken_by(node):

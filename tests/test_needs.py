@@ -136,6 +136,18 @@ CASES = {
         True,
         2,
     ),
+    "a method of one of two bases": (
+        METHOD,
+        "import leaf\nclass C(leaf.Base if leaf.__name__ else object): pass\ndef show(): return C().go()",
+        False,
+        2,
+    ),
+    "a function that says which of two bases it is": (
+        FUNCTION,
+        "from leaf import rate\nclass B: x = 2\nclass C(B if rate() > 1 else object): x = 1\ndef show(): return len(C.__mro__) - 1",
+        True,
+        2,
+    ),
     "a function that makes a base": (
         FUNCTION,
         "from leaf import rate\ndef make(): return type('B', (), {'x': rate()})\nclass C(make()): pass\ndef show(): return C.x",
