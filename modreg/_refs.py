@@ -113,6 +113,7 @@ class Reader:
         asked: What those who see a definition while it is made may do with what its annotations name.
         by: The class that is being made, if no decorator sees what is in it.
         is_run: Whether what functions use when they are called, and what is put somewhere, is used at once.
+        is_in_class: Whether it is the body of a class that is read, of which ``vars()`` has the names.
     """
 
     is_future: bool
@@ -127,6 +128,7 @@ class Reader:
     is_filling: bool = False
     is_called: bool = False
     is_run: bool = False
+    is_in_class: bool = False
 
     def found(self) -> Iterator[tuple[str, Ref]]:
         for owner, ref in self.read:
@@ -169,6 +171,8 @@ class Reader:
         for target in targets(node):
             if isinstance(target, ast.Attribute) and path_of(target.value):
                 self._filling(target.value, Use.SET, owner)
+            elif self.is_in_class and isinstance(target, ast.Subscript) and _is_globals(target.value):
+                self._filling(target.slice, Use.USED, owner)  # it binds a name of the class
             else:
                 self._filling(target, Use.USED, owner)
         if node.value is not None:
@@ -197,6 +201,7 @@ class Reader:
     def _body(self, body: list[ast.stmt], owner: str, *, is_top: bool) -> None:
         """Read the body of a class; once more as run what it puts under a name of its own and uses further down."""
         starts: list[int] = []
+        was, self.is_in_class = self.is_in_class, True
         for each in body:
             starts.append(len(self.read))
             if is_top and isinstance(each, FUNCTIONS):
@@ -209,6 +214,7 @@ class Reader:
             ways.update(self._running(start, end))
             if not ways.isdisjoint(_stored(each)):
                 ways.update(self._again(each, owner))
+        self.is_in_class = was
 
     def _again(self, node: ast.stmt, owner: str) -> set[tuple[str, ...]]:
         """Read a statement in the body of a class once more, as run; in which ways it runs others there."""
@@ -361,7 +367,7 @@ class Reader:
             self._note((name,), Use.USED, owner)
             for each in _beside_globals(node):
                 self._expression(each, Use.USED, owner)
-        elif _is_globals(node) or _is_itself(node):
+        elif (_is_globals(node) and not self.is_in_class) or _is_itself(node):
             self._note((ANY,), Use.USED, owner)
         elif isinstance(node, (ast.Attribute, ast.Name)):
             path = path_of(node)
@@ -474,6 +480,10 @@ _BLIND: Final = frozenset(
 _ACCESSORS: Final = (("setter",), ("getter",), ("deleter",), ("register",))
 
 
+# What gives all names of the class in the body of one.
+_OF_CLASS: Final = frozenset({("vars",), ("locals",)})
+
+
 def _stored(node: ast.stmt) -> set[tuple[str, ...]]:
     """What a statement in the body of a class binds, and some that is within it, by the ways in which that is run."""
     every = [node] if isinstance(node, DEFINITIONS) else [*ast.walk(node)]
@@ -481,7 +491,7 @@ def _stored(node: ast.stmt) -> set[tuple[str, ...]]:
     names.update(each.name for each in every if isinstance(each, DEFINITIONS))
     value = getattr(node, "value", None)
     is_known = isinstance(node, FUNCTIONS) or (isinstance(value, ast.Call) and _last(value.func) in _STORING)
-    return {(name, *more) for name in names for more in ((), *(() if is_known else _ACCESSORS))}
+    return {(name, *more) for name in names for more in ((), *(() if is_known else _ACCESSORS))} | _OF_CLASS
 
 
 def _called(decorators: Iterable[ast.expr]) -> Iterator[ast.expr]:

@@ -226,6 +226,24 @@ CASES = {
         True,
         2,
     ),
+    "a function in a class body that binds names by locals()": (
+        FUNCTION,
+        "from leaf import rate\nclass C:\n    def m(self): return rate()\n    for n in 'ab': locals()[n] = n\ndef show(): return C().m()",
+        False,
+        2,
+    ),
+    "a function in a class body behind vars()": (
+        FUNCTION,
+        "from leaf import rate\nclass C:\n    vars().update(a=1)\n    def m(self): return rate()\ndef show(): return C().m()",
+        False,
+        2,
+    ),
+    "a function that vars() of a class body has": (
+        FUNCTION,
+        "import leaf\nclass C:\n    f = leaf.rate\n    g = vars()\n    x = g['f']()\ndef show(): return C.x",
+        True,
+        2,
+    ),
     "a method of what a class body makes, called there": (
         METHOD,
         "import leaf\nclass C:\n    b = leaf.Base()\n    x = b.go()\ndef show(): return C.x",
