@@ -208,13 +208,17 @@ class Reader:
                 self._function(each, owner, f"{owner}.{each.name}")
             else:
                 self.visit_statement(each, owner, is_top=False)
-        ends = [*starts[1:], len(self.read)]
-        ways: set[tuple[str, ...]] = set()  # in which what stands further down may run something
-        for each, start, end in reversed([*zip(body, starts, ends, strict=True)]):
+        if not self.is_run:  # else all is read as run
+            self._run_again(body, starts, owner)
+        self.is_in_class = was
+
+    def _run_again(self, body: list[ast.stmt], starts: list[int], owner: str) -> None:
+        """Read once more as run what the body of a class uses further down; *starts* is where each was read."""
+        ways: set[tuple[str, ...]] = set()
+        for each, start, end in reversed([*zip(body, starts, [*starts[1:], len(self.read)], strict=True)]):
             ways.update(self._running(start, end))
             if not ways.isdisjoint(_stored(each)):
                 ways.update(self._again(each, owner))
-        self.is_in_class = was
 
     def _again(self, node: ast.stmt, owner: str) -> set[tuple[str, ...]]:
         """Read a statement in the body of a class once more, as run; in which ways it runs others there."""

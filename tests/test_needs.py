@@ -671,6 +671,21 @@ def test_who_calls_what_a_module_has_registered_with_itself_is_executed(project,
     assert user.X == 1
 
 
+@pytest.mark.parametrize("base", ["leaf.T.get(0)()", "leaf.T.get(0)() or object", "dict if leaf.T[0]() is dict else object"])
+def test_what_a_base_is_taken_from_is_not_only_filled_by_it(project, dropping, base):
+    """
+    A class statement asks a registry for a base, and puts nothing there.
+    """
+    text = "T = globals().get('T') or {}\ndef register(f): T[0] = f\n@register\ndef f(): return object\n"
+    project.load("leaf", text)
+    user = project.load("user", f"import leaf\nclass C({base}): pass\n")
+    project.write("leaf.py", text.replace("return object", "return dict"))
+
+    dropping.refresh()
+
+    assert user.C.__base__ is dict
+
+
 def test_subclasses_register_again_with_a_base_that_is_made_anew(project, registry):
     """
     What ``__init_subclass__`` put into a class is lost when that class statement runs again, so it is put in again.
