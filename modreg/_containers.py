@@ -45,9 +45,11 @@ def owners(names: Iterable[str], containers: Collection[int]) -> Iterator[tuple[
 
 def leading(owner: str, names: Collection[str]) -> set[str]:
     """The names of a module that lead to definitions of its own by way of containers, or stand for them besides."""
+    if not names:
+        return set()
     labels = {*names, "<lambda>"}  # of which nothing tells one from another
     found = {name for name, value in space_of(owner).copy().items() if _labelled(value, owner) in names}
-    plain = ((path, value) for path, value in _held(owner) if id(type(value)) in PLAIN) if names else ()
+    plain = ((path, value) for path, value in _held(owner) if id(type(value)) in PLAIN)
     for path, value in plain:
         told = all_told(elements_of(value)) if len(value) <= BOUND else ()
         if any(_labelled(each, owner) in labels for each in told):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -16,6 +17,7 @@ from modreg._journal import MISSING
 from modreg._pairs import is_atom
 from modreg._patch import is_alike
 from modreg._statements import Body
+from modreg._uses import Statement
 from modreg._view import View
 
 
@@ -114,11 +116,20 @@ class Sheet:
 
     def _own(self, name: str) -> object:
         if name not in self.values:
-            formulas = [each.formula for each in self.view.statements or () if name in each.names]
+            formulas = [each.formula for each in self._statements.get(name, ())]
             if len(formulas) != 1 or formulas[0] is None or formulas[0].name != name:
                 raise _OtherError
             self._work_out(formulas[0])
         return self.values[name]
+
+    @functools.cached_property
+    def _statements(self) -> dict[str, list[Statement]]:
+        """By name the statements that bind it, or may change what it stands for."""
+        found: dict[str, list[Statement]] = {}
+        for each in self.view.statements or ():
+            for name in each.names:
+                found.setdefault(name, []).append(each)
+        return found
 
     def _taking(self, name: str) -> object:
         """What an import gives a name, if it has given that, or what has been there, to it before."""
