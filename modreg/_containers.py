@@ -43,18 +43,18 @@ def owners(names: Iterable[str], containers: Collection[int]) -> Iterator[tuple[
         yield from ((name, path.partition(".")[0]) for path, value in _held(name) if id(value) in containers)
 
 
-def leading(owner: str, names: Collection[str]) -> set[str]:
+def leading(owner: str, names: Collection[str]) -> list[str]:
     """The names of a module that lead to definitions of its own by way of containers, or stand for them besides."""
     if not names:
-        return set()
+        return []
     labels = {*names, "<lambda>"}  # of which nothing tells one from another
-    found = {name for name, value in space_of(owner).copy().items() if _labelled(value, owner) in names}
+    found = {name: None for name, value in space_of(owner).copy().items() if _labelled(value, owner) in names}
     plain = ((path, value) for path, value in _held(owner) if id(type(value)) in PLAIN)
     for path, value in plain:
         told = all_told(elements_of(value)) if len(value) <= BOUND else ()
         if any(_labelled(each, owner) in labels for each in told):
-            found.add(path.partition(".")[0])
-    return found.difference(names)
+            found[path.partition(".")[0]] = None
+    return [name for name in found if name not in names]
 
 
 def _labelled(value: object, owner: str) -> str:

@@ -671,6 +671,23 @@ def test_who_calls_what_a_module_has_registered_with_itself_is_executed(project,
     assert user.X == 1
 
 
+def test_what_is_noted_of_registries_is_in_their_order(project, dropping):
+    """
+    The reason that a plan tells is the first one, whatever the hashes of names are.
+    """
+    names = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    text = "".join(f"{name} = globals().get('{name}') or []\n" for name in reversed(names))
+    text += f"def f(): return 1\nfor each in ({', '.join(names)}): each.append(f)\n"
+    project.load("leaf", text)
+    project.load("user", "import leaf\n" + "".join(f"X{name} = len(leaf.{name})\n" for name in names))
+    project.write("leaf.py", text.replace("return 1", "return 2"))
+
+    planned, done = dropping.plan(), dropping.refresh()
+
+    told = [[step.reason for step in each.steps if step.module == "user"] for each in (planned, done)]
+    assert told == [["it uses leaf.Z, which changed"]] * 2
+
+
 @pytest.mark.parametrize("base", ["leaf.T.get(0)()", "leaf.T.get(0)() or object", "dict if leaf.T[0]() is dict else object"])
 def test_what_a_base_is_taken_from_is_not_only_filled_by_it(project, dropping, base):
     """
