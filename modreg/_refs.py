@@ -346,6 +346,8 @@ class Reader:
                 self._note((name,), Use.LATER, owner)
                 queue.extend(_beside_globals(each))
                 continue
+            elif _is_itself(each):
+                self._note((ANY,), Use.LATER, owner)
             elif isinstance(each, IMPORTS):
                 self._import(each)
             queue.extend(children(each))
@@ -377,7 +379,7 @@ class Reader:
             path = path_of(node)
             if path:
                 self._note(path, use, owner)
-            elif isinstance(node, ast.Attribute):
+            elif isinstance(node, ast.Attribute) and not _is_set_in_itself(node):
                 self._expression(node.value, Use.USED, owner)
         elif isinstance(node, ast.Lambda):
             self._arguments(node.args, owner)
@@ -404,7 +406,8 @@ class Reader:
             self.is_filling = self.is_called = False
             is_storing = use is Use.STORED and _last(node.func) in _STORING
             was, self.to = self.to, (*self.to, path_of(node.func)) if is_storing else self.to
-            for each in (*node.args, *(keyword.value for keyword in node.keywords)):
+            args = node.args[1:] if _is_set_in_itself(node) else node.args
+            for each in (*args, *(keyword.value for keyword in node.keywords)):
                 self._expression(each, Use.STORED if is_storing else Use.USED, owner)
             self.to = was
         else:
@@ -576,6 +579,13 @@ def _is_itself(node: Any) -> bool:  # any node
     """Whether it is ``sys.modules[__name__]``, by which the module asks for whatever it has."""
     is_read = isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load)
     return is_read and _last(node.value) == "modules" and path_of(node.slice) == ("__name__",)
+
+
+def _is_set_in_itself(node: Any) -> bool:  # any node
+    """Whether it sets a name of the module by ``sys.modules[__name__]``, and asks it for none."""
+    if isinstance(node, ast.Attribute):
+        return isinstance(node.ctx, ast.Store) and _is_itself(node.value)
+    return isinstance(node, ast.Call) and path_of(node.func) == ("setattr",) and any(map(_is_itself, node.args[:1]))
 
 
 def _beside_globals(node: ast.AST) -> list[ast.AST]:

@@ -317,6 +317,27 @@ CASES = {
         True,
         2,
     ),
+    "a function in a module that gives itself a class": (
+        FUNCTION,
+        (
+            "import sys\nfrom leaf import rate\nclass M(type(sys)): pass\nsys.modules[__name__].__class__ = M\n"
+            "setattr(sys.modules[__name__], 'X', 1)\ndef show(): return rate()"
+        ),
+        False,
+        2,
+    ),
+    "a function by the module itself, set there": (
+        FUNCTION,
+        "import sys\nfrom leaf import rate\nsetattr(sys.modules[__name__], 'X', rate())\ndef show(): return X",
+        True,
+        2,
+    ),
+    "a function by the module itself, when another is called": (
+        FUNCTION,
+        "import sys\nfrom leaf import rate\ndef f(): return sys.modules[__name__].rate()\nX = f()\ndef show(): return X",
+        True,
+        2,
+    ),
     "a function by globals()": (
         FUNCTION,
         "from leaf import rate\nX = globals()['ra' + 'te']()\ndef show(): return X",
