@@ -51,7 +51,7 @@ def leading(owner: str, names: Collection[str]) -> list[str]:
     found = {name: None for name, value in space_of(owner).copy().items() if _labelled(value, owner) in names}
     plain = ((path, value) for path, value in _held(owner) if id(type(value)) in PLAIN)
     for path, value in plain:
-        told = all_told(elements_of(value)) if len(value) <= BOUND else ()
+        told = all_told(elements_of(value)) if len(value) <= ROOM else ()
         if any(_labelled(each, owner) in labels for each in told):
             found[path.partition(".")[0]] = None
     return [name for name in found if name not in names]
