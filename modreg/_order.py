@@ -71,7 +71,7 @@ class Ordered(Work):
 
     def __attrs_post_init__(self) -> None:
         self.parts = dict(self.draft.parts)
-        self.pending = Pending(self.settle_one, self.executing, self._lack, self._is_going)
+        self.pending = Pending(self.settle_one, self.executing, self._lack, self._is_coming)
         self.findings.extend(self.draft.findings)
 
     # What is done with one, as those say that execute
@@ -237,6 +237,10 @@ class Ordered(Work):
         if name in self.parts and not self.parts[name].is_layout:
             return True
         return name in self.foreseen or name in self.draft.needs.affected
+
+    def _is_coming(self, name: str) -> bool:
+        """Whether a module that waits is known to be executed, be it with its circle."""
+        return self._is_going(name) or self._is_whole(name)
 
     def _is_whole(self, name: str) -> bool:
         """Whether a module is in a circle that is executed as a whole."""

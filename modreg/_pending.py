@@ -136,12 +136,11 @@ class Pending:
             self.lack(name, frame)
 
     def _run_around(self, name: str) -> None:
-        """Execute the packages of a module that has nothing to come itself, but for those that others began with."""
-        if name in self.waiting or "." not in name or not self.waiting:
+        """Execute the packages of a module that has nothing to come itself, if they are known to be executed."""
+        if name in self.waiting or not self.waiting:
             return
-        begun = {package for each in self.executing for package in packages_of(each)}
         for package in reversed([*packages_of(name)]):
-            if package in self.waiting and package not in begun and self.is_going(package):
+            if package in self.waiting and self.is_going(package):
                 self.run(package)
 
     def run(self, name: str) -> None:

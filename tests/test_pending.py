@@ -165,6 +165,20 @@ def test_nested_imports_are_nested_executions(executions):
     assert order == [("begin", "a"), ("begin", "b"), ("end", "b"), ("end", "a")]
 
 
+@pytest.mark.parametrize(("is_going", "order"), [(True, ["pack"]), (False, [])])
+def test_an_import_from_a_package_begins_that_only_if_it_is_known_to_be_executed(executions, is_going, order):
+    """
+    Where the package that waits may be left alone, it takes its turn: it may lead to who is to come later.
+    """
+    executions.pending.is_going = lambda _name: is_going
+
+    with executions.pending.watch(["pack"]):
+        run("from pack.one import X")
+        began = [*executions.names]
+
+    assert began == order
+
+
 def test_a_circle_ends(executions):
     """
     Modules that import each other are executed once each.

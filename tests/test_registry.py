@@ -1532,17 +1532,18 @@ def test_optional_module_that_leads_back_through_a_package_fails_where_it_would_
     assert core.part.extra is None
 
 
+@pytest.mark.parametrize("line", ["import pack.tool", "from pack.tool import T"])
 def test_optional_module_that_leads_back_by_a_package_around_what_it_imports_fails_where_it_would_afresh(
-    project, registry
+    project, registry, line
 ):
     """
     An import executes the packages first, also where the module in them has nothing to come.
     """
     project.write("pack/__init__.py", "from base import late\n")
-    project.write("pack/tool.py", "")
+    project.write("pack/tool.py", "T = 1\n")
     base = project.load("base", "try:\n    import extra\nexcept ImportError:\n    extra = None\nlate = 1\nimport pack\n")
     project.load("pack.tool")
-    project.write("extra.py", "import pack.tool\n")
+    project.write("extra.py", line + "\n")
 
     registry.refresh()
 

@@ -108,6 +108,19 @@ def test_a_module_is_executed_where_anything_else_may_come_out_otherwise(project
     assert user.ran == 2
 
 
+def test_who_is_in_a_circle_is_executed(project, registry, leaf):
+    """
+    What a formula comes to in a circle depends on how far the others have come.
+    """
+    project.write("peer.py", "import user\n")
+    user = project.load("user", HEAD + "import peer\nfrom leaf import RATE\nX = RATE\n")
+    set_rate(project, 2)
+
+    registry.refresh()
+
+    assert (user.X, user.ran) == (2, 2)
+
+
 def test_who_depends_on_a_formula_follows(project, registry, leaf):
     """
     What is worked out spreads as what is executed: names are taken again, formulas worked out, and caches emptied.
