@@ -80,6 +80,12 @@ class Calm:
     sources: list[_source.Source | None] = attrs.field(factory=list)
     users: Mapping[str, Collection[str]] = attrs.field(factory=dict)
     known: dict[tuple[str, str, Level, bool], tuple[Rebinds | None, set[str]]] = attrs.field(factory=dict)
+    _is_declared: bool = attrs.field(init=False)
+
+    @_is_declared.default
+    def _is_any_declared(self) -> bool:
+        """Whether there is a dependency that is declared: it is in no source."""
+        return True in self.situation[2]
 
     @classmethod
     def off(cls) -> Calm:
@@ -112,7 +118,7 @@ class Calm:
             level: How much of it changed.
             is_within: Whether it may have to be followed in the module itself, which was not executed.
         """
-        if True in self.situation[2]:  # a dependency that is declared is in no source
+        if self._is_declared:
             return None
         key = module, name, max(level, Level.SHAPE), is_within
         found = self.known.get(key)
