@@ -27,6 +27,7 @@ from modreg._hooks import has_dispose
 from modreg._importer import BOOTSTRAP, namespace_of, space_of
 from modreg._journal import (
     MISSING,
+    PLAIN,
     Attribute,
     Cache,
     ClassAttribute,
@@ -244,7 +245,7 @@ class Execution(Ordered):
         others = [name for name in self.draft.order if name not in self.parts]
         hooked = [name for name, namespace in self._namespaces(others) if has_dispose(namespace)]
         if hooked:
-            foreseen = self.draft.foreseen(self.draft.order)
+            foreseen = self.draft.foreseen()
             self.foreseen.update((name, foreseen[name]) for name in hooked if name in foreseen)
         going = [n for n in self.draft.order if self._is_going(n)]
         self.disposed.update(going)
@@ -291,10 +292,12 @@ class Execution(Ordered):
         if name not in self.snapshots:  # something else than a module is in its place
             return True
         former, body = self.snapshots[name].bindings, self.parts[name].body
-        namespace = space_of(name).copy()
-        made = {n for n, value in namespace.items() if value is not former.get(n) and not _is_bare(value)}
-        made -= IMPORT_SYSTEM | {"__all__", "__annotations__"}  # names alone, and what _stand_in() looks after
-        return bool(made) and (body is None or not made <= body.all_imported)
+        # Names alone, and what _stand_in() looks after.
+        made = {*space_of(name).copy()} - IMPORT_SYSTEM - {"__all__", "__annotations__"}
+        if body is not None:
+            made &= body.bound - body.all_imported
+        values = ((each, space_of(name).get(each)) for each in made)
+        return any(value is not former.get(each) and _is_holder(value, name) for each, value in values)
 
     def execute_dependent(self, name: str) -> bool:
         affected = self.draft.needs.affected
@@ -970,10 +973,15 @@ class Execution(Ordered):
         return done.instead
 
 
-def _is_bare(value: object) -> bool:
-    """Whether a value holds no definition, and never will."""
-    kinds = map(type, value) if type(value) is tuple else (type(value),)
-    return type(value) is ModuleType or all(map(is_atom, kinds))
+def _is_holder(value: object, owner: str) -> bool:
+    """
+    Whether a value is a definition of a module, or a container where it is likely to put one.
+
+    Where it puts one into something else, that shows when it is done, by counts of references.
+    """
+    if type(value) is tuple:
+        return not all(is_atom(type(each)) for each in value)
+    return id(type(value)) in PLAIN or is_own(value, owner)
 
 
 def _place(module: str, name: str, rest: tuple[str, ...]) -> Item | ClassAttribute | None:

@@ -1536,7 +1536,10 @@ def test_what_is_kept_stands_as_a_default_value_too(project, registry):
     assert marks.now is other
 
 
-@pytest.mark.parametrize(("first", "is_shown"), [("", False), ("def f(): pass\n", True)])
+@pytest.mark.parametrize(("first", "is_shown"), [
+    ("", False), ("def f(): pass\n", True), ("found = []\n", True),
+    ("from other import *\n", False), ("import other\nit = other.It()\n", False),
+])  # fmt: skip
 def test_the_window_leaves_behind_who_is_done_before_importers_define_anything(project, registry, first, is_shown):
     """
     What the collector shows, and a search goes over, grows only from where a module under execution defines something.
@@ -1546,10 +1549,12 @@ def test_the_window_leaves_behind_who_is_done_before_importers_define_anything(p
     project.write("pack/__init__.py", package.format(first, 1))
     project.write("pack/a.py", "made = [1]\n")
     project.write("pack/b.py", looking.format(1))
+    project.write("other.py", "class It: pass\ndef g(): return 1\nheld = [It()]\n")
     pack = project.load("pack")
     project.write("pack/__init__.py", package.format(first, 2))
     project.write("pack/a.py", "made = [2]\n")
     project.write("pack/b.py", looking.format(2))
+    project.write("other.py", "class It: pass\ndef g(): return 2\nheld = [It()]\n")
 
     registry.refresh()
 
