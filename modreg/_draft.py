@@ -11,9 +11,10 @@ import attrs
 
 from modreg import _graph, _source, _uses
 from modreg._edges import Groups, at_import, grouped
+from modreg._forecast import Forecast
 from modreg._history import Record
 from modreg._model import Cause, Decision, Edge, Finding, Step, rebinding
-from modreg._needs import Needs, Prediction
+from modreg._needs import Needs
 from modreg._scan import Import
 from modreg._scope import packages_of
 from modreg._source import Source
@@ -138,6 +139,7 @@ class Draft:
     fewer: Callable[[tuple[str, ...]], Fewer] = attrs.field(default=lambda _: {})
     taken: Callable[[], Iterable[tuple[str, str, str]]] = attrs.field(default=lambda: ())
     _imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    _forecasts: list[Forecast] = attrs.field(init=False, factory=list)
 
     @functools.cached_property
     def _groups(self) -> Groups:
@@ -165,10 +167,10 @@ class Draft:
     def steps(self) -> tuple[Step, ...]:
         """What is going to be done, by all that can be known without running code."""
         gone = [Step(module=name, decision=Decision.UNLOAD, reason=self.gone) for name in self.unload]
-        affected, rebound = self._predicted(self.order)
-        found = {name: rebinding(name, names) for name, names in rebound.items()}
+        forecast = self._forecast(self.order)
+        found = {name: rebinding(name, names) for name, names in forecast.rebound.items()}
         found.update((name, part.step) for name, part in self.parts.items())
-        for name, why in self.completed(affected).items():
+        for name, why in self.completed(forecast.affected).items():
             found[name] = Step(module=name, decision=Decision.EXECUTE, reason=why)
         return (*gone, *(found[name] for name in self.order if name in found))
 
@@ -217,14 +219,26 @@ class Draft:
         members = () if self.is_calm or name not in self.starring else self.components.get(name, ())
         return self.fewer(members).get(name, {}) if len(members) > 1 else {}
 
-    def foreseen(self, names: Collection[str]) -> dict[str, str]:
-        """Those of the names that will have to be executed for others, each with the reason."""
-        return self._predicted(names)[0]
+    def foreseen(self) -> dict[str, str]:
+        """Those that will have to be executed for others, each with the reason."""
+        return self._forecast(self.order).affected
 
-    def _predicted(self, names: Collection[str]) -> Prediction:
+    def foreseen_among(self, names: Collection[str]) -> dict[str, str]:
+        """As :meth:`foreseen` for some while others are executed; of a circle this is asked again and again."""
+        seeds = self._seeds(names)
+        found = next((each for each in self._forecasts if each.is_of(seeds, names)), None)
+        if found is not None:
+            found.learn()
+        else:
+            self._forecasts.append(found := Forecast(self.needs, seeds, names))
+        return found.affected
+
+    def _forecast(self, names: Collection[str]) -> Forecast:
+        return Forecast(self.needs, self._seeds(names), names)
+
+    def _seeds(self, names: Iterable[str]) -> dict[str, Callable[[], View]]:
         parts = {name: self.parts[name] for name in names if name in self.parts}
-        seeds = {name: part.read_view for name, part in parts.items() if not part.is_layout}
-        return self.needs.predict(seeds, names)
+        return {name: part.read_view for name, part in parts.items() if not part.is_layout}
 
     @functools.cached_property
     def components(self) -> dict[str, tuple[str, ...]]:

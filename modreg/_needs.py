@@ -47,7 +47,6 @@ def _caches(module: str, name: str) -> Iterator[Any]:  # functions with a cache_
         yield value
 
 
-Prediction = tuple[dict[str, str], dict[str, list[str]]]
 _Sides = tuple[tuple[Statement, ...], tuple[Statement, ...]]
 
 Differing = dict[str, tuple[_Sides, dict[str, tuple[bool, bool]]]]
@@ -205,7 +204,6 @@ class Needs:
         former: The objects that names stood for before.
         stars: For each executed module the names that only now, or no more, go to star imports.
         is_blind: Whether nobody is to be executed for another's sake.
-        predicted: What was predicted already, by all that it depends on; each with the levels at that time.
         differing: For each module two of its sources, and of which definitions they do not say the same.
         around: For a module all that import it, directly or not, where that was asked.
     """
@@ -233,7 +231,6 @@ class Needs:
     former: dict[tuple[str, str], object] = attrs.field(factory=dict)
     stars: dict[str, set[str]] = attrs.field(factory=dict)
     is_blind: bool = False
-    predicted: dict[tuple[object, ...], tuple[dict[tuple[str, str], Level], Prediction]] = attrs.field(factory=dict)
     differing: Differing = attrs.field(factory=dict)
     around: dict[str, frozenset[str]] = attrs.field(factory=dict)
 
@@ -479,11 +476,11 @@ class Needs:
 
     def is_calm(self, seeds: Mapping[str, Callable[[], View]]) -> bool:
         """Whether it is expected that an execution of *seeds* makes no other necessary."""
-        other = self._expecting(seeds)
-        is_calm = all(other._foresee(name, self.view(name), is_trying=True) for name in seeds)
+        other = self.expecting(seeds)
+        is_calm = all(other.foresee(name, self.view(name), is_trying=True) for name in seeds)
         return is_calm and other.affected.keys() <= seeds.keys()
 
-    def _expecting(self, seeds: Mapping[str, Callable[[], View]]) -> Needs:
+    def expecting(self, seeds: Mapping[str, Callable[[], View]]) -> Needs:
         """What is known, with the new sources of *seeds*."""
         return attrs.evolve(
             self,
@@ -493,62 +490,20 @@ class Needs:
             formulas={name: dict(each) for name, each in self.formulas.items()},
             executed=set(self.executed),
             rebinds={},
-            predicted={},
             views={name: view for name, view in self.views.items() if name not in seeds},
             renewed={**self.renewed, **seeds},
         )
 
-    def _foresee(self, name: str, old: View, *, is_trying: bool = False) -> bool:
+    def foresee(self, name: str, old: View, *, is_trying: bool = False) -> bool:
         """Note what an execution of a module is expected to change; as :meth:`change`."""
         is_calm = self.change(name, self._differing_sources(name, old), is_trying=is_trying)
-        return self._compute(name, is_calm=is_calm, is_trying=is_trying)
+        return self.compute(name, is_calm=is_calm, is_trying=is_trying)
 
-    def _compute(self, name: str, *, is_calm: bool = True, is_trying: bool = False) -> bool:
+    def compute(self, name: str, *, is_calm: bool = True, is_trying: bool = False) -> bool:
         """Note what an execution of a module is expected to compute anew; as :meth:`change`."""
         while (is_calm or not is_trying) and (more := self._computed(name)):
             is_calm = self.change(name, more, is_trying=is_trying) and is_calm
         return is_calm
-
-    def predict(self, seeds: Mapping[str, Callable[[], View]], order: Collection[str]) -> Prediction:
-        """
-        What an execution of *seeds* will make necessary.
-
-        Args:
-            seeds: The modules that are going to be executed, each with what reads its new source.
-            order: All that may have to be executed, dependencies first.
-
-        Returns:
-            The modules that will have to be executed, each with the reason; and of the others the names that will
-            have to be rebound.
-        """
-        key = *seeds, "", *order, len(self.affected), len(self.executed), len(self.renewed)
-        known = self.predicted.get(key)
-        if known is None or known[0] != self.levels:
-            known = self.predicted[key] = dict(self.levels), self._predict(seeds, order)
-        return known[1]
-
-    def _predict(self, seeds: Mapping[str, Callable[[], View]], order: Collection[str]) -> Prediction:
-        other = self._expecting(seeds)
-        wanted = frozenset(order)
-        other.reached = functools.cache(lambda name: wanted.intersection(self.reached(name)))
-        told: set[str] = set()
-        foreseen: set[str] = set()
-        waiting = [name for name in order if name not in self.executed]
-        while ready := [name for name in waiting if name not in told and (name in seeds or name in other.affected)]:
-            for name in ready:
-                told.add(name)
-                if other.is_followed(name):
-                    since = len(other.levels)
-                    if name in foreseen:
-                        other._compute(name)
-                    else:
-                        other._foresee(name, self.view(name))
-                    foreseen.add(name)
-                    stirred = {each for each, _ in islice(other.levels, since, None)}
-                    told -= stirred - {name}  # in a circle they were told too early
-        affected = {name: why for name, why in other.affected.items() if name not in seeds}
-        left = other.rebinds.keys() - other.affected.keys() - seeds.keys()
-        return affected, {name: sorted(other.rebinds[name]) for name in left}
 
     def _differing_sources(self, name: str, old: View) -> Changes:
         """What an execution is going to change in a module by what its source says."""

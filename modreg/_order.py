@@ -210,7 +210,7 @@ class Ordered(Work):
         self._run_before(members, {*around, *inside})
         is_around = len(members) > 1 or not set(self.executing).isdisjoint(imported)
         if is_around and name not in self.foreseen and not all(map(self._is_going, members)):
-            self.foreseen.update(self.draft.foreseen((*self.executing, *members, *inside)))
+            self.foreseen.update(self.draft.foreseen_among((*self.executing, *members, *inside)))
         self._foresee_whole(name)
 
     def _run_before(self, members: Collection[str], but: Collection[str]) -> None:

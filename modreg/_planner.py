@@ -357,7 +357,7 @@ class Planner:
         if draft.is_calm:
             return
         edited = [n for n in draft.members if n not in draft.parts and self._change(self.history.current(n))]
-        foreseen = draft.foreseen(draft.order) if edited else {}
+        foreseen = draft.foreseen() if edited else {}
         draft.prepared.update((n, self._dependent(n, foreseen[n])) for n in edited if n in foreseen)
         draft.unedited.update({*draft.members}.difference(edited))
 
