@@ -260,13 +260,16 @@ class View:
                 return [Place("", Use.USED), Place(ANY, Use.USED)]
             if self._unread:
                 self.read(module, (name,))
-            kinds = ((module, name), (module, ""), (module, ANY), ("", ANY))
+            kinds = _kinds(module, name)
             found = self._found[module, name] = [place for kind in kinds for place in self.places.get(kind, ())]
         return found
 
     def is_unused(self, target: tuple[str, str]) -> bool:
-        """Whether :meth:`uses` has been asked for a definition, and has found nothing."""
-        return self._found.get(target) == []
+        """Whether it is known, without reading any more, that a definition is used nowhere."""
+        found = self._found.get(target)
+        if found is not None or self._unread or self.statements is None:
+            return found == []
+        return self.places.keys().isdisjoint(_kinds(*target))
 
     def read(self, module: str, names: Iterable[str]) -> None:
         """Find all places where definitions of a module are used, by the names that may reach one of them, or it."""
@@ -331,6 +334,11 @@ class View:
             yield *behind(self.name, module, rest[0]), rest[1:]
         elif other:
             yield from self._inside(other, rest[1:])
+
+
+def _kinds(module: str, name: str) -> tuple[tuple[str, str], ...]:
+    """The definitions that one is used as: itself, its module, and anything there or anywhere."""
+    return (module, name), (module, ""), (module, ANY), ("", ANY)
 
 
 def reached(path: tuple[str, ...], namespace: Mapping[str, object]) -> object:
