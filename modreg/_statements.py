@@ -86,11 +86,7 @@ class Statement:
     code: CodeType
     asked: frozenset[str] = frozenset()
     foreign: frozenset[str] = frozenset()
-    _bound: frozenset[str] | None = None
-    _imported: frozenset[str] | None = None
-    _imports: tuple[Import, ...] | None = None
     _used: tuple[_uses.Statement, ...] | None = None
-    _is_setting: bool | None = None
 
     def uses(self, *, is_future: bool) -> tuple[_uses.Statement, ...]:
         """As :func:`modreg._uses.statements`."""
@@ -100,33 +96,32 @@ class Statement:
             self._used = _uses.statements(self.text, is_future=is_future) if found is None else (found,)
         return self._used
 
-    @property
+    @functools.cached_property
     def bound(self) -> frozenset[str]:
         """As :func:`modreg._scan.bound_names`."""
-        if self._bound is None:
-            self._bound = _scan.bound_names(self.code)
-        return self._bound
+        return _scan.bound_names(self.code)
 
-    @property
+    @functools.cached_property
     def imported(self) -> frozenset[str]:
         """The names that its import statements bind."""
-        if self._imported is None:
-            self._imported = frozenset(_imported(self.code))
-        return self._imported
+        return frozenset(_imported(self.code))
 
-    @property
+    @functools.cached_property
     def is_setting_attributes(self) -> bool:
         """As :func:`modreg._scan.is_setting_attributes`."""
-        if self._is_setting is None:
-            self._is_setting = _scan.is_setting_attributes(self.code)
-        return self._is_setting
+        return _scan.is_setting_attributes(self.code)
 
-    @property
+    @functools.cached_property
     def imports(self) -> tuple[Import, ...]:
         """As :func:`modreg._scan.imports`."""
-        if self._imports is None:
-            self._imports = _scan.imports(self.code)
-        return self._imports
+        return _scan.imports(self.code)
+
+    def moved(self, line: int) -> Statement:
+        """The same on another line."""
+        moved = Statement(self.text, line, _moved(self.code, line - self.line), self.asked, self.foreign, self._used)
+        moved.bound, moved.imported = self.bound, self.imported
+        moved.is_setting_attributes = self.is_setting_attributes
+        return moved
 
 
 @attrs.define(eq=False)
@@ -155,10 +150,6 @@ class Body:
     has_annotations: bool = False
     broken: frozenset[str] = frozenset()
     tried: tuple[Statement, ...] = ()
-    _bound: frozenset[str] | None = None
-    _bound_once: frozenset[str] | None = None
-    _imports: tuple[Import, ...] | None = None
-    _is_setting: bool | None = None
 
     @classmethod
     def of_code(cls, code: CodeType) -> Body:
@@ -206,20 +197,16 @@ class Body:
         """The names that import statements bind, also of a body that was not taken apart."""
         return self.imported if self.path else frozenset().union(*[each.imported for each in self.statements])
 
-    @property
+    @functools.cached_property
     def bound(self) -> frozenset[str]:
         """Every name that the module can bind, as :func:`modreg._scan.bound_names`."""
-        if self._bound is None:
-            self._bound = frozenset().union(*[each.bound for each in self.statements])
-        return self._bound
+        return frozenset().union(*[each.bound for each in self.statements])
 
-    @property
+    @functools.cached_property
     def bound_once(self) -> frozenset[str]:
         """The names that one of its instructions binds, and no other one binds or deletes."""
-        if self._bound_once is None:
-            counts = Counter(name for each in self.statements for name in _scan.bindings(each.code))
-            self._bound_once = frozenset(name for name, count in counts.items() if count == 1)
-        return self._bound_once
+        counts = Counter(name for each in self.statements for name in _scan.bindings(each.code))
+        return frozenset(name for name, count in counts.items() if count == 1)
 
     @property
     def covered(self) -> frozenset[str]:
@@ -263,24 +250,20 @@ class Body:
         is_future = bool(self.flags & __future__.annotations.compiler_flag)
         return tuple([used for each in self.statements for used in each.uses(is_future=is_future)])
 
-    @property
+    @functools.cached_property
     def is_setting_attributes(self) -> bool:
         """As :func:`modreg._scan.is_setting_attributes`."""
-        if self._is_setting is None:
-            self._is_setting = any(each.is_setting_attributes for each in self.statements)
-        return self._is_setting
+        return any(each.is_setting_attributes for each in self.statements)
 
     @property
     def codes(self) -> list[CodeType]:
         """The code of the functions and classes that stand directly in the module."""
         return [each for one in self.statements for each in one.code.co_consts if type(each) is CodeType]
 
-    @property
+    @functools.cached_property
     def imports(self) -> tuple[Import, ...]:
         """The import statements, in the order of their lines."""
-        if self._imports is None:
-            self._imports = tuple([found for each in self.statements for found in each.imports])
-        return self._imports
+        return tuple([found for each in self.statements for found in each.imports])
 
     def string_constant(self, name: str) -> str | None:
         """As :func:`modreg._scan.string_constant`."""
@@ -423,9 +406,7 @@ class _Splitter:
         """A statement that is new, or that stood on another line; `None` for what is none."""
         if done is None or (_IS_LINE_IN_CLASS and "class" in text):
             return self._made(text, line)
-        code = _moved(done.code, line - done.line)
-        known = done._bound, done._imported, None, done._used, done._is_setting
-        return Statement(text, line, code, done.asked, done.foreign, *known)
+        return done.moved(line)
 
     def _made(self, text: str, line: int) -> Statement | None:
         """Compile a statement; `None` for what is none."""
