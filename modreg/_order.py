@@ -272,9 +272,10 @@ class Ordered(Work):
         is_former = value is not MISSING and value is self.snapshots[name].bindings.get(bound)
         if not is_former or is_submodule(name, bound, namespace):
             return False
-        while frame is not None and not (frame.f_globals is namespace and frame.f_locals is namespace):
+        codes = {id(each.code) for each in part.body.statements}
+        while frame is not None and id(frame.f_code) not in codes:
             frame = frame.f_back
-        names = part.body.bound_by(frame.f_code, frame.f_lineno, frame.f_lasti) if frame is not None else None
+        names = part.body.bound_by(frame.f_lineno, frame.f_lasti) if frame is not None else None
         return names is not None and bound not in names
 
     def _run_behind(self, name: str) -> None:

@@ -138,7 +138,7 @@ class Rehearsal:
         if read is None or is_known:
             return True
         body = read()
-        bound = None if body is None else body.bound if at is None else body.bound_before(at.line or 0)
+        bound = None if body is None else body.bound if at is None else body.bound_by(at.line or 0)
         if body is None or bound is None or name in bound or self.run(f"{module}.{name}"):
             return True
         if at is not None and name in body.bound:

@@ -9,7 +9,6 @@ import dis
 import functools
 import operator
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -221,21 +220,9 @@ class Body:
             names -= each.bound
         return found
 
-    def bound_by(self, code: CodeType, line: int, lasti: int) -> frozenset[str] | None:
-        """As :func:`modreg._scan.bound_by`, when its execution is in the code of one of its statements."""
-        found: frozenset[str] = frozenset()
-        for each in self.statements:
-            names = _scan.bound_by(each.code, line if each.code is code else sys.maxsize, lasti)
-            if names is None:
-                break
-            found |= names
-            if each.code is code:
-                return found
-        return None
-
-    def bound_before(self, line: int) -> frozenset[str] | None:
-        """The names that may be bound when its execution comes to a line; `None` where that may be any."""
-        found = [_scan.bound_by(each.code, line, -1) for each in self.statements if each.line <= line]
+    def bound_by(self, line: int, lasti: int = -1) -> frozenset[str] | None:
+        """As :func:`modreg._scan.bound_by`, of all statements that have begun by then."""
+        found = [_scan.bound_by(each.code, line, lasti) for each in self.statements if each.line <= line]
         return None if None in found else frozenset().union(*filter(None, found))
 
     def to_come(self, line: int) -> frozenset[str]:
