@@ -48,21 +48,21 @@ def matters(user: str, module: str, name: str, member: str, level: Level, place:
         return True
     value = space_of(module).get(name)
     if place.rest:
-        return not (level < Level.SHAPE and place.use < Use.MADE and _is_kept_in(value, place.rest))
-    if not all(is_plainly_subscripted(reached(path, space_of(user))) for path in place.of):
+        return not (level < Level.SHAPE and place.ref.use < Use.MADE and _is_kept_in(value, place.rest))
+    if not all(is_plainly_subscripted(reached(path, space_of(user))) for path in place.ref.of):
         return True
-    if not all(is_of_library(reached(path, space_of(user))) for path in place.to):
+    if not all(is_of_library(reached(path, space_of(user))) for path in place.ref.to):
         return True
-    made = space_of(user).get(place.by) if place.by else None
-    if place.use in (Use.SHOWN, Use.USED) and is_class(made) and is_made_unseen(made):
+    made = space_of(user).get(place.ref.by) if place.ref.by else None
+    if place.ref.use in (Use.SHOWN, Use.USED) and is_class(made) and is_made_unseen(made):
         return False
-    if place.use is Use.SET:  # who sets it elsewhere has to set it again
+    if place.ref.use is Use.SET:  # who sets it elsewhere has to set it again
         return user != module or not _is_set_plainly(value)
     if is_class(value):
-        return _matters_of_class(value, member, level, place.use, made)
+        return _matters_of_class(value, member, level, place.ref.use, made)
     if level >= Level.SHAPE and is_copied(value):
         return True
-    return place.use is not Use.STORED and not _runs_nothing(value, place.use, level)
+    return place.ref.use is not Use.STORED and not _runs_nothing(value, place.ref.use, level)
 
 
 def _runs_nothing(value: object, use: Use, level: Level) -> bool:

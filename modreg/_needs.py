@@ -147,9 +147,9 @@ def _followed(needs: Needs, module: str, name: str, level: Level, is_within: boo
             if owner in needs.called.get(user, ()):
                 return None
             for place in needs.view(user).uses(owner, each):
-                if place.use is Use.NAMED and much < Level.OBJECT:
+                if place.ref.use is Use.NAMED and much < Level.OBJECT:
                     continue
-                if place.use is not Use.TAKEN:
+                if place.ref.use is not Use.TAKEN:
                     is_kept = _is_put_away(place, much) and not is_copied(space_of(owner).get(each))
                     if place.owner == ANY or not (place.owner or is_kept) or _is_outcome(user, place):
                         return None
@@ -172,7 +172,7 @@ def _followed(needs: Needs, module: str, name: str, level: Level, is_within: boo
 
 def _is_put_away(place: Place, level: Level) -> bool:
     """Whether a module that is executed does no more with a definition than to put it somewhere."""
-    return place.use is Use.STORED and not (place.rest or place.of or place.to) and level < Level.OBJECT
+    return place.ref.use is Use.STORED and not (place.rest or place.ref.of or place.ref.to) and level < Level.OBJECT
 
 
 @attrs.define(eq=False)
@@ -382,18 +382,18 @@ class Needs:
         top, _, member = name.partition(".")
         places = self.view(user).uses(module, top)
         if level is Level.FILLED:  # who only puts something in as well is not concerned
-            places = [place for place in places if not place.is_filling]
+            places = [place for place in places if not place.ref.is_filling]
         if level < Level.OBJECT:  # who only names it neither
-            places = [place for place in places if place.use is not Use.NAMED]
+            places = [place for place in places if place.ref.use is not Use.NAMED]
         if level < Level.SHAPE:  # nor who annotates with it what is made when it is called itself
-            places = [place for place in places if not (place.use is Use.LATER and place.is_annotation)]
+            places = [place for place in places if not (place.ref.use is Use.LATER and place.ref.is_annotation)]
         if member == _uses.ANNOTATIONS and is_called_blindly(space_of(module).get(top)):
-            places = [place for place in places if place.rest or not place.is_called]
+            places = [place for place in places if place.rest or not place.ref.is_called]
         is_declared, is_called = module in declared(user, "__depends__"), module in self.called.get(user, ())
         if not (places or is_declared or is_called):
             return
         if module in declared(user, "__accepts__"):
-            taken = [each.owner for each in places if each.use is Use.TAKEN and each.owner != ANY]
+            taken = [each.owner for each in places if each.ref.use is Use.TAKEN and each.owner != ANY]
             for each in taken if level is Level.OBJECT else ():
                 self.rebinds.setdefault(user, {})[each] = (module, top)
             return
@@ -402,12 +402,12 @@ class Needs:
         if is_called:
             self.affect(user, f"it imported {module} by a name that it computed, and {name} changed there")
         for place in places:
-            if place.use is Use.TAKEN:
+            if place.ref.use is Use.TAKEN:
                 yield from self._take(user, module, name, level, place)
             elif not place.owner:
                 if self._is_undecided(user) and matters(user, module, top, member, level, place):
                     reason = f"it uses {module}.{name.removesuffix(_uses.CODE)}, which changed"
-                    self.affect(user, reason, None if place.is_annotation else place.statement)
+                    self.affect(user, reason, None if place.ref.is_annotation else place.statement)
             elif place.owner == ANY:
                 values = space_of(user).copy().items()
                 yield from ((each, min(level, Level.BODY)) for each, value in values if not is_value(value))
@@ -452,7 +452,7 @@ class Needs:
             elif level >= Level.OBJECT:
                 is_lost = name == ANY and not _is_public(module, each)
                 self.rebinds.setdefault(user, {})[each] = (module, "" if is_lost else each)
-            if name == ANY and any(not p.owner and p.use is not Use.TAKEN for p in view.uses(module, each)):
+            if name == ANY and any(not p.owner and p.ref.use is not Use.TAKEN for p in view.uses(module, each)):
                 self.affect(user, f"it uses {each}, which {module} gives to star imports no more, or only now")
             yield (each if name == ANY else name), level
 
@@ -538,7 +538,7 @@ class Needs:
             around = self._around(user)
             for name, lost in met.items():
                 places = self.view(user).uses(old.name, name) if not lost.isdisjoint(around) else ()
-                if any(not place.owner or place.use is Use.TAKEN for place in places):
+                if any(not place.owner or place.ref.use is Use.TAKEN for place in places):
                     self.affect(user, f"{old.name} binds {name} before it is imported now")
 
     def _around(self, name: str) -> frozenset[str]:
@@ -580,7 +580,7 @@ class Needs:
 
     def _is_input(self, target: tuple[str, str], place: Place) -> bool:
         """Whether what is computed with a definition can be another value now."""
-        is_done = place.use >= Use.MADE and target[1] in self.changed.get(target[0], ())  # a part of it changed
+        is_done = place.ref.use >= Use.MADE and target[1] in self.changed.get(target[0], ())  # a part of it changed
         return is_done or target in self.levels
 
     # What executions show
@@ -666,9 +666,9 @@ def _following(member: str, level: Level, place: Place) -> tuple[str, Level]:
     """What changes where a definition is used for another one, and how much."""
     if "." in place.owner:
         return place.owner, min(level, Level.SHAPE)
-    if level < Level.SHAPE and place.is_annotation:
+    if level < Level.SHAPE and place.ref.is_annotation:
         return f"{place.owner}.{_uses.ANNOTATIONS}", level
-    inherits = member and (place.use in (Use.BASE, Use.SHAPED) or member == "__class_getitem__")
+    inherits = member and (place.ref.use in (Use.BASE, Use.SHAPED) or member == "__class_getitem__")
     return f"{place.owner}.{member}" if inherits else place.owner, min(level, Level.SHAPE)
 
 

@@ -24,27 +24,19 @@ class Place:
 
     Attributes:
         owner: The definition that uses it; ``""`` for the execution of the module.
-        use: What for.
+        ref: How it does.
         rest: The attribute of it that is used, and what is asked of that.
-        is_filling: Whether something is put there, and no more.
-        by: The class in whose making it is used, where nothing else sees that.
-        is_annotation: Whether it is used as an annotation: what is annotated does nothing with it.
-        of: What it is given to in subscripts, as dotted names.
-        to: What it is given to in calls and kept by, as dotted names.
-        is_called: Whether it is called, and no more.
         statement: The statement of the module that does it.
     """
 
     owner: str
-    use: Use
+    ref: Ref
     rest: tuple[str, ...] = ()
-    is_filling: bool = False
-    by: str = ""
-    is_annotation: bool = False
-    of: tuple[tuple[str, ...], ...] = ()
-    to: tuple[tuple[str, ...], ...] = ()
-    is_called: bool = False
     statement: Statement | None = None
+
+
+# Uses that no name spells.
+_LATER, _TAKEN, _USED = (Ref((ANY,), use) for use in (Use.LATER, Use.TAKEN, Use.USED))
 
 
 Written = tuple[str, str, tuple[str, ...]]
@@ -123,9 +115,9 @@ class View:
         """What ``import_module`` gives may be used in any way: at once, or by whatever the statement defines."""
         module = self.absolute(imported)
         if imported.is_toplevel and not statement.is_definition:
-            self._add((module, ""), Place("", Use.USED))
+            self._add((module, ""), Place("", _USED))
         for name in statement.names:
-            self._add((module, ""), Place(name, Use.LATER))
+            self._add((module, ""), Place(name, _LATER))
 
     def again(self) -> View:
         """The same source, where what its names lead to may have changed: itself if that is not so."""
@@ -142,11 +134,11 @@ class View:
         if not taken.name:
             return
         base = self.absolute(taken)
-        self._add((base, taken.name), Place(name, Use.TAKEN))
+        self._add((base, taken.name), Place(name, _TAKEN))
         if self._lead(base, taken.name)[1]:
-            self._add((base, "__getattr__"), Place("", Use.USED))
-            self._add((base, "__getattr__"), Place(name, Use.USED))
-            self._add(behind(self.name, base, taken.name), Place(name, Use.TAKEN))
+            self._add((base, "__getattr__"), Place("", _USED))
+            self._add((base, "__getattr__"), Place(name, _USED))
+            self._add(behind(self.name, base, taken.name), Place(name, _TAKEN))
 
     def _add(self, target: tuple[str, str], place: Place) -> None:
         self._found.clear()
@@ -257,7 +249,7 @@ class View:
         found = self._found.get((module, name))
         if found is None:
             if self.statements is None:
-                return [Place("", Use.USED), Place(ANY, Use.USED)]
+                return [Place("", _USED), Place(ANY, _USED)]
             if self._unread:
                 self.read(module, (name,))
             kinds = _kinds(module, name)
@@ -297,8 +289,7 @@ class View:
         for owner, refs in statement.refs.items():
             for ref in refs:
                 for module, name, rest in self._targets(ref):
-                    told = ref.is_filling, ref.by, ref.is_annotation, ref.of, ref.to, ref.is_called, statement
-                    self._add((module, name), Place(owner, ref.use, rest, *told))
+                    self._add((module, name), Place(owner, ref, rest, statement))
 
     def _targets(self, ref: Ref) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """The definitions that a name can stand for: module, name, and what is asked of it."""
