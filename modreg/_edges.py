@@ -150,12 +150,12 @@ class Rows:
         row.look(record, make)
         return _with_more(record.name, row.edges, self.called.get(record.name, ()))
 
-    def calm(self, users: Mapping[str, Collection[str]]) -> Calm:
-        """What is known of changes that make nobody be executed, as of what was found last."""
+    def calm(self, users: Mapping[str, Collection[str]]) -> Calm | None:
+        """What is known of changes that make nobody be executed, as of what was found last; not if any is declared."""
         found = self._found
         sources = [record.source for record in found.records]
         self._calm = self._calm.settled(found.tracked, found.situation, sources, users)
-        return self._calm
+        return None if found.declaring else self._calm
 
 
 def _places(tracked: tuple[str, ...]) -> tuple[list[tuple[int, str]], list[str]]:

@@ -40,7 +40,6 @@ from modreg._journal import (
 )
 from modreg._matters import Level
 from modreg._model import Cause, Decision, Finding, Foreseen, Phase, Step
-from modreg._needs import Calm
 from modreg._order import Ordered
 from modreg._pairs import (
     Pair,
@@ -153,7 +152,7 @@ class Execution(Ordered):
     def _make_ready(self) -> None:
         """Note all that is known to be executed as it is, and have the new sources be found."""
         if self.is_keeping:
-            self.draft.needs.calm = Calm.off()  # what is kept depends on all that a change leads to
+            self.draft.needs.calm = None  # what is kept depends on all that a change leads to
             self.draft.needs.is_thorough = True
         for record in map(self.history.current, self.draft.starring):
             self.starred[record.name] = all_star_names(record.name, record.package, record.read())

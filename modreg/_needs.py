@@ -75,21 +75,10 @@ class Calm:
     """
 
     tracked: tuple[str, ...] = ()
-    situation: tuple[list[bool], ...] = ((), (), ())  # type: ignore[assignment]  # nothing is written to them
+    situation: tuple[list[bool], ...] = ()
     sources: list[_source.Source | None] = attrs.field(factory=list)
     users: Mapping[str, Collection[str]] = attrs.field(factory=dict)
     known: dict[tuple[str, str, Level, bool], tuple[Rebinds | None, set[str]]] = attrs.field(factory=dict)
-    _is_declared: bool = attrs.field(init=False)
-
-    @_is_declared.default
-    def _is_any_declared(self) -> bool:
-        """Whether there is a dependency that is declared: it is in no source."""
-        return True in self.situation[2]
-
-    @classmethod
-    def off(cls) -> Calm:
-        """One that remembers nothing."""
-        return cls(situation=([], [], [True]))
 
     def settled(
         self,
@@ -117,8 +106,6 @@ class Calm:
             level: How much of it changed.
             is_within: Whether it may have to be followed in the module itself, which was not executed.
         """
-        if self._is_declared:
-            return None
         key = module, name, max(level, Level.SHAPE), is_within
         found = self.known.get(key)
         if found is None or not found[1].isdisjoint(needs.renewed):
@@ -183,7 +170,7 @@ class Needs:
     Args:
         look: Reads a module's present source.
         users: For each module those that import it in any way.
-        calm: What is known of changes that make nobody be executed.
+        calm: What is known of changes that make nobody be executed; `None` if each has to be followed.
         spelled: Tells the attributes that a module's present source spells.
 
     Attributes:
@@ -210,7 +197,7 @@ class Needs:
 
     look: Callable[[str], View]
     users: Mapping[str, Collection[str]]
-    calm: Calm = attrs.field(factory=Calm)
+    calm: Calm | None = None
     spelled: Callable[[str], frozenset[str]] = attrs.field(default=lambda _name: frozenset())
     decided: Collection[str] = ()
     called: Mapping[str, Collection[str]] = attrs.field(factory=dict)
@@ -330,12 +317,13 @@ class Needs:
             if self.levels.get((owner, name), 0) >= level:
                 continue
             self.levels[owner, name] = level
-            self.changed.setdefault(owner, set()).add(name.partition(".")[0])
+            top = name.partition(".")[0]
+            self.changed.setdefault(owner, set()).add(top)
             users: Iterable[str] = self.users_of(owner)
             is_within = owner in self.formulas
             rebinds: Rebinds | None = {}
             if users or is_within:
-                rebinds = self.calm.after(self, owner, name.partition(".")[0], level, is_within=is_within)
+                rebinds = None if self.calm is None else self.calm.after(self, owner, top, level, is_within=is_within)
             if rebinds is not None:
                 users = ()
                 for user, names in rebinds.items():
@@ -346,7 +334,7 @@ class Needs:
                 return False
             is_calm = is_calm and rebinds is not None
             is_told = is_told or functools.cache(self._is_told_otherwise)
-            for user in self._concerned(owner, name.partition(".")[0], users, is_told):
+            for user in self._concerned(owner, top, users, is_told):
                 if self._is_decided(user):
                     through.append((user, owner, name, level))
                 else:

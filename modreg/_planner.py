@@ -25,7 +25,7 @@ from modreg._history import GONE, NONE, History, Record
 from modreg._importer import BOOTSTRAP, is_unloaded_lazy, space_of, spec_of
 from modreg._matters import Level
 from modreg._model import Cause, Edge
-from modreg._needs import Calm, Differing, Needs
+from modreg._needs import Differing, Needs
 from modreg._program import Program
 from modreg._roll import Roll
 from modreg._scope import Scope, is_under_one
@@ -273,7 +273,7 @@ class Planner:
         needs.users, needs.reached, needs.decided = users, self._users.reached, {*changing, *gone}
         needs.graph, needs.called = new, self._rows.called
         # Of many, nearly all that could be remembered leads through another one.
-        needs.calm = self._rows.calm(users) if is_edit else Calm.off()
+        needs.calm = self._rows.calm(users) if is_edit else None
         for name in gone:
             importers = [user for user in others if name in at_import(old[user])]
             needs.affected.update(dict.fromkeys(importers, f"it imports {name}, whose source is gone"))

@@ -11,7 +11,7 @@ import pytest
 
 from modreg import Decision, ReloadError, _graph
 from modreg._matters import Level
-from modreg._needs import Calm, Needs
+from modreg._needs import Needs
 from modreg._planner import Planner
 from modreg._view import View
 
@@ -1932,7 +1932,6 @@ def test_what_is_remembered_of_changes_is_what_following_them_comes_to(project, 
 
     for change in [*changes, *changes]:  # a second time with all that is remembered by then
         plain, quick = (Needs(registry._planner._view, users) for _ in range(2))
-        plain.calm = Calm.off()
         quick.calm = shared
         for needs in (plain, quick):
             needs.change("leaf", dict([change]))
