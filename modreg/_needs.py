@@ -192,7 +192,7 @@ class Needs:
         stars: For each executed module the names that only now, or no more, go to star imports.
         is_blind: Whether nobody is to be executed for another's sake.
         differing: For each module two of its sources, and of which definitions they do not say the same.
-        around: For a module all that import it, directly or not, where that was asked.
+        around: Tells for a module all that import it, directly or not, and itself.
     """
 
     look: Callable[[str], View]
@@ -219,7 +219,9 @@ class Needs:
     stars: dict[str, set[str]] = attrs.field(factory=dict)
     is_blind: bool = False
     differing: Differing = attrs.field(factory=dict)
-    around: dict[str, frozenset[str]] = attrs.field(factory=dict)
+    around: Callable[[str], frozenset[str]] = attrs.Factory(
+        lambda self: functools.cache(lambda name: _graph.reachable(self.users, [name])), takes_self=True
+    )
 
     def view(self, name: str) -> View:
         if name not in self.views:
@@ -403,7 +405,8 @@ class Needs:
                 self.affect(user, f"its {place.owner.partition('.')[0]} may have been computed with {module}.{top}")
             else:
                 owner, much = _following(member, level, place)
-                if self.levels.get((user, owner), 0) < much and not _is_value_of(user, place.owner):
+                value = space_of(user).get(place.owner, MISSING)
+                if self.levels.get((user, owner), 0) < much and not is_value(value):
                     yield owner, much
 
     def _take(self, user: str, module: str, name: str, level: Level, place: Place) -> Iterator[tuple[str, Level]]:
@@ -495,9 +498,7 @@ class Needs:
 
     def _differing_sources(self, name: str, old: View) -> Changes:
         """What an execution is going to change in a module by what its source says."""
-        new = self.view(name)
-        namespace = space_of(name)
-        differing = {} if new is old else self._differing(name, old, new)
+        differing, namespace = self._differing(name, old), space_of(name)
         expected = {each: _expected_level(each, sides, namespace) for each, sides in differing.items()}
         self._reorder(old)
         return _with_leading(name, expected, differing)
@@ -523,21 +524,16 @@ class Needs:
         former, present = old.preceding(self.users), new.preceding(self.users)
         met = {name: lost for name, each in present.items() if (lost := former.get(name, each) - each)}
         for user in self.users_of(old.name) if met else ():
-            around = self._around(user)
             for name, lost in met.items():
-                places = self.view(user).uses(old.name, name) if not lost.isdisjoint(around) else ()
+                places = self.view(user).uses(old.name, name) if not lost.isdisjoint(self.around(user)) else ()
                 if any(not place.owner or place.ref.use is Use.TAKEN for place in places):
                     self.affect(user, f"{old.name} binds {name} before it is imported now")
 
-    def _around(self, name: str) -> frozenset[str]:
-        """A module, and all that import it, directly or not."""
-        if name not in self.around:
-            self.around[name] = _graph.reachable(self.users, [name])
-        return self.around[name]
-
-    def _differing(self, name: str, old: View, new: View) -> dict[str, tuple[bool, bool]]:
+    def _differing(self, name: str, old: View) -> dict[str, tuple[bool, bool]]:
         """As :func:`modreg._uses.differing`, which takes long: what is expected and what shows ask the same."""
-        sides = old.statements or (), new.statements or ()
+        sides = old.statements or (), self.view(name).statements or ()
+        if sides[0] is sides[1]:
+            return {}
         known = self.differing.get(name)
         if known is None or known[0] != sides:
             known = self.differing[name] = sides, _uses.differing(*sides)
@@ -586,7 +582,7 @@ class Needs:
             old: Its source before; `None` if only names that came, left or stand for others are of interest.
             held: What :func:`holding` told before.
         """
-        said = {} if old is None else self._said(name, old)
+        said = {} if old is None else _by_top(self._differing(name, old))
         found: Changes = {}
         for each in {**former, **namespace}:
             before, after = former.get(each, MISSING), namespace.get(each, MISSING)
@@ -609,11 +605,6 @@ class Needs:
         told = {each: level for each, level in found.items() if each not in _OF_IMPORT_SYSTEM}
         return told if old is None else _with_leading(name, told, said)
 
-    def _said(self, name: str, old: View) -> dict[str, Changes]:
-        """By name of which of its definitions the two sources say something else."""
-        new = self.view(name)
-        return {} if new.statements is old.statements else _by_top(self._differing(name, old, new))
-
 
 # Names that every execution writes, and that no definition depends on.
 _OF_IMPORT_SYSTEM: Final = frozenset({"__builtins__", "__loader__", "__spec__", "__cached__", "__annotations__"})
@@ -633,7 +624,7 @@ def _with_leading(module: str, changes: Changes, said: Iterable[str]) -> Changes
 
 
 def _by_top(definitions: Iterable[str]) -> dict[str, Changes]:
-    """By name, of which of its definitions the new source says something else."""
+    """Of which definitions the new source says something else, by their names."""
     found: dict[str, Changes] = {}
     for each in definitions:
         top, _, member = each.partition(".")
@@ -658,11 +649,6 @@ def _following(member: str, level: Level, place: Place) -> tuple[str, Level]:
         return f"{place.owner}.{_uses.ANNOTATIONS}", level
     inherits = member and (place.ref.use in (Use.BASE, Use.SHAPED) or member == "__class_getitem__")
     return f"{place.owner}.{member}" if inherits else place.owner, min(level, Level.SHAPE)
-
-
-def _is_value_of(module: str, name: str) -> bool:
-    namespace = space_of(module)
-    return name in namespace and is_value(namespace[name])
 
 
 def _is_outcome(user: str, place: Place) -> bool:
