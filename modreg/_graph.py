@@ -70,12 +70,15 @@ def path(graph: Graph, start: str, end: str) -> tuple[str, ...]:
         Among several shortest ways the answer depends on the order of *graph* alone.
     """
     ranks = _ranks(graph)
-    origins: dict[str, str | None] = {start: None}
+    origins = {start: start}
     # The mapping grows while it is walked; it is the queue of the search as well.
     queue = [start]
     for name in queue:
         if name == end:
-            return _trace(origins, end)
+            way = [end]
+            while way[-1] != start:
+                way.append(origins[way[-1]])
+            return tuple(reversed(way))
         for dependency in sorted(graph.get(name, ()), key=ranks.__getitem__):
             if dependency not in origins:
                 origins[dependency] = name
@@ -108,13 +111,3 @@ def _finished(graph: Graph, ranks: Mapping[str, int]) -> list[str]:
                 fresh.sort(key=ranks.__getitem__, reverse=True)
                 waiting.extend((each, False) for each in fresh)
     return finished
-
-
-def _trace(origins: Mapping[str, str | None], end: str) -> tuple[str, ...]:
-    """Walk back from *end* to where the search began."""
-    names: list[str] = []
-    name: str | None = end
-    while name is not None:
-        names.append(name)
-        name = origins[name]
-    return tuple(reversed(names))

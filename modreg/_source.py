@@ -13,6 +13,7 @@ import os
 import struct
 import sys
 from itertools import pairwise
+from operator import attrgetter
 from types import CodeType
 from typing import Any, Final
 
@@ -397,19 +398,13 @@ def codes_in(code: CodeType) -> list[CodeType]:
 
 def _head(code: CodeType) -> tuple[object, ...]:
     """Take what counts of *code* besides its instructions: strings, numbers and tuples of strings."""
-    return (
-        code.co_name,
-        code.co_qualname,
-        code.co_flags,
-        code.co_argcount,
-        code.co_posonlyargcount,
-        code.co_kwonlyargcount,
-        code.co_names,
-        code.co_varnames,
-        code.co_cellvars,
-        code.co_freevars,
-        _docstring(code),
-    )
+    return (*_HEAD(code), _docstring(code))
+
+
+_HEAD: Final = attrgetter(
+    *("co_name", "co_qualname", "co_flags", "co_argcount", "co_posonlyargcount", "co_kwonlyargcount"),
+    *("co_names", "co_varnames", "co_cellvars", "co_freevars"),
+)
 
 
 def _docstring(code: CodeType) -> str | None:
