@@ -271,9 +271,7 @@ class Draft:
         """As :attr:`components`, by what else imports execute: the packages of what is imported."""
         among: dict[str, list[str]] = {}
         for name in self.order:
-            imported = at_import(self.graph.get(name, {}))
-            every = dict.fromkeys(each for other in imported for each in (*packages_of(other), other))
-            among[name] = [each for each in every if each in self._names and each != name]
+            among[name] = [each for each in self._asked(name) if each in self._names and each != name]
         return {name: members for members in _graph.components(among) for name in members}
 
     def imports(self, name: str) -> tuple[str, ...]:
@@ -289,11 +287,15 @@ class Draft:
         found = {name: None}
         queue = [name]
         for each in queue:  # it grows while it is walked
-            imported = at_import(self.graph.get(each, {}))
-            every = dict.fromkeys(n for other in imported for n in (other, *packages_of(other)))
+            every = self._asked(each)
             queue.extend(n for n in every if n not in found)
             found.update(every)
         return found.keys()
+
+    def _asked(self, name: str) -> dict[str, None]:
+        """What the imports of a module have executed: modules, and the packages that they are in."""
+        imported = at_import(self.graph.get(name, {}))
+        return dict.fromkeys(each for other in imported for each in (*packages_of(other), other))
 
     @functools.cached_property
     def _names(self) -> frozenset[str]:

@@ -108,10 +108,9 @@ class Planner:
         seeds: dict[str, str] = {}
         gone: list[str] = []
         tracked = self.tracked()
-        below = tuple(f"{root}." for root in only or ())
 
         def is_wanted(name: str) -> bool:
-            return only is None or name in only or name.startswith(below)
+            return only is None or is_under_one(name, only)
 
         wanted = [*filter(is_wanted, tracked)]
         suspects = self._roll.suspects(tracked, self.history) if only is None else wanted
@@ -211,9 +210,7 @@ class Planner:
             raise NotLoadedError(name)
         spec = spec_of(name)
         origin = spec.origin if spec is not None else None
-        source = None
-        if self.scope.covers(name, origin):
-            source = read_quietly(spec, origin)
+        source = read_quietly(spec, origin) if self.scope.covers(name, origin) else None
         return self.history.add(
             Record(
                 name=name,
@@ -562,12 +559,8 @@ class Planner:
         spaces = [name for name in self._roll.outside(tracked) if is_namespace(spec_of(name))]
         if spaces:
             self._folders.look_anew()
-        return [*filter(self._is_founded, spaces)]
-
-    def _is_founded(self, name: str) -> bool:
-        spec = self._find_quietly(name)
-        is_new = spec is not None and self.scope.covers(name, spec.origin)
-        return spec is not None and is_new and not self._is_unwanted(name, spec.origin)
+        found = ((name, spec.origin) for name in spaces if (spec := self._find_quietly(name)) is not None)
+        return [name for name, path in found if self.scope.covers(name, path) and not self._is_unwanted(name, path)]
 
     def _arrived(self) -> dict[str, str]:
         """
@@ -597,13 +590,9 @@ class Planner:
     def _mended(self, failed: Iterable[str], arrived: Iterable[str]) -> set[str]:
         """The modules whose import failed that have other sources now, or import what was missing or had failed."""
         waiting = [self.failed[name] for name in failed]
-        mended: set[str] = set()
-        grown = True
-        while grown:
-            come = mended.union(arrived)
-            more = {r.name for r in waiting if self._is_edited(r) or not come.isdisjoint(asked_by(r))} - mended
+        mended = {record.name for record in waiting if self._is_edited(record)}
+        while more := {r.name for r in waiting if not mended.union(arrived).isdisjoint(asked_by(r))} - mended:
             mended |= more
-            grown = bool(more)
         return mended
 
     def _is_edited(self, record: Record) -> bool:
