@@ -75,7 +75,7 @@ class Statement:
         nodes = list(_at_once(node))
         imports = [each for each in nodes if isinstance(each, IMPORTS)]
         taken = tuple(each for found in imports for each in taken_by(found))
-        names, bound = frozenset(_made(node, nodes)), frozenset(_bound(node, nodes))
+        names, bound = frozenset(made(node, nodes)), frozenset(_bound(node, nodes))
         return cls(
             text=text,
             place=place,
@@ -353,7 +353,8 @@ def statements(text: str, *, is_future: bool | None = None) -> tuple[Statement, 
     tree = ast.parse(text)
     lines = text.split("\n")
     if is_future is None:
-        is_future = any(map(_is_future, tree.body))
+        imports = [each for each in tree.body if isinstance(each, IMPORTS)]
+        is_future = any(taken == _FUTURE for each in imports for _, taken in taken_by(each))
     found: list[Statement] = []
     for first, last, nodes in _on_lines(tree.body):
         part = "\n".join(lines[first - 1 : last])
@@ -467,23 +468,14 @@ def _first_line(node: ast.stmt) -> int:
     return min(each.lineno for each in found)
 
 
-def _is_future(node: ast.stmt) -> bool:
-    is_import = isinstance(node, ast.ImportFrom) and node.module == "__future__"
-    return is_import and any(alias.name == "annotations" for alias in node.names)  # type: ignore[attr-defined]  # as above
-
-
 # Definitions
 
 
-def made(statement: ast.stmt) -> set[str]:
-    """The names that a top-level statement binds, or whose objects it may change."""
-    return _made(statement, [*_at_once(statement)])
-
-
-def _made(statement: ast.stmt, nodes: Iterable[Any]) -> set[str]:  # nodes, asked for what their kind has
-    """The same of a statement with the nodes that run when it does."""
+def made(statement: ast.stmt, nodes: Sequence[Any] = ()) -> set[str]:  # nodes, asked for what their kind has
+    """The names that a top-level statement binds, or whose objects it may change; *nodes* run when it does."""
     if isinstance(statement, DEFINITIONS):
         return {statement.name}
+    nodes = nodes or [*_at_once(statement)]
     found = _bound(statement, nodes)
     for node in nodes:
         if isinstance(node, (ast.Subscript, ast.Attribute)) and not isinstance(node.ctx, ast.Load):
