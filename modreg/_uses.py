@@ -56,7 +56,6 @@ class Statement:
         taken: The names that its imports bind when it runs, and what to.
         is_definition: Whether it defines a function or a class.
         is_compound: Whether there are statements in it.
-        is_reaching_any: Whether it may use names that it does not spell.
     """
 
     text: str
@@ -67,7 +66,6 @@ class Statement:
     taken: tuple[tuple[str, Taken], ...]
     is_definition: bool
     is_compound: bool
-    is_reaching_any: bool
 
     @classmethod
     def of(cls, node: ast.stmt, text: str, place: int, *, is_future: bool) -> Statement:
@@ -85,8 +83,12 @@ class Statement:
             taken=taken,
             is_definition=isinstance(node, DEFINITIONS),
             is_compound=hasattr(node, "body"),
-            is_reaching_any=_is_reaching_any(text),
         )
+
+    @functools.cached_property
+    def is_reaching_any(self) -> bool:
+        """Whether it may use names that it does not spell."""
+        return any(word in self.text for word in _ASKING_ANY)
 
     @property
     def node(self) -> ast.stmt:
@@ -182,10 +184,6 @@ class _Said:
     text: str | None
     column: int
     nodes: Sequence[ast.AST]
-
-
-def _is_reaching_any(text: str) -> bool:
-    return any(word in text for word in _ASKING_ANY)
 
 
 # Of a call without arguments, and of a module that gets itself by its name, they do not spell what they give either.
@@ -385,7 +383,6 @@ def definition(text: str, *, is_future: bool) -> Statement | None:
         taken=(),
         is_definition=True,
         is_compound=True,
-        is_reaching_any=_is_reaching_any(text),
     )
 
 
