@@ -141,9 +141,8 @@ _FORMING: Final = frozenset({"__new__", "__init__", "__prepare__", "mro"})
 
 def _is_set_plainly(value: object) -> bool:
     """Whether nothing runs when an attribute of a value is set."""
-    if not is_class(value):
-        return type(value) is FunctionType
-    return is_standard(type(value))  # another may have had a ``__setattr__``
+    # Another class's may have had a ``__setattr__``.
+    return is_standard(type(value)) if is_class(value) else type(value) is FunctionType
 
 
 def is_copied(value: object) -> bool:

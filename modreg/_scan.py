@@ -171,7 +171,7 @@ def bound_names(code: CodeType) -> frozenset[str]:
     included where it does.
     """
     raw = code.co_code
-    unreached = _unreached(code, raw) if "TYPE_CHECKING" in code.co_names else []
+    unreached = _unreached(code)
     stores = [each for each in _offsets(raw, _STORE_NAME) if not any(each in span for span in unreached)]
     names = {code.co_names[_argument(raw, each)[0]] for each in stores}
     names.update(
@@ -355,7 +355,7 @@ def _own_imports(code: CodeType, *, is_toplevel: bool) -> Iterator[Import]:
     spans = code.co_lines()
     end, line = 0, None
     guarded = [range(start, stop) for start, stop, _, _ in handlers(code.co_exceptiontable)]
-    unreached = _unreached(code, raw) if "TYPE_CHECKING" in code.co_names else []
+    unreached = _unreached(code)
     for offset in _offsets(raw, _IMPORT_NAME):
         while end <= offset:
             _, end, line = next(spans, (0, len(raw), None))
@@ -364,8 +364,11 @@ def _own_imports(code: CodeType, *, is_toplevel: bool) -> Iterator[Import]:
         yield _import_at(code, raw, offset, is_toplevel=is_run, is_guarded=is_guarded, line=line)
 
 
-def _unreached(code: CodeType, raw: bytes) -> list[range]:
+def _unreached(code: CodeType) -> list[range]:
     """Tell where the code under ``if TYPE_CHECKING:`` is, which is never run."""
+    if "TYPE_CHECKING" not in code.co_names:
+        return []
+    raw = code.co_code
     jumps = [(offset, _target(raw, offset)) for jump in _JUMPS for offset in _offsets(raw, jump)]
     found = [
         range(offset + 2, _target(raw, offset))

@@ -296,14 +296,10 @@ def _header(when: int, size: int) -> bytes:
     return struct.pack("<4sLLL", importlib.util.MAGIC_NUMBER, 0, when & 0xFFFFFFFF, size & 0xFFFFFFFF)
 
 
-def _first_lines(data: bytes) -> bytes:
-    """The two lines in which a coding cookie may stand."""
-    return data[: data.find(b"\n", data.find(b"\n") + 1)]
-
-
 def is_in_utf8(data: bytes) -> bool:
     """Whether a source is in UTF-8 without saying so; with a cookie or a mark it may be all the same."""
-    return not data.startswith(codecs.BOM_UTF8) and b"coding" not in _first_lines(data)
+    end = data.find(b"\n", data.find(b"\n") + 1)  # of the two lines in which a cookie may stand
+    return not data.startswith(codecs.BOM_UTF8) and b"coding" not in data[:end]
 
 
 def decode(data: bytes) -> str:

@@ -163,7 +163,8 @@ class Body:
         Raises:
             As :func:`modreg._source.compile_source`.
         """
-        splitter = _Splitter(source.path, _of_path(before, source.path))
+        is_of_file = before is not None and before.path == source.path
+        splitter = _Splitter(source.path, before if is_of_file else None)
         try:
             return splitter.split(_source.decode(source.data))
         except (_UndividedError, SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
@@ -289,10 +290,6 @@ def _chunks(text: str) -> Iterator[str]:
         start = end
 
 
-def _of_path(body: Body | None, path: str) -> Body | None:
-    return body if body is not None and body.path == path else None
-
-
 class _UndividedError(Exception):
     """A source whose statements depend on each other before they are run."""
 
@@ -409,7 +406,9 @@ class _Splitter:
                 raise
             self.broken.add(text)
             return None
-        self._check(text, code)
+        is_definition = text.startswith(_DEFINITIONS)
+        if (not is_definition and _GLOBAL.search(text)) or not _OF_MODULE.isdisjoint(code.co_names):
+            raise _UndividedError  # it means something to the statements around it
         return Statement(text, line, code, asked, foreign)
 
     def _settle(self, found: list[Statement]) -> None:
@@ -434,12 +433,6 @@ class _Splitter:
             tree.body.insert(head, _import_of(foreign, tree.body[head]))
         again: CodeType = compiled(tree, flags=self.flags)
         return again
-
-    def _check(self, text: str, code: CodeType) -> None:
-        """Raise for what means something to the statements around it."""
-        is_definition = text.startswith(_DEFINITIONS)
-        if (not is_definition and _GLOBAL.search(text)) or not _OF_MODULE.isdisjoint(code.co_names):
-            raise _UndividedError
 
 
 def _is_head(statement: ast.stmt) -> bool:
