@@ -170,32 +170,25 @@ def bound_names(code: CodeType) -> frozenset[str]:
     under ``if TYPE_CHECKING:`` never are. Names that the compiler binds (``__annotations__``, ``__annotate__``) are
     included where it does.
     """
-    raw = code.co_code
     unreached = _unreached(code)
-    stores = [each for each in _offsets(raw, _STORE_NAME) if not any(each in span for span in unreached)]
-    names = {code.co_names[_argument(raw, each)[0]] for each in stores}
-    names.update(
-        inner.co_names[each]
-        for inner, _ in _walk(code)
-        if _STORE_GLOBAL in inner.co_code
-        for each in _arguments(inner.co_code, _STORE_GLOBAL)
-    )
-    if _SETUP_ANNOTATIONS in raw[::2]:
+    names = {name for name, at in _named(code, _STORE_NAME) if not any(at in span for span in unreached)}
+    globally = (_named(inner, _STORE_GLOBAL) for inner, _ in _walk(code) if _STORE_GLOBAL in inner.co_code)
+    names.update(name for every in globally for name, _ in every)
+    if _SETUP_ANNOTATIONS in code.co_code[::2]:
         names.add("__annotations__")
     return frozenset(names)
 
 
 def bindings(code: CodeType) -> list[str]:
     """List the name of each place at which the source binds or deletes it as a module's, now or in a call."""
-    found = _bindings(code, (*_NAMED, *_GLOBAL))
+    found = _bindings(code, *_NAMED, *_GLOBAL)
     for inner, _ in _walk(code)[1:]:
-        found.extend(_bindings(inner, _GLOBAL))
+        found.extend(_bindings(inner, *_GLOBAL))
     return found
 
 
-def _bindings(code: CodeType, kinds: tuple[int, ...]) -> list[str]:
-    raw = code.co_code
-    found = [(code.co_names[_argument(raw, each)[0]], each) for kind in kinds for each in _offsets(raw, kind)]
+def _bindings(code: CodeType, *kinds: int) -> list[str]:
+    found = _named(code, *kinds)
     # From 3.12 on the ways out of a choice may have a copy each of what follows, at the same place in the source.
     places = list(code.co_positions()) if len(found) > 1 else []
     known = {at: places[at // 2] for _, at in found if places and None not in places[at // 2]}
@@ -240,9 +233,9 @@ def spelled_by(code: CodeType, line: int, lasti: int) -> frozenset[str] | None:
     is_reaching_any = any(not _BINDING_ANY.isdisjoint(each.co_names) for each, _ in _walk(code))
     if is_reaching_any or any(_target(raw, each) in past for each in loops):
         return None
-    stores = [(code.co_names[_argument(raw, each)[0]], each in past) for each in _offsets(raw, _STORE_NAME)]
-    later = {name for name, is_past in stores if not is_past}
-    return bound_names(code) - later.difference(name for name, is_past in stores if is_past)
+    stores = _named(code, _STORE_NAME)
+    later = {name for name, at in stores if at not in past}
+    return bound_names(code) - later.difference(name for name, at in stores if at in past)
 
 
 def is_setting_attributes(code: CodeType) -> bool:
@@ -450,10 +443,10 @@ def _constant_before(code: CodeType, raw: bytes, offset: int) -> tuple[Any, int]
     raise ValueError(f"no constant is loaded before offset {offset} of {code!r}")
 
 
-def _arguments(raw: bytes, operation: int) -> Iterator[int]:
-    """Yield the argument of each instruction with *operation*."""
-    for offset in _offsets(raw, operation):
-        yield _argument(raw, offset)[0]
+def _named(code: CodeType, *operations: int) -> list[tuple[str, int]]:
+    """List the names that instructions of these kinds have, each with the offset of one."""
+    raw = code.co_code
+    return [(code.co_names[_argument(raw, at)[0]], at) for each in operations for at in _offsets(raw, each)]
 
 
 def _offsets(raw: bytes, operation: int) -> Iterator[int]:
