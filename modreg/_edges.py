@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import ModuleType
 
 import attrs
@@ -62,14 +62,14 @@ class _Row:
         """Whether they are the edges of another version too: it imports the same."""
         return self.package == record.package and self.imports == record.read()
 
-    def look(self, record: Record, make: Callable[[Record], dict[str, Edge]]) -> None:
-        """Make the edges anew if what they depend on is other than it was."""
+    def look(self, name: str) -> None:
+        """Make the edges of a module anew if what they depend on is other than it was."""
         loaded = tuple(map(sys.modules.__contains__, self.names))
         self.taken = tuple(itertools.compress(self.names, loaded[: len(self.pairs)]))
         submodules = (is_submodule(*pair) for pair in itertools.compress(self.pairs, loaded))
-        situation = (*loaded, *submodules, *(behind(record.name, *pair) for pair in self.pairs))
+        situation = (*loaded, *submodules, *(behind(name, *pair) for pair in self.pairs))
         if self.situation != situation:
-            self.edges, self.situation = make(record), situation
+            self.edges, self.situation = strongest(edges_to(name, self.imports, self.package)), situation
 
 
 @attrs.frozen(eq=False)
@@ -117,10 +117,7 @@ class Rows:
     _calm: Calm = attrs.field(factory=Calm)
 
     def edges(
-        self,
-        tracked: tuple[str, ...],
-        records: Mapping[str, tuple[Record, ...]],
-        make: Callable[[Record], dict[str, Edge]],
+        self, tracked: tuple[str, ...], records: Mapping[str, tuple[Record, ...]]
     ) -> dict[str, dict[str, Edge]]:
         """The edges of the *tracked* modules; of most nothing that they depend on has changed."""
         was, now = self._found, [records[name][-1] for name in tracked]
@@ -136,18 +133,18 @@ class Rows:
         else:
             bound, _, declaring = (frozenset(itertools.compress(tracked, each)) for each in situation)
             names, found = [*tracked], {}
-        found.update((name, self._edges(records[name][-1], make)) for name in names)
+        found.update((name, self._edges(records[name][-1])) for name in names)
         # Where a submodule is bound as it should be, a change of that is a change of the situation.
         loose = [n for n in dict.fromkeys(names) if n in declaring or not bound.issuperset(self._rows[n].taken)]
         self._found = _Found(tracked, places, packages, now, situation, bound, declaring, tuple(loose), found)
         return found
 
-    def _edges(self, record: Record, make: Callable[[Record], dict[str, Edge]]) -> dict[str, Edge]:
+    def _edges(self, record: Record) -> dict[str, Edge]:
         row = self._rows.get(record.name)
         if row is None or not row.is_of(record):
             row = self._rows[record.name] = _Row.of(record)
             (self.starring.add if row.is_starring else self.starring.discard)(record.name)
-        row.look(record, make)
+        row.look(record.name)
         return _with_more(record.name, row.edges, self.called.get(record.name, ()))
 
     def calm(self, users: Mapping[str, Collection[str]]) -> Calm | None:

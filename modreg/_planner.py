@@ -19,7 +19,7 @@ from modreg._arrivals import Arrivals
 from modreg._asked import asked_by, may_ask
 from modreg._circles import Circles
 from modreg._draft import Draft, Part, used
-from modreg._edges import Groups, Rows, Users, at_import, edges_to, grouped, strongest
+from modreg._edges import Groups, Rows, Users, at_import, grouped
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
 from modreg._importer import BOOTSTRAP, is_unloaded_lazy, space_of, spec_of
@@ -228,10 +228,7 @@ class Planner:
 
     def graph(self) -> dict[str, dict[str, Edge]]:
         """For each tracked module its edges by dependency."""
-        return self._rows.edges(self.tracked(), self.history.records, self._edges_of).copy()
-
-    def _edges_of(self, record: Record) -> dict[str, Edge]:
-        return strongest(edges_to(record.name, record.read(), record.package))
+        return self._rows.edges(self.tracked(), self.history.records).copy()
 
     # Drafting
 
@@ -459,9 +456,7 @@ class Planner:
 
         def key(name: str) -> tuple[int, float]:
             first = firsts[name]
-            if first.cause is Cause.ADOPTED:
-                return 0, -ended.get(name, 0)
-            return 1, first.created - first.seconds
+            return (0, -ended.get(name, 0)) if first.cause is Cause.ADOPTED else (1, first.created - first.seconds)
 
         return tuple(sorted(firsts, key=key))
 
