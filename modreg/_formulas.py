@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from modreg._refs import path_of
+from modreg._refs import path_of, targets
 
 _NO_NAMES: Final[dict[str, object]] = {"__builtins__": {}}
 
@@ -36,13 +36,10 @@ class Formula:
         """The formula that a statement is."""
         if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
             return None
-        target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
-        if not isinstance(target, ast.Name) or (isinstance(node, ast.Assign) and len(node.targets) > 1):
+        target, *others = targets(node)
+        if others or not isinstance(target, ast.Name) or target.id == "__all__":  # what others are to star imports
             return None
-        if target.id == "__all__":  # which tells what other names are to star imports
-            return None
-        inputs = _inputs(node.value)
-        if inputs is None:
+        if (inputs := _inputs(node.value)) is None:
             return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # the module has been compiled before

@@ -552,7 +552,11 @@ class Needs:
             if any(self.levels.get(target) is Level.PRESENCE for target in targets):
                 found[each] = Level.OBJECT
         places = ((target, place) for target, every in new.places.items() for place in every)
-        inputs = {place.owner for target, place in places if self._is_input(target, place)}
+        inputs = {  # what is computed with something that changed, or asks something of which a part did
+            place.owner
+            for (module, each), place in places
+            if (module, each) in self.levels or (place.ref.use >= Use.MADE and each in self.changed.get(module, ()))
+        }
         for each in new.made:
             value = namespace.get(each)
             if is_value(value):
@@ -561,11 +565,6 @@ class Needs:
             elif not is_definition(value) and not any(parts(value)) and (each in inputs or not is_type(value)):
                 found[each] = Level.OBJECT
         return {each: level for each, level in found.items() if self.levels.get((name, each), 0) < level}
-
-    def _is_input(self, target: tuple[str, str], place: Place) -> bool:
-        """Whether what is computed with a definition can be another value now."""
-        is_done = place.ref.use >= Use.MADE and target[1] in self.changed.get(target[0], ())  # a part of it changed
-        return is_done or target in self.levels
 
     # What executions show
 

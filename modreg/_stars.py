@@ -20,15 +20,15 @@ def all_star_names(name: str, package: str, imports: Iterable[Import]) -> frozen
     What was halfway then had no ``__all__`` yet.
     """
     mine = space_of(name)
-    spaces = [(each, space_of(each)) for each in _starred(package, imports)]
-    given = ((theirs, n) for each, theirs in spaces for n in (*_given_names(each), *_public_names(each)))
+    spaces = map(space_of, _starred(package, imports))
+    given = ((theirs, n) for theirs in spaces for n in (*_given_names(theirs), *_public_names(theirs)))
     return frozenset(n for theirs, n in given if n in mine and mine[n] is theirs.get(n))
 
 
 def all_given_names(package: str, imports: Iterable[Import], halfway: Collection[str] = ()) -> frozenset[str]:
     """The names that the star imports of a module in *package* bring, of some while these are halfway."""
     names = {each: _public_names if each in halfway else _given_names for each in _starred(package, imports)}
-    return frozenset(name for each, give in names.items() for name in give(each))
+    return frozenset(name for each, give in names.items() for name in give(space_of(each)))
 
 
 def brought_late(
@@ -46,7 +46,7 @@ def brought_late(
     found = {}
     for each in _starred(package, imports):
         theirs = space_of(each)
-        for n in [] if isinstance(theirs.get("__all__"), (list, tuple)) else _given_names(each):
+        for n in [] if isinstance(theirs.get("__all__"), (list, tuple)) else _public_names(theirs):
             if is_submodule(each, n, theirs) and namespace.get(n) is theirs[n] is not former.get(n):
                 found[n] = f"{each}.{n}"
     return found
@@ -58,13 +58,12 @@ def _starred(package: str, imports: Iterable[Import]) -> Iterator[str]:
             yield base
 
 
-def _given_names(module: str) -> list[str]:
-    theirs = space_of(module)
-    public = theirs.get("__all__")
+def _given_names(namespace: dict[str, object]) -> list[str]:
+    public = namespace.get("__all__")
     if isinstance(public, (list, tuple)):
-        return [name for name in public if name in theirs]
-    return _public_names(module)
+        return [name for name in public if name in namespace]
+    return _public_names(namespace)
 
 
-def _public_names(module: str) -> list[str]:
-    return [name for name in space_of(module).copy() if not name.startswith("_")]
+def _public_names(namespace: dict[str, object]) -> list[str]:
+    return [name for name in namespace.copy() if not name.startswith("_")]

@@ -277,12 +277,10 @@ _IN_DISPLAYS: Final = (ast.Name, ast.Constant, ast.Dict, ast.List, ast.Tuple, as
 
 def _touched(old: tuple[Statement, ...], new: tuple[Statement, ...]) -> frozenset[str]:
     """The names that a statement binds between the first and the last that are not written alike."""
-    start = next((n for n, pair in enumerate(zip(old, new, strict=False)) if not _is_written_alike(*pair)), None)
-    if start is None:
-        start = min(len(old), len(new))
+    shorter = min(len(old), len(new))
+    start = next((n for n, pair in enumerate(zip(old, new, strict=False)) if not _is_written_alike(*pair)), shorter)
     rest = zip(reversed(old[start:]), reversed(new[start:]), strict=False)
-    shorter = min(len(old), len(new)) - start
-    same = next((n for n, pair in enumerate(rest) if not _is_written_alike(*pair)), shorter)
+    same = next((n for n, pair in enumerate(rest) if not _is_written_alike(*pair)), shorter - start)
     between = (*old[start : len(old) - same], *new[start : len(new) - same])
     return frozenset().union(*[each.names for each in between])
 
