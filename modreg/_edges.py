@@ -226,33 +226,25 @@ class Users:
 def edges_to(name: str, imports: Iterable[Import], package: str) -> Iterator[Edge]:
     """What a module uses of the loaded ones, by its import statements."""
     for each in imports:
-        base = _scan.absolute(each, package)
-        yield from _edges_of(name, each, base)
-        yield from _edges_behind(name, each, base)
+        yield from _edges_of(name, each, _scan.absolute(each, package))
 
 
 def _edges_of(name: str, each: Import, base: str) -> Iterator[Edge]:
-    """The edges of one import statement to modules that are loaded."""
-    kind = EdgeKind.REFERENCE if each.is_toplevel else EdgeKind.LATE
+    """The edges of one import statement to loaded modules, with those whose definitions a ``__getattr__`` gave."""
+    reference, binding = (EdgeKind.REFERENCE, EdgeKind.BINDING) if each.is_toplevel else (EdgeKind.LATE, EdgeKind.LATE)
     submodules = [f"{base}.{taken}" for taken in each.names if is_submodule(base, taken)]
     for full in submodules:
-        yield Edge(dependent=name, dependency=full, kind=kind)
+        yield Edge(dependent=name, dependency=full, kind=reference)
     taken = tuple(n for n in each.names if f"{base}.{n}" not in submodules)
     if taken and base in sys.modules:
-        kind = EdgeKind.BINDING if each.is_toplevel else EdgeKind.LATE
-        yield Edge(dependent=name, dependency=base, kind=kind, names=taken)
+        yield Edge(dependent=name, dependency=base, kind=binding, names=taken)
     elif not each.names:
         for full in {base, base.partition(".")[0]} & sys.modules.keys():
-            yield Edge(dependent=name, dependency=full, kind=kind)
-
-
-def _edges_behind(name: str, each: Import, base: str) -> Iterator[Edge]:
-    """The edges to the modules whose definitions the ``__getattr__`` of another one gave."""
-    kind = EdgeKind.BINDING if each.is_toplevel else EdgeKind.LATE
-    for taken in each.names:
-        home, _ = behind(name, base, taken)
+            yield Edge(dependent=name, dependency=full, kind=reference)
+    for asked in each.names:
+        home, _ = behind(name, base, asked)
         if home:
-            yield Edge(dependent=name, dependency=home, kind=kind, names=(taken,))
+            yield Edge(dependent=name, dependency=home, kind=binding, names=(asked,))
 
 
 def strongest(edges: Iterable[Edge]) -> dict[str, Edge]:

@@ -105,8 +105,6 @@ class Planner:
         Args:
             only: Look at nothing but these modules and all below them; others take part with the sources they run on.
         """
-        seeds: dict[str, str] = {}
-        gone: list[str] = []
         tracked = self.tracked()
 
         def is_wanted(name: str) -> bool:
@@ -114,13 +112,9 @@ class Planner:
 
         wanted = [*filter(is_wanted, tracked)]
         suspects = self._roll.suspects(tracked, self.history) if only is None else wanted
-        for name in suspects:
-            record = self.history.current(name)
-            change = self._change(record)
-            if change == "gone":
-                gone.append(name)
-            elif change:
-                seeds[name] = change
+        changes = {name: self._change(self.history.current(name)) for name in suspects}
+        seeds = {name: why for name, why in changes.items() if why not in ("", "gone")}
+        gone = [name for name, why in changes.items() if why == "gone"]
         gone.extend(self._deleted_again(suspects, seeds))
         arrived = {name: why for name, why in self._arrived().items() if name not in gone}
         seeds.update(dict.fromkeys(filter(is_wanted, self._founded(tracked)), "it has a source now"))

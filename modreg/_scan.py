@@ -383,27 +383,12 @@ def _tested(code: CodeType, raw: bytes, offset: int) -> str:
     return "" if shift is None else code.co_names[argument >> shift]
 
 
-def _import_at(
-    code: CodeType,
-    raw: bytes,
-    offset: int,
-    *,
-    is_toplevel: bool = True,
-    is_guarded: bool = False,
-    line: int | None = None,
-) -> Import:
+def _import_at(code: CodeType, raw: bytes, offset: int, **where: Any) -> Import:  # what else there is of an Import
     """Read the import whose ``IMPORT_NAME`` is at *offset*; before it its level and its names were loaded."""
     argument, start = _argument(raw, offset)
     names, start = _constant_before(code, raw, start)
     level, _ = _constant_before(code, raw, start)
-    return Import(
-        module=code.co_names[argument >> _IMPORT_SHIFT],
-        level=level,
-        names=names or (),
-        is_toplevel=is_toplevel,
-        is_guarded=is_guarded,
-        line=line,
-    )
+    return Import(module=code.co_names[argument >> _IMPORT_SHIFT], level=level, names=names or (), **where)
 
 
 def handlers(table: bytes) -> Iterator[tuple[int, int, int, int]]:
