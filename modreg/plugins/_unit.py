@@ -99,8 +99,8 @@ class Unit:
     versions: list[PluginVersion] = attrs.field(factory=list)
     looks: dict[int, Look] = attrs.field(factory=dict)
     loading: int = 0
-    executed: Effects = attrs.field(factory=Effects)
-    taken: Effects = attrs.field(factory=Effects)
+    executed: Effects = attrs.field(init=False)
+    taken: Effects = attrs.field(init=False)
     saved: object = NOTHING
     tried: Stamp | None = None
     probation: Probation | None = None
@@ -109,6 +109,7 @@ class Unit:
 
     def __attrs_post_init__(self) -> None:
         self.key = canonicalize_name(self.name)
+        self.executed, self.taken = Effects((self.root,)), Effects((self.root,))
 
     @property
     def is_loaded(self) -> bool:
@@ -164,7 +165,6 @@ class Unit:
 
     def set_up(self, bound: Binding, caller: Caller) -> None:
         """Take the plugin up; what it raises leaves it to :meth:`let_go`."""
-        self.taken = Effects((self.root,))
         if bound.setup is not None:
             caller.call(bound.setup, self.target, effects=self.taken)
 
@@ -193,14 +193,15 @@ class Unit:
             except Exception as error:  # the plugin goes all the same
                 troubles.append(f"the tear-down of {self.name} raised {told(error)}")
         found, leaks = end(self.taken, caller)
-        self.taken = Effects((self.root,))
         return troubles + found, leaks
 
 
 def end(effects: Effects, caller: Caller) -> tuple[list[str], tuple[str, ...]]:
-    """End what was begun; answer what went wrong, and what is left."""
+    """End what was begun; answer what went wrong, and what is left; nobody answers for that any more."""
     if not effects.found:
         return [], ()
     troubles = effects.undo(caller.call)
     caller.settle()
-    return troubles, effects.leaks()
+    leaks = effects.leaks()
+    effects.found.clear()
+    return troubles, leaks

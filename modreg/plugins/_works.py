@@ -13,7 +13,6 @@ import attrs
 from modreg import Decision, ModregError, ReloadError, Transaction
 from modreg.plugins._calls import Caller
 from modreg.plugins._desk import Action, failure
-from modreg.plugins._effects import Effects
 from modreg.plugins._gate import Gate
 from modreg.plugins._holders import Remains
 from modreg.plugins._metadata import MetadataError
@@ -165,7 +164,6 @@ class Works(Gate):
         self, unit: Unit, look: Look, action: Action, confirm_within: float | None, check: Check | None
     ) -> Outcome:
         before = {name for name, _ in unit.modules()}
-        unit.executed, unit.taken = Effects((unit.root,)), Effects((unit.root,))
         phase = "execute"
         try:
             with unit.executed.watched():
@@ -205,7 +203,6 @@ class Works(Gate):
         look = self.read(unit)
         self.admit(unit, look)
         self.ask(unit, action, look)
-        unit.executed, unit.taken = Effects((unit.root,)), Effects((unit.root,))
         unit.state = State.RUNNING
         unit.loading += 1
         self._record(unit, look, action)
@@ -435,7 +432,6 @@ class Works(Gate):
         notes, leaks = self._let_go(unit, action)
         unit.state = State.DISABLED  # in case that something goes wrong from here on
         found, left = end(unit.executed, action.caller)
-        unit.executed = Effects((unit.root,))
         remains = Remains.of(module for _, module in unit.modules()) if is_verified else None
         try:
             self.registry.unload(unit.root)
