@@ -112,7 +112,7 @@ class Desk(Roster):
     def _accounted(self, action: Action, plugin: str, do: Callable[[Action], Outcome]) -> Outcome:
         unit = self.units.get(plugin)
         before = unit.running if unit is not None else ""
-        self.tell(Event(plugin=plugin, action=action.name, moment="begin"))
+        self.tell(plugin, "begin")
         try:
             outcome = do(action)
         except RefusalError as refusal:
@@ -121,12 +121,12 @@ class Desk(Roster):
             outcome = self._unreadable(error, plugin, action)
         except Exception as error:  # nothing escapes; it is told all the same, for it is nobody's but ours
             _LOG.exception("%s of plugin %r", action.name, plugin)
-            outcome = self._unforeseen(error, plugin, action)
+            outcome = self.outcome(failure(self.units.get(plugin)), plugin, action, problem=told(error), error=error)
         if self.ledger.lapse:
             outcome = attrs.evolve(outcome, notes=(*outcome.notes, self.ledger.lapse))
             self.ledger.lapse = ""
         self._note(action, outcome, before)
-        self.tell(Event(plugin=plugin, action=action.name, moment="end", outcome=outcome))
+        self.tell(plugin, "end", outcome)
         return outcome
 
     def _note(self, action: Action, outcome: Outcome, before: str) -> None:
@@ -145,33 +145,25 @@ class Desk(Roster):
         self.audit.append(line)
         _LOG.log(logging.INFO if outcome else logging.WARNING, "%s", line)
 
-    def tell(self, event: Event) -> None:
-        """Tell those who listen; what they raise is logged."""
-        caller = self._action.caller if self._action is not None else Caller()
+    def tell(self, plugin: str, moment: str, outcome: Outcome | None = None) -> None:
+        """Tell those who listen of a moment of the action; what they raise is logged."""
+        assert self._action is not None  # it is a part of it that asks
+        event = Event(plugin=plugin, action=self._action.name, moment=moment, outcome=outcome)
         for callback in self.callbacks:
             try:
-                caller.call(callback, event)
+                self._action.caller.call(callback, event)
             except Exception:
                 _LOG.exception("a subscriber of host %r raised", self.name)
 
-    def moment(self, unit: Unit, what: str) -> None:
-        """Tell those who listen."""
-        action = self._action.name if self._action is not None else ""
-        self.tell(Event(plugin=unit.name, action=action, moment=what))
-
     # Outcomes
 
-    def outcome(self, kind: Kind, unit: Unit, action: Action, **more: Any) -> Outcome:  # further fields of it
-        """An outcome with what is in force now."""
-        return self._outcome(kind, unit.name, action, **more)
-
-    def _outcome(self, kind: Kind, plugin: str, action: Action, **more: Any) -> Outcome:  # as above
-        """The same also for a plugin that nobody knows."""
+    def outcome(self, kind: Kind, plugin: str, action: Action, **more: Any) -> Outcome:  # further fields of it
+        """An outcome with what is in force now; the plugin may be one that nobody knows."""
         return self.restated(Outcome(kind=kind, action=action.name, plugin=plugin, **more), plugin)
 
     def refused(self, refusal: RefusalError, plugin: str, action: Action) -> Outcome:
         """The outcome of an action that a rule is against."""
-        return self._outcome(refusal.kind, plugin, action, phase=refusal.phase, problem=refusal.problem)
+        return self.outcome(refusal.kind, plugin, action, phase=refusal.phase, problem=refusal.problem)
 
     def restated(self, outcome: Outcome, name: str) -> Outcome:
         """The outcome as that of another plugin, with what of it is in force now."""
@@ -185,18 +177,14 @@ class Desk(Roster):
         line = getattr(error, "lineno", None) or None  # as in _place_in()
         said = told(error) if isinstance(error, SyntaxError) else str(error)
         kind = failure(self.units.get(plugin))
-        return self._outcome(kind, plugin, action, phase="plan", problem=said, path=path, line=line, error=error)
-
-    def _unforeseen(self, error: Exception, plugin: str, action: Action) -> Outcome:
-        """The outcome of an action in which something went wrong that no rule knows."""
-        return self._outcome(failure(self.units.get(plugin)), plugin, action, problem=told(error), error=error)
+        return self.outcome(kind, plugin, action, phase="plan", problem=said, path=path, line=line, error=error)
 
     def note(self, unit: Unit, action: Action, said: str, **known: object) -> Outcome:
         """Have something known of a plugin in later processes too."""
         for what, value in known.items():
             setattr(self.ledger.of(unit.name), what, value)
         self.ledger.save(unit.name)
-        return self.outcome(Kind.CONFIRMED, unit, action, problem=said)
+        return self.outcome(Kind.CONFIRMED, unit.name, action, problem=said)
 
     def failed(
         self, kind: Kind, unit: Unit, action: Action, error: BaseException, phase: str = "", **more: Any  # as above
@@ -208,7 +196,8 @@ class Desk(Roster):
             phase = error.phase
             path, line = (path, line) if path else (error.path, error.line)
         problem = (error.problem if isinstance(error, ReloadError) else told(error)) + _hint(unit, shown, path)
-        return self.outcome(kind, unit, action, phase=phase, problem=problem, path=path, line=line, error=error, **more)
+        made = self.outcome(kind, unit.name, action, phase=phase, problem=problem, error=error, **more)
+        return attrs.evolve(made, path=path, line=line)
 
 
 def failure(unit: Unit | None) -> Kind:

@@ -134,7 +134,7 @@ class Turnover:
 
     def _tear_down(self, unit: Unit) -> None:
         if unit.state is State.RUNNING:
-            self.works.moment(unit, "tear-down")
+            self.works.tell(unit.name, "tear-down")
             self._down.append(unit)
             self.notes += unit.save(self.works.bound(unit), self.caller)
             self._let_go(unit, is_reported=True)
@@ -145,7 +145,7 @@ class Turnover:
         if self._executing is not None:
             self.leaks += end(self._executing, self.caller)[1]
         for unit in reversed(self._down):
-            self.works.moment(unit, "restore")
+            self.works.tell(unit.name, "restore")
             if self._is_done(unit, unit.set_up, "be set up again"):
                 self._is_done(unit, unit.hand_over, "take its state back")  # without that it runs all the same
             else:

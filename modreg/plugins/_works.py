@@ -39,7 +39,7 @@ class Works(Gate):
 
     def set_up(self, unit: Unit, caller: Caller) -> None:
         """Set a plugin up, and give it what was saved."""
-        self.moment(unit, "set-up")
+        self.tell(unit.name, "set-up")
         unit.set_up(self.bound(unit), caller)
         unit.hand_over(self.bound(unit), caller)
 
@@ -119,7 +119,7 @@ class Works(Gate):
         """Execute and set up a plugin that is not loaded; enable one that is."""
         if unit.is_loaded:
             if unit.state is State.RUNNING:
-                return self.outcome(Kind.UNCHANGED, unit, action, problem="it is loaded already")
+                return self.outcome(Kind.UNCHANGED, unit.name, action, problem="it is loaded already")
             return self.enable(unit, action)
         _need_seconds(confirm_within)
         look = self.read(unit)
@@ -181,7 +181,7 @@ class Works(Gate):
         self.ledger.of(unit.name).is_enabled = True
         self._record(unit, look, action)
         self._settle(unit, confirm_within, check)
-        return self.outcome(Kind.LOADED, unit, action)
+        return self.outcome(Kind.LOADED, unit.name, action)
 
     def _take_out(
         self, unit: Unit, action: Action, before: set[str], *, is_set_up: bool
@@ -199,7 +199,7 @@ class Works(Gate):
         if unit.root not in sys.modules:
             raise RefusalError(Kind.REFUSED, "find", f"no module {unit.root} is loaded, so there is nothing to adopt")
         if unit.is_loaded:
-            return self.outcome(Kind.UNCHANGED, unit, action, problem="it is loaded already")
+            return self.outcome(Kind.UNCHANGED, unit.name, action, problem="it is loaded already")
         look = self.read(unit)
         self.admit(unit, look)
         self.ask(unit, action, look)
@@ -208,7 +208,7 @@ class Works(Gate):
         self._record(unit, look, action)
         self._settle(unit, None, None)
         self._unmark(unit)
-        return self.outcome(Kind.LOADED, unit, action)
+        return self.outcome(Kind.LOADED, unit.name, action)
 
     # Reload
 
@@ -259,7 +259,7 @@ class Works(Gate):
                 problem = f"a rollback turned these sources away, and one to version {seen[-1]} brings them back"
         if unit.state is State.BROKEN:
             return self.enable(unit, action)
-        return self.outcome(Kind.UNCHANGED, unit, action, problem=problem, transaction=done)
+        return self.outcome(Kind.UNCHANGED, unit.name, action, problem=problem, transaction=done)
 
     def _turned(
         self,
@@ -274,10 +274,10 @@ class Works(Gate):
         others = tuple(each.name for each in turnover.units if each not in units)
         if unit not in turnover.units:
             problem = _elsewhere(done) if done is not None else ""
-            return self.outcome(Kind.UNCHANGED, unit, action, problem=problem, others=others, transaction=done)
+            return self.outcome(Kind.UNCHANGED, unit.name, action, problem=problem, others=others, transaction=done)
         notes = (*turnover.notes, *(map(str, done.findings) if done is not None else ()))
         return self.outcome(
-            kind, unit, action, others=others, notes=notes, leaks=tuple(turnover.leaks), transaction=done
+            kind, unit.name, action, others=others, notes=notes, leaks=tuple(turnover.leaks), transaction=done
         )
 
     def _turn(
@@ -299,7 +299,7 @@ class Works(Gate):
 
     def _aborted(self, unit: Unit, error: ModregError, turnover: Turnover, action: Action) -> Outcome:
         if not isinstance(error, ReloadError):
-            return self.outcome(Kind.REFUSED, unit, action, phase="rule", problem=str(error), error=error)
+            return self.outcome(Kind.REFUSED, unit.name, action, phase="rule", problem=str(error), error=error)
         blamed = turnover.blamed or next((each for each in self.units.values() if each.has(error.name)), unit)
         others = tuple(each.name for each in turnover.units if each is not unit)
         notes, leaks = tuple(turnover.notes), tuple(turnover.leaks)
@@ -349,7 +349,7 @@ class Works(Gate):
         if failed:
             return failed[0]
         if not turnover.units:
-            return self.outcome(Kind.UNCHANGED, unit, action, problem=f"its modules are those of {target}")
+            return self.outcome(Kind.UNCHANGED, unit.name, action, problem=f"its modules are those of {target}")
         for each in turnover.units:
             if each is unit or self._went_back(each):
                 self._record(each, each.looks[former(each).number], action, restores=former(each).number)
@@ -372,19 +372,20 @@ class Works(Gate):
         if not unit.is_loaded or unit.state is State.DISABLED:
             was, memory.is_enabled = memory.is_enabled, False
             self.ledger.save(unit.name)
-            kind = Kind.DISABLED if was and not unit.is_loaded else Kind.UNCHANGED
-            return self.outcome(kind, unit, action, problem="" if kind is Kind.DISABLED else "it is disabled already")
+            if was and not unit.is_loaded:
+                return self.outcome(Kind.DISABLED, unit.name, action)
+            return self.outcome(Kind.UNCHANGED, unit.name, action, problem="it is disabled already")
         self.keep_users(unit)
         self.ask(unit, action)
         notes, leaks = self._let_go(unit, action)
         unit.state, memory.is_enabled = State.DISABLED, False
         self._forgive(unit)
-        return self.outcome(Kind.DISABLED, unit, action, notes=notes, leaks=leaks)
+        return self.outcome(Kind.DISABLED, unit.name, action, notes=notes, leaks=leaks)
 
     def _let_go(self, unit: Unit, action: Action) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if unit.state is not State.RUNNING:
             return (), ()
-        self.moment(unit, "tear-down")
+        self.tell(unit.name, "tear-down")
         notes = unit.save(self.bound(unit), action.caller)
         found, leaks = unit.let_go(self.bound(unit), action.caller)
         return (*notes, *found), leaks
@@ -400,7 +401,7 @@ class Works(Gate):
             self.ledger.of(unit.name).is_enabled = True
             return self.load(unit, action, None, None)
         if unit.state is State.RUNNING:
-            return self.outcome(Kind.UNCHANGED, unit, action, problem="it is enabled already")
+            return self.outcome(Kind.UNCHANGED, unit.name, action, problem="it is enabled already")
         look = unit.look
         assert look is not None
         self.admit(unit, look)
@@ -417,14 +418,14 @@ class Works(Gate):
             unit.state, unit.saved = State.RUNNING, NOTHING
             self.ledger.of(unit.name).is_enabled = True
             self._praise(unit)
-            return self.outcome(Kind.ENABLED, unit, action)
+            return self.outcome(Kind.ENABLED, unit.name, action)
         finally:
             self._unmark(unit)
 
     def unload(self, unit: Unit, action: Action, *, is_verified: bool, are_all: bool = False) -> Outcome:
         """Tear a plugin down, end what it began, and have its modules leave; where all leave, whoever uses them."""
         if not unit.is_loaded:
-            return self.outcome(Kind.UNCHANGED, unit, action, problem="it is not loaded")
+            return self.outcome(Kind.UNCHANGED, unit.name, action, problem="it is not loaded")
         if not are_all:
             self.keep_users(unit)
             self.keep_importers(unit)
@@ -441,7 +442,7 @@ class Works(Gate):
         unit.state, unit.good, unit.tried = State.KNOWN, 0, None
         self._forgive(unit)
         leaks = (*leaks, *left, *(remains.survivors() if remains is not None else ()))
-        return self.outcome(Kind.UNLOADED, unit, action, notes=(*notes, *found), leaks=leaks)
+        return self.outcome(Kind.UNLOADED, unit.name, action, notes=(*notes, *found), leaks=leaks)
 
     # Check and probation
 
@@ -451,30 +452,30 @@ class Works(Gate):
         self.admit(unit, look)
         if not unit.is_loaded:
             unit.place.compile()
-            return self.outcome(Kind.READY, unit, action)
+            return self.outcome(Kind.READY, unit.name, action)
         try:
             plan = self.registry.plan(only=[unit.root, *self.helpers])
         except ModregError as error:
             return self.failed(failure(unit), unit, action, error)
         if not plan and unit.state is not State.BROKEN:
-            return self.outcome(Kind.UNCHANGED, unit, action)
+            return self.outcome(Kind.UNCHANGED, unit.name, action)
         units = self.concerned(step.module for step in plan.steps)
         others = tuple(each.name for each in units if each is not unit)
-        return self.outcome(Kind.READY, unit, action, others=others, notes=tuple(map(str, plan.findings)))
+        return self.outcome(Kind.READY, unit.name, action, others=others, notes=tuple(map(str, plan.findings)))
 
     def confirm(self, unit: Unit, action: Action) -> Outcome:
         """End a probation well."""
         if unit.probation is None:
-            return self.outcome(Kind.UNCHANGED, unit, action, problem="it is not on probation")
+            return self.outcome(Kind.UNCHANGED, unit.name, action, problem="it is not on probation")
         self._praise(unit)
         self._unmark(unit)
-        return self.outcome(Kind.CONFIRMED, unit, action)
+        return self.outcome(Kind.CONFIRMED, unit.name, action)
 
     def prove(self, unit: Unit, action: Action) -> Outcome:
         """Look whether a version on probation is well, and end the probation if that is known."""
         probation, version = unit.probation, unit.current
         if probation is None or version is None:
-            return self.outcome(Kind.UNCHANGED, unit, action)
+            return self.outcome(Kind.UNCHANGED, unit.name, action)
         is_over = self.clock() >= probation.until
         try:
             _prove(unit, action, probation.check)
@@ -484,7 +485,7 @@ class Works(Gate):
             return self.confirm(unit, action)
         if is_over:
             return self._condemn(unit, probation, "it was not confirmed in time", action)
-        return self.outcome(Kind.UNCHANGED, unit, action)
+        return self.outcome(Kind.UNCHANGED, unit.name, action)
 
     def _condemn(self, unit: Unit, probation: Probation, why: str, action: Action) -> Outcome:
         """A version did not prove itself: its sources go into quarantine, and the last good version comes back."""
