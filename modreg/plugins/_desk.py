@@ -19,9 +19,9 @@ from modreg.plugins._calls import Caller, running_loop
 from modreg.plugins._metadata import MetadataError
 from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, told
 from modreg.plugins._places import FilePlace, PlaceError
-from modreg.plugins._roster import Roster
+from modreg.plugins._roster import Roster, Source
 from modreg.plugins._turnover import RefusalError
-from modreg.plugins._unit import State, Unit
+from modreg.plugins._unit import Check, State, Unit
 
 _LOG = logging.getLogger("modreg.plugins")
 
@@ -31,12 +31,20 @@ _HARMLESS: Final = frozenset({"check", "confirm", "pin", "unpin", "release"})
 
 @attrs.define(eq=False)
 class Action:
-    """What the host is doing; tasks inherit it, so it says itself when it is over."""
+    """
+    What the host is doing; tasks inherit it, so it says itself when it is over.
+
+    Attributes:
+        confirm_within: Seconds of probation for the versions that it brings; `None` for none.
+        check: What these have to pass: at once, or while they are on probation.
+    """
 
     name: str
-    by: str
-    reason: str
     caller: Caller
+    by: str = ""
+    reason: str = ""
+    confirm_within: float | None = None
+    check: Check | None = None
     is_over: bool = False
 
 
@@ -61,11 +69,9 @@ class Desk(Roster):
     _lock: threading.Lock = attrs.field(factory=threading.Lock)  # guards `_action` and all units: one action at a time
     _action: Action | None = None
 
-    def act(
-        self, name: str, plugin: str, do: Callable[[Action], Outcome], by: str = "", reason: str = ""
-    ) -> Outcome:
+    def act(self, name: str, plugin: str, do: Callable[[Action], Outcome], **asked: Any) -> Outcome:  # fields of it
         """Take the turn, do it, and keep an account; whatever is raised becomes an outcome, save what ends programs."""
-        action = Action(name, by, reason, Caller.asked(self.is_inside))
+        action = Action(name, Caller.asked(self.is_inside), **asked)
         busy = self._busy(action)
         if not busy and not self._lock.acquire(blocking=not action.caller.is_inside):  # the other may wait for it
             busy = "it was asked for inside a guarded call while another action is under way; ask again later"
@@ -84,6 +90,18 @@ class Desk(Roster):
                 self._action = None
         finally:
             self._lock.release()
+
+    def take(
+        self, what: str, name: str, do: Callable[[Unit, Action], Outcome], source: Source | None = None, **asked: Any
+    ) -> Outcome:
+        """Act on one plugin, which a *source* makes known first; *asked* are fields of the action."""
+
+        def act(action: Action) -> Outcome:
+            if source is not None:
+                self.introduce(name, source)
+            return do(self.known(name), action)
+
+        return self.act(what, name, act, **asked)
 
     def is_acting(self) -> bool:
         """Whether who asks is part of an action of this host."""
@@ -185,6 +203,12 @@ class Desk(Roster):
             setattr(self.ledger.of(unit.name), what, value)
         self.ledger.save(unit.name)
         return self.outcome(Kind.CONFIRMED, unit.name, action, problem=said)
+
+    def pin(self, unit: Unit, action: Action) -> Outcome:
+        """Keep a plugin at the version that it has."""
+        self.loaded(unit.name)
+        assert unit.current is not None
+        return self.note(unit, action, "it is pinned", pinned=unit.current.source_hash)
 
     def failed(
         self, kind: Kind, unit: Unit, action: Action, error: BaseException, phase: str = "", **more: Any  # as above

@@ -28,9 +28,9 @@ from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, PluginVersi
 from modreg.plugins._roster import Source, a_folder, allowed, identifier
 from modreg.plugins._store import Ledger, MemoryStore, Store
 from modreg.plugins._turnover import RefusalError
-from modreg.plugins._unit import Binding, State, Unit
+from modreg.plugins._unit import Binding, Check, State, Unit
 from modreg.plugins._watch import Watch
-from modreg.plugins._works import Check, Works
+from modreg.plugins._works import Works
 
 _LOG = logging.getLogger("modreg.plugins")
 T = TypeVar("T")
@@ -421,13 +421,8 @@ class Host:
         Returns:
             ``LOADED``, ``UNCHANGED`` if it is loaded already, or what went wrong.
         """
-
-        def act(action: Action) -> Outcome:
-            if source is not None:
-                self._add(name, source)
-            return self._works.load(self._works.known(name), action, confirm_within, check)
-
-        return self._works.act("load", name, act, by, reason)
+        asked: dict[str, Any] = {"by": by, "reason": reason, "confirm_within": confirm_within, "check": check}
+        return self._works.take("load", name, self._works.load, source, **asked)
 
     def adopt(self, name: str, module: str | None = None, *, by: str = "", reason: str = "") -> Outcome:
         """
@@ -444,13 +439,7 @@ class Host:
         Returns:
             ``LOADED``, ``UNCHANGED`` if it is loaded already, or what went wrong.
         """
-
-        def act(action: Action) -> Outcome:
-            if module is not None:
-                self._add(name, module)
-            return self._works.adopt(self._works.known(name), action)
-
-        return self._works.act("adopt", name, act, by, reason)
+        return self._works.take("adopt", name, self._works.adopt, module, by=by, reason=reason)
 
     def reload(
         self,
@@ -480,13 +469,11 @@ class Host:
             ``RELOADED``, ``UNCHANGED``, or what went wrong.
         """
 
-        def act(action: Action) -> Outcome:
-            unit = self._works.known(name)
-            if not unit.is_loaded:
-                return self._works.load(unit, action, confirm_within, check)
-            return self._works.reload((unit,), action, confirm_within, check)[0]
+        def do(unit: Unit, action: Action) -> Outcome:
+            return self._works.reload((unit,), action)[0] if unit.is_loaded else self._works.load(unit, action)
 
-        return self._works.act("reload", name, act, by, reason)
+        asked: dict[str, Any] = {"by": by, "reason": reason, "confirm_within": confirm_within, "check": check}
+        return self._works.take("reload", name, do, **asked)
 
     def rollback(self, name: str, to: int | None = None, *, by: str = "", reason: str = "") -> Outcome:
         """
@@ -501,8 +488,7 @@ class Host:
         Returns:
             ``ROLLED_BACK``, or what went wrong.
         """
-        works = self._works
-        return works.act("rollback", name, lambda action: works.rollback(works.loaded(name), to, action), by, reason)
+        return self._works.take("rollback", name, partial(self._works.rollback, to=to), by=by, reason=reason)
 
     def disable(self, name: str, *, by: str = "", reason: str = "") -> Outcome:
         """
@@ -511,8 +497,7 @@ class Host:
         Returns:
             ``DISABLED``, ``UNCHANGED``, or ``REFUSED`` where others require it.
         """
-        works = self._works
-        return works.act("disable", name, lambda action: works.disable(works.known(name), action), by, reason)
+        return self._works.take("disable", name, self._works.disable, by=by, reason=reason)
 
     def enable(self, name: str, *, by: str = "", reason: str = "") -> Outcome:
         """
@@ -521,8 +506,7 @@ class Host:
         Returns:
             ``ENABLED``, ``LOADED``, ``UNCHANGED``, or what went wrong.
         """
-        works = self._works
-        return works.act("enable", name, lambda action: works.enable(works.known(name), action), by, reason)
+        return self._works.take("enable", name, self._works.enable, by=by, reason=reason)
 
     def unload(self, name: str, *, verify: bool = False, by: str = "", reason: str = "") -> Outcome:
         """
@@ -538,11 +522,7 @@ class Host:
         Returns:
             ``UNLOADED``, ``UNCHANGED``, or ``REFUSED`` where others require it, or have imported it.
         """
-
-        def act(action: Action) -> Outcome:
-            return self._works.unload(self._works.known(name), action, is_verified=verify)
-
-        return self._works.act("unload", name, act, by, reason)
+        return self._works.take("unload", name, partial(self._works.unload, is_verified=verify), by=by, reason=reason)
 
     def check(self, name: str) -> Outcome:
         """
@@ -551,7 +531,7 @@ class Host:
         Returns:
             ``READY``, ``UNCHANGED``, or what is in the way.
         """
-        return self._works.act("check", name, lambda action: self._works.check(self._works.known(name), action))
+        return self._works.take("check", name, self._works.check)
 
     def confirm(self, name: str, *, by: str = "") -> Outcome:
         """
@@ -560,8 +540,7 @@ class Host:
         Returns:
             ``CONFIRMED``, or ``UNCHANGED`` where there is no probation.
         """
-        works = self._works
-        return works.act("confirm", name, lambda action: works.confirm(works.loaded(name), action), by)
+        return self._works.take("confirm", name, self._works.confirm, by=by)
 
     def request_reload(self, name: str, *, by: str = "", reason: str = "") -> None:
         """
@@ -589,37 +568,23 @@ class Host:
             requests[name] = by, reason
         found = [self.reload(name, by=by, reason=reason) for name, (by, reason) in requests.items()]
         for unit in [each for each in list(self._works.units.values()) if each.probation is not None]:
-            outcome = self._works.act("probation", unit.name, partial(self._works.prove, unit))
+            outcome = self._works.take("probation", unit.name, self._works.prove)
             if outcome.kind is not Kind.UNCHANGED:
                 found.append(outcome)
         return tuple(found)
 
     def pin(self, name: str, *, by: str = "") -> Outcome:
         """Keep a plugin at its version: a reload is refused, in later processes other sources are too."""
-
-        def act(action: Action) -> Outcome:
-            unit = self._works.loaded(name)
-            assert unit.current is not None
-            return self._works.note(unit, action, "it is pinned", pinned=unit.current.source_hash)
-
-        return self._works.act("pin", name, act, by)
+        return self._works.take("pin", name, self._works.pin, by=by)
 
     def unpin(self, name: str, *, by: str = "") -> Outcome:
         """Let a plugin go on to other versions."""
-        works, said = self._works, "it is not pinned"
-        return works.act("unpin", name, lambda action: works.note(works.known(name), action, said, pinned=""), by)
+        return self._works.take("unpin", name, partial(self._works.note, said="it is not pinned", pinned=""), by=by)
 
     def release(self, name: str, *, by: str = "") -> Outcome:
         """Let a plugin's sources out of quarantine."""
-        works, said = self._works, "nothing of it is in quarantine"
-        return works.act("release", name, lambda action: works.note(works.known(name), action, said, quarantine={}), by)
-
-    def _add(self, name: str, source: Source) -> None:
-        """As :meth:`add`, inside an action: what is wrong is a refusal."""
-        try:
-            self._works.add(name, source)
-        except (TypeError, ValueError) as error:
-            raise RefusalError(Kind.REFUSED, "find", str(error)) from error
+        release = partial(self._works.note, said="nothing of it is in quarantine", quarantine={})
+        return self._works.take("release", name, release, by=by)
 
     # Several at once
 
@@ -636,7 +601,7 @@ class Host:
             wanted = [name for name in wanted if self._works.ledger.of(name).is_enabled]
         declared = {name: self._works.declared(name) for name in wanted}
         order, circles = _requirements.ordered(declared)
-        done = [self._works.act("load", name, partial(_refused, why), by) for name, why in circles.items()]
+        done = [self._works.act("load", name, partial(_refused, why), by=by) for name, why in circles.items()]
         return (*done, *(self.load(name, by=by) for name in order))
 
     def reload_all(
@@ -662,10 +627,10 @@ class Host:
         found: list[Outcome] = []
 
         def act(action: Action) -> Outcome:
-            found.extend(self._works.reload(tuple(self._works.loaded(name) for name in wanted), action, None, None))
+            found.extend(self._works.reload(tuple(self._works.loaded(name) for name in wanted), action))
             return found.pop()
 
-        last = self._works.act("reload", wanted[-1], act, by, reason) if wanted else None
+        last = self._works.act("reload", wanted[-1], act, by=by, reason=reason) if wanted else None
         if last is not None and not found:  # one refusal for all, or there is but one
             return tuple(self._works.restated(last, name) for name in wanted)
         return (*found, last) if last is not None else ()
@@ -674,11 +639,8 @@ class Host:
         """Unload everything, dependents first."""
         loaded = {each.name: each.metadata for each in self._works.units.values() if each.is_loaded}
         order = reversed(_requirements.sorted_by_need(loaded, loaded))
-
-        def act(name: str, action: Action) -> Outcome:
-            return self._works.unload(self._works.known(name), action, is_verified=False, are_all=True)
-
-        return tuple(self._works.act("unload", name, partial(act, name), by) for name in order)
+        unload = partial(self._works.unload, is_verified=False, are_all=True)
+        return tuple(self._works.take("unload", name, unload, by=by) for name in order)
 
     def close(self) -> tuple[Outcome, ...]:
         """End in good order: everything is unloaded, and nothing counts as having crashed."""

@@ -88,6 +88,13 @@ class Roster:
         else:
             self.finder.places[unit.root.rpartition(".")[2]] = unit.place
 
+    def introduce(self, name: str, source: Source) -> None:
+        """As :meth:`add`, inside an action: what is wrong is a refusal."""
+        try:
+            self.add(name, source)
+        except (TypeError, ValueError) as error:
+            raise RefusalError(Kind.REFUSED, "find", str(error)) from error
+
     def _made(self, name: str, source: Source) -> Unit:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise ValueError(f"a plugin's name is of letters, digits, dots, dashes and underscores, not {name!r}")

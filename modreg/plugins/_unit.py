@@ -59,6 +59,10 @@ class Binding:
     restore: Callable[[Any, Any], object] | None = None  # as above, and what was saved
 
 
+Check = Callable[[Any], object]
+"""Says of a plugin, a module or what an entry point names, whether it is well."""
+
+
 @attrs.frozen(kw_only=True)
 class Probation:
     """
@@ -71,7 +75,7 @@ class Probation:
     """
 
     until: float
-    check: Callable[[Any], object] | None  # a module, or what an entry point names
+    check: Check | None
     back: int
 
 

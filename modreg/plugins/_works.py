@@ -6,7 +6,6 @@ import importlib
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import attrs
 
@@ -19,13 +18,9 @@ from modreg.plugins._metadata import MetadataError
 from modreg.plugins._outcome import Kind, Outcome, PluginVersion, told
 from modreg.plugins._places import Look, PlaceError
 from modreg.plugins._turnover import RefusalError, Turnover, changed
-from modreg.plugins._unit import NOTHING, Binding, Probation, State, Unit, end
+from modreg.plugins._unit import NOTHING, Binding, Check, Probation, State, Unit, end
 
 _LOG = logging.getLogger("modreg.plugins")
-
-Check = Callable[[Any], object]
-"""Says of a plugin, a module or what an entry point names, whether it is well."""
-
 
 @attrs.define(eq=False)
 class Works(Gate):
@@ -75,13 +70,13 @@ class Works(Gate):
         for name in look.metadata.names:
             self.askers.setdefault(name, {})[unit.name] = None
 
-    def _settle(self, unit: Unit, confirm_within: float | None, check: Check | None) -> None:
-        """After a version came: it is good, or on probation."""
+    def _settle(self, unit: Unit, action: Action | None = None) -> None:
+        """After a version came: it is good, or on probation if the *action* wants that."""
         unit.saved = NOTHING
         self._keep(unit)
-        if confirm_within is not None:
+        if action is not None and action.confirm_within is not None:
             back = unit.good if unit.good and unit.versions[unit.good - 1].loading == unit.loading else 0
-            unit.probation = Probation(until=self.clock() + confirm_within, check=check, back=back)
+            unit.probation = Probation(until=self.clock() + action.confirm_within, check=action.check, back=back)
         else:
             self._praise(unit)
 
@@ -115,24 +110,24 @@ class Works(Gate):
 
     # Load
 
-    def load(self, unit: Unit, action: Action, confirm_within: float | None, check: Check | None) -> Outcome:
+    def load(self, unit: Unit, action: Action) -> Outcome:
         """Execute and set up a plugin that is not loaded; enable one that is."""
         if unit.is_loaded:
             if unit.state is State.RUNNING:
                 return self.outcome(Kind.UNCHANGED, unit.name, action, problem="it is loaded already")
             return self.enable(unit, action)
-        _need_seconds(confirm_within)
+        _need_seconds(action.confirm_within)
         look = self.read(unit)
         self._need_room(unit)
         self.admit(unit, look)
         self.ask(unit, action, look)
         if unit.root in sys.modules:  # somebody imported it, perhaps long ago
-            brought = self.reload((unit,), action, None, None)[0]
+            brought = self.reload((unit,), attrs.evolve(action, confirm_within=None, check=None))[0]
             if not brought:
                 return attrs.evolve(brought, kind=Kind.FAILED)
         self.starting((unit, look))
         try:
-            return self._load_now(unit, look, action, confirm_within, check)
+            return self._load_now(unit, look, action)
         finally:
             self._unmark(unit)
 
@@ -160,9 +155,7 @@ class Works(Gate):
             said = f"who needs it says __requires__ = [{unit.name!r}] and is loaded after it"
             raise ImportError(f"plugin {unit.name} is not loaded; {said}", name=root)
 
-    def _load_now(
-        self, unit: Unit, look: Look, action: Action, confirm_within: float | None, check: Check | None
-    ) -> Outcome:
+    def _load_now(self, unit: Unit, look: Look, action: Action) -> Outcome:
         before = {name for name, _ in unit.modules()}
         phase = "execute"
         try:
@@ -170,17 +163,21 @@ class Works(Gate):
                 importlib.import_module(unit.root)
             phase = "set-up"
             self.set_up(unit, action.caller)
-            _prove(unit, action, check if confirm_within is None else None)
+            _prove_now(unit, action)
         except BaseException as error:  # whatever it is, nothing of the plugin may stay
             notes, leaks = self._take_out(unit, action, before, is_set_up=phase == "set-up")
             if not isinstance(error, Exception):
                 raise
             return self.failed(Kind.FAILED, unit, action, error, phase=phase, notes=notes, leaks=leaks)
+        self.ledger.of(unit.name).is_enabled = True
+        return self._begun(unit, look, action)
+
+    def _begun(self, unit: Unit, look: Look, action: Action) -> Outcome:
+        """A plugin is loaded and set up: its first version of this loading is in force."""
         unit.state = State.RUNNING
         unit.loading += 1
-        self.ledger.of(unit.name).is_enabled = True
         self._record(unit, look, action)
-        self._settle(unit, confirm_within, check)
+        self._settle(unit, action)
         return self.outcome(Kind.LOADED, unit.name, action)
 
     def _take_out(
@@ -203,20 +200,15 @@ class Works(Gate):
         look = self.read(unit)
         self.admit(unit, look)
         self.ask(unit, action, look)
-        unit.state = State.RUNNING
-        unit.loading += 1
-        self._record(unit, look, action)
-        self._settle(unit, None, None)
+        outcome = self._begun(unit, look, action)
         self._unmark(unit)
-        return self.outcome(Kind.LOADED, unit.name, action)
+        return outcome
 
     # Reload
 
-    def reload(
-        self, units: tuple[Unit, ...], action: Action, confirm_within: float | None, check: Check | None
-    ) -> list[Outcome]:
+    def reload(self, units: tuple[Unit, ...], action: Action) -> list[Outcome]:
         """Bring plugins up to date, all of them or none; an outcome for each."""
-        _need_seconds(confirm_within)
+        _need_seconds(action.confirm_within)
         looks = {unit.name: self.read(unit) for unit in units}
         pairs = tuple((unit, looks[unit.name]) for unit in units)
         for unit, look in pairs:
@@ -227,7 +219,8 @@ class Works(Gate):
             return looks[unit.name] if unit.name in looks else _known(unit)
 
         def prove(unit: Unit) -> None:
-            _prove(unit, action, check if confirm_within is None and unit in units else None)
+            if unit in units:
+                _prove_now(unit, action)
 
         turnover = Turnover(self, action.caller, look_at, prove)
         done: list[Transaction] = []
@@ -244,7 +237,7 @@ class Works(Gate):
         for unit in turnover.units:
             self._record(unit, turnover.looks[unit.name], action)
             if unit in units or unit.probation is None:  # one that went with another has still to prove itself
-                self._settle(unit, confirm_within if unit in units else None, check)
+                self._settle(unit, action if unit in units else None)
             unit.saved = NOTHING
         self._unmark(*turnover.units)
         return [self._turned(Kind.RELOADED, unit, units, action, turnover, done[0]) for unit in units]
@@ -308,8 +301,9 @@ class Works(Gate):
 
     # Rollback
 
-    def rollback(self, unit: Unit, to: int | None, action: Action) -> Outcome:
+    def rollback(self, unit: Unit, action: Action, *, to: int | None) -> Outcome:
         """Bring an earlier version back."""
+        self.loaded(unit.name)
         target = self._target(unit, to)
         self.ask(unit, action, unit.looks[target.number])
         return self._back(unit, target, action)
@@ -353,7 +347,7 @@ class Works(Gate):
         for each in turnover.units:
             if each is unit or self._went_back(each):
                 self._record(each, each.looks[former(each).number], action, restores=former(each).number)
-                self._settle(each, None, None)  # what came back was good before
+                self._settle(each)  # what came back was good before
             else:
                 self._record(each, turnover.looks[each.name], action)
         self._unmark(*turnover.units)
@@ -399,7 +393,7 @@ class Works(Gate):
         """Set a loaded plugin up that is not, or load it."""
         if not unit.is_loaded:
             self.ledger.of(unit.name).is_enabled = True
-            return self.load(unit, action, None, None)
+            return self.load(unit, action)
         if unit.state is State.RUNNING:
             return self.outcome(Kind.UNCHANGED, unit.name, action, problem="it is enabled already")
         look = unit.look
@@ -465,6 +459,7 @@ class Works(Gate):
 
     def confirm(self, unit: Unit, action: Action) -> Outcome:
         """End a probation well."""
+        self.loaded(unit.name)
         if unit.probation is None:
             return self.outcome(Kind.UNCHANGED, unit.name, action, problem="it is not on probation")
         self._praise(unit)
@@ -514,6 +509,11 @@ def _need_seconds(confirm_within: object) -> None:
 
 class CheckError(Exception):
     """A plugin's own check of a version answered that it is not well."""
+
+
+def _prove_now(unit: Unit, action: Action) -> None:
+    """Prove a version that is to be good at once."""
+    _prove(unit, action, action.check if action.confirm_within is None else None)
 
 
 def _prove(unit: Unit, action: Action, check: Check | None) -> None:
