@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from modreg.plugins._places import FilePlace, FolderPlace, Place, ZipPlace
+from modreg.plugins._places import PathPlace, Place
 
 _COPIES: Final = 3
 """Versions of each plugin whose files are kept: one that is good, and the last two that came."""
@@ -39,7 +39,7 @@ class Kept:
             OSError: They cannot be copied.
         """
         target = self.folder / name / source_hash
-        if target.is_dir() or not isinstance(place, (FilePlace, FolderPlace, ZipPlace)):
+        if target.is_dir() or not isinstance(place, PathPlace):
             return
         beside = target.with_name(f"{source_hash}.new")
         shutil.rmtree(beside, ignore_errors=True)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ModuleSpec, PathFinder
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
@@ -60,12 +60,15 @@ class Look:
     stamp: Stamp = ()
 
 
-class Place(Protocol):
+class Place:
     """Where a plugin's code is."""
+
+    __slots__ = ()
 
     @property
     def where(self) -> str:
         """What tells it from other places."""
+        raise NotImplementedError
 
     def look(self) -> Look:
         """
@@ -76,9 +79,20 @@ class Place(Protocol):
             MetadataError: What they declare cannot be understood.
             SyntaxError: What they declare cannot be parsed.
         """
+        raise NotImplementedError
+
+    def files(self) -> list[str]:
+        """
+        The files that count.
+
+        Raises:
+            PlaceError: They cannot be had.
+        """
+        raise NotImplementedError
 
     def stamp(self) -> Stamp:
         """Tell the files as they are now from what they were, by what their folders say of them."""
+        return _stamped(self.files())
 
     def compile(self) -> None:
         """
@@ -88,13 +102,16 @@ class Place(Protocol):
             PlaceError: They cannot be had.
             SyntaxError: One does not compile.
         """
+        for file, data, _ in _contents(file for file in self.files() if file.endswith(tuple(SOURCE_SUFFIXES))):
+            compile(data, file, "exec", dont_inherit=True)
 
     def spec(self, fullname: str) -> ModuleSpec | None:
         """How to import the plugin's module under a name of the host's; `None` where it has one of its own."""
+        return None
 
 
 @attrs.define(eq=False)
-class _AtPath:
+class PathPlace(Place):
     """Anything that a path leads to."""
 
     path: Path
@@ -103,40 +120,34 @@ class _AtPath:
     def where(self) -> str:
         return str(self.path)
 
+    def files(self) -> list[str]:
+        return [str(self.path)]
+
 
 @attrs.define(eq=False)
-class FilePlace(_AtPath):
+class FilePlace(PathPlace):
     """One file of source."""
 
     def look(self) -> Look:
         if self.spec("_") is None:
             raise PlaceError(f"{self.path} is no file of Python", str(self.path))
-        return _looked(str(self.path.parent), [str(self.path)], str(self.path))
-
-    def stamp(self) -> Stamp:
-        return _stamped([str(self.path)])
-
-    def compile(self) -> None:
-        _compile([str(self.path)])
+        return _looked(str(self.path.parent), self.files(), str(self.path))
 
     def spec(self, fullname: str) -> ModuleSpec | None:
         return importlib.util.spec_from_file_location(fullname, self.path)
 
 
 @attrs.define(eq=False)
-class FolderPlace(_AtPath):
+class FolderPlace(PathPlace):
     """A folder: a package, or one whose ``plugin.toml`` names the file that stands for an ``__init__.py``."""
 
     def look(self) -> Look:
         if not os.path.isdir(self.path):
             raise PlaceError(f"there is no folder {self.path}", str(self.path))
-        return _looked(str(self.path), _files(str(self.path)), self._main())
+        return _looked(str(self.path), self.files(), self._main())
 
-    def stamp(self) -> Stamp:
-        return _stamped(_files(str(self.path)))
-
-    def compile(self) -> None:
-        _compile(_files(str(self.path)))
+    def files(self) -> list[str]:
+        return _files(str(self.path))
 
     def spec(self, fullname: str) -> ModuleSpec | None:
         places = [str(self.path)]
@@ -154,7 +165,7 @@ class FolderPlace(_AtPath):
 
 
 @attrs.define(eq=False)
-class ZipPlace(_AtPath):
+class ZipPlace(PathPlace):
     """
     An archive, unpacked anew whenever its bytes change.
 
@@ -172,9 +183,6 @@ class ZipPlace(_AtPath):
         stamp = self.stamp()
         self._unpack()
         return attrs.evolve(self._inside().look(), stamp=stamp)
-
-    def stamp(self) -> Stamp:
-        return _stamped([str(self.path)])
 
     def compile(self) -> None:
         self._unpack()
@@ -214,7 +222,7 @@ class ZipPlace(_AtPath):
 
 
 @attrs.define(eq=False)
-class ModulePlace:
+class ModulePlace(Place):
     """
     A module or package that can be imported by its own name.
 
@@ -239,25 +247,22 @@ class ModulePlace:
         return f"{self.name}:{self.entry.attr if self.entry is not None else ''}"
 
     def look(self) -> Look:
-        main, files = self._files()
+        main, files = self._found()
         look = _looked(os.path.dirname(main), files, main)
         mine, installed = look.metadata, self._installed()
         version, requires = mine.version or installed.version, mine.requires or installed.requires
         return attrs.evolve(look, metadata=attrs.evolve(mine, version=version, requires=requires))
 
-    def spec(self, fullname: str) -> ModuleSpec | None:
-        return None
-
     def stamp(self) -> Stamp:
         try:
-            return _stamped(self._files()[1])
+            return super().stamp()
         except PlaceError:
             return ()
 
-    def compile(self) -> None:
-        _compile(self._files()[1])
+    def files(self) -> list[str]:
+        return self._found()[1]
 
-    def _files(self) -> tuple[str, list[str]]:
+    def _found(self) -> tuple[str, list[str]]:
         """The module's own file, and all of them."""
         spec = _found(self.name)
         origin = spec.origin if spec is not None else None
@@ -358,11 +363,6 @@ def _stamped(files: Iterable[str]) -> Stamp:
             stat = os.stat(path)
             found.append((path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
     return tuple(found)
-
-
-def _compile(files: Iterable[str]) -> None:
-    for file, data, _ in _contents(file for file in files if file.endswith(tuple(SOURCE_SUFFIXES))):
-        compile(data, file, "exec", dont_inherit=True)
 
 
 def _contents(files: Iterable[str]) -> Iterator[tuple[str, bytes, os.stat_result]]:
