@@ -115,9 +115,6 @@ class Memory:
     )
 
 
-_KEYS = tuple(each.name for each in attrs.fields(Memory))
-
-
 @attrs.define(eq=False)
 class Ledger:
     """
@@ -185,5 +182,4 @@ def _memories(found: Any) -> dict[str, Memory]:  # whatever the text said
 
 
 def _text(name: str, memory: Memory) -> str:
-    plain: dict[str, Any] = {key: getattr(memory, key) for key in _KEYS}  # texts, numbers and one dict of texts
-    return f"{json.dumps(name)}: {json.dumps(plain)}"
+    return f"{json.dumps(name)}: {json.dumps(attrs.asdict(memory))}"
