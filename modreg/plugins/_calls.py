@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from contextvars import ContextVar, copy_context
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from modreg.plugins._effects import Effects
+from modreg.plugins._effects import Effects, running_loop
 
 T = TypeVar("T")
 
@@ -134,9 +133,3 @@ async def _awaited(function: Callable[..., object], args: tuple[object, ...], ef
         if inspect.isawaitable(answer):
             answer = await answer
     return answer
-
-
-def running_loop() -> Any:  # an asyncio loop or None
-    """The loop that runs in this thread; asyncio is not imported for the question."""
-    asyncio: Any = sys.modules.get("asyncio")
-    return asyncio._get_running_loop() if asyncio is not None else None

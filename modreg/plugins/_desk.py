@@ -15,7 +15,8 @@ from typing import Any, Final
 import attrs
 
 from modreg import ReloadError
-from modreg.plugins._calls import Caller, running_loop
+from modreg.plugins._calls import Caller
+from modreg.plugins._effects import running_loop
 from modreg.plugins._metadata import MetadataError
 from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, told
 from modreg.plugins._places import FilePlace, PlaceError

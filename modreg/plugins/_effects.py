@@ -214,12 +214,18 @@ def _nothing() -> None:
     """Nobody can end a thread from outside; it is in the report of leaks."""
 
 
+def running_loop() -> Any:  # an asyncio loop or None
+    """The loop that runs in this thread; asyncio is not imported for the question."""
+    asyncio: Any = sys.modules.get("asyncio")
+    return asyncio._get_running_loop() if asyncio is not None else None
+
+
 def _tasks() -> _Found:
     """Tasks and timers of the loop that runs in this thread."""
-    asyncio: Any = sys.modules.get("asyncio")  # not imported for this
-    loop = asyncio._get_running_loop() if asyncio is not None else None
+    loop = running_loop()
     if loop is None:
         return
+    asyncio: Any = sys.modules["asyncio"]
     mine = asyncio.current_task()
     for task in asyncio.all_tasks(loop):
         if task is not mine:
