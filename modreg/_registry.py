@@ -281,10 +281,7 @@ class Registry:
             The transaction; it is false, and no revision, if no source changed.
 
         Raises:
-            SourceError: A source cannot be read or compiled.
-            ReloadError: A module raised.  Everything is as it was before.
-            NestedTransactionError: This thread has a transaction open.
-            BusyError: Another transaction was still open after *timeout*.
+            SourceError, ReloadError, NestedTransactionError, BusyError: As for :meth:`reload`.
 
         .. versionadded:: 0.1.0
         """
@@ -309,8 +306,7 @@ class Registry:
         Raises:
             NotAModuleError: One of *modules* is neither.
             ReloadError: A ``__dispose__()`` hook or *within* raised.  Everything is as it was before.
-            NestedTransactionError: This thread has a transaction open.
-            BusyError: Another transaction was still open after *timeout*.
+            NestedTransactionError, BusyError: As for :meth:`reload`.
 
         .. versionadded:: 0.1.0
         """
@@ -371,8 +367,7 @@ class Registry:
             NotLoadedError: A source has to be executed again, and the module is not loaded any more.
             ReloadError: An earlier source had to be executed again, a hook or *within* raised.
             TypeError: Both *to* and *revision* are given.
-            NestedTransactionError: This thread has a transaction open.
-            BusyError: Another transaction was still open after *timeout*.
+            NestedTransactionError, BusyError: As for :meth:`reload`.
 
         .. versionadded:: 0.1.0
         """
@@ -568,8 +563,7 @@ class Registry:
         The version that the namespace of *module* holds.
 
         Raises:
-            NotAModuleError: *module* is neither a module nor a name.
-            NotTrackedError: It is not loaded and never was.
+            NotAModuleError, NotTrackedError: As for :meth:`history`.
 
         .. versionadded:: 0.1.0
         """
@@ -585,8 +579,7 @@ class Registry:
             new: A version number; by default the current one.
 
         Raises:
-            NotAModuleError: *module* is neither a module nor a name.
-            NotTrackedError: It is not loaded and never was.
+            NotAModuleError, NotTrackedError: As for :meth:`history`.
             TypeError: *old* or *new* is no number.
             UnknownVersionError: There is no such version.
             NoEarlierVersionError: No *old* was given, and *new* is the first.
@@ -619,8 +612,7 @@ class Registry:
             One :class:`Holder` for each path, nothing where the version is current or its snapshot is gone.
 
         Raises:
-            NotAModuleError: *module* is neither.
-            NotTrackedError: The registry never saw it.
+            NotAModuleError, NotTrackedError: As for :meth:`history`.
             UnknownVersionError: There is no such version.
             TypeError: *version* is neither a number nor a version.
 
@@ -645,8 +637,7 @@ class Registry:
         What *module* uses of the loaded modules, in the order of its import statements.
 
         Raises:
-            NotAModuleError: *module* is neither a module nor a name.
-            NotTrackedError: It is not loaded and never was.
+            NotAModuleError, NotTrackedError: As for :meth:`history`.
 
         .. versionadded:: 0.1.0
         """
@@ -659,8 +650,7 @@ class Registry:
         Which modules in scope use *module*, and how.
 
         Raises:
-            NotAModuleError: *module* is neither a module nor a name.
-            NotTrackedError: It is not loaded and never was.
+            NotAModuleError, NotTrackedError: As for :meth:`history`.
 
         .. versionadded:: 0.1.0
         """
@@ -675,8 +665,7 @@ class Registry:
             The edges, beginning with one of *dependent*; nothing if it does not depend on *module*.
 
         Raises:
-            NotAModuleError: One of them is neither a module nor a name.
-            NotTrackedError: One of them is not loaded and never was.
+            NotAModuleError, NotTrackedError: As for :meth:`history`.
 
         .. versionadded:: 0.1.0
         """
