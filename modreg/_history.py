@@ -413,8 +413,8 @@ class History:
                 if earlier.steps == latest.steps:
                     latest.steps = earlier.steps
             for name, number in latest.before.items():
-                if number and not self.is_forgotten(name, number):
-                    former = self.record(name, number)
+                former = self.remembered(name, number)
+                if former is not None:
                     former.body = former.near = former.uses = None
                 commits = self._recent.setdefault(name, deque())
                 commits.append(latest)
@@ -426,12 +426,12 @@ class History:
         if commit.journal is None:
             return  # on account of another of its modules
         for name, number in commit.before.items():
-            if number and not self.is_forgotten(name, number):
-                record = self.record(name, number)
+            record, earlier = self.remembered(name, number), self.remembered(name, number - 1)
+            if record is not None:
                 record.snapshot = None
                 self._pack(record)
-                if not self.is_forgotten(name, number - 1):
-                    record.share(self.record(name, number - 1))
+                if earlier is not None:
+                    record.share(earlier)
         commit.let_go()
 
     def _pack(self, record: Record) -> None:
@@ -485,10 +485,6 @@ class History:
         if lost:
             self.commits = tuple(commit for commit in self.commits if commit.revision not in lost)
 
-    def is_forgotten(self, name: str, number: int) -> bool:
-        """Whether a version is no more remembered; it may be another thread that reloads, by `importlib.reload`."""
-        return number < self.of(name)[0].number
-
     def _is_before(self, name: str, revision: int) -> bool:
         """Whether it is forgotten what a module was at a revision."""
         first = self.of(name)[0]
@@ -527,12 +523,17 @@ class History:
 
     def record(self, name: str, number: int) -> Record:
         found = self.of(name)
-        first = found[0].number
         if not 1 <= number <= found[-1].number:
             raise UnknownVersionError(name, number)
-        if number < first:
-            raise UnknownVersionError(name, number, first)
-        return found[number - first]
+        record = self.remembered(name, number)
+        if record is None:
+            raise UnknownVersionError(name, number, found[0].number)
+        return record
+
+    def remembered(self, name: str, number: int) -> Record | None:
+        """A version; `None` if it is forgotten: it may be another thread that reloads, by `importlib.reload`."""
+        found = self.records.get(name)
+        return found[number - found[0].number] if found and number >= found[0].number else None
 
     def at(self, name: str, revision: int) -> int:
         """

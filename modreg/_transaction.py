@@ -241,9 +241,9 @@ class Work:
     def settle(self, commit: Commit) -> None:
         """After the commit: hand each superseded version its snapshot, and let go of what is too old."""
         for name, snapshot in self.snapshots.items():
-            number = self.before.get(name, 0)
-            if number and not self.history.is_forgotten(name, number):
-                self.history.record(name, number).snapshot = snapshot
+            superseded = self.history.remembered(name, self.before.get(name, 0))
+            if superseded is not None:
+                superseded.snapshot = snapshot
         for record in commit.records:
             if record.restores and record.source:
                 former = self.history.record(record.name, record.number - 1).source
