@@ -378,10 +378,11 @@ class Registry:
             if revision is None:
                 self._records(name)  # what was loaded before anybody looked has a version, too
                 wanted = _chain.revision_before(self._history, name, to)
-                work = self._rollback(_chain.of(self._history, (name,), wanted), wanted, within)
+                work = self._rollback(_chain.of(self._history, (name,), wanted), wanted)
             else:
-                work = self._back(name, revision, within)
+                work = self._back(name, revision)
             if work is not None:
+                work.within = within
                 self._run(work)
         return sys.modules.get(name)
 
@@ -778,7 +779,7 @@ class Registry:
 
     # Rollback
 
-    def _back(self, root: str, revision: int, within: Participant | None) -> Work | None:
+    def _back(self, root: str, revision: int) -> Work | None:
         """
         What takes a module and all below it back to a revision, and leaves alone what others have become since.
 
@@ -789,11 +790,11 @@ class Registry:
         chain = _chain.of(self._history, own, revision)
         mine = [commit for commit in chain if not own.isdisjoint(_chain.brought(commit))]
         if len(mine) == len(chain):
-            return self._rollback(chain, revision, within)
+            return self._rollback(chain, revision)
         changed = _chain.apart(self._history, chain, mine, revision)
-        return self._executed(changed, (), within) if changed else None
+        return self._executed(changed, ()) if changed else None
 
-    def _rollback(self, chain: tuple[Commit, ...], revision: int, within: Participant | None) -> Work | None:
+    def _rollback(self, chain: tuple[Commit, ...], revision: int) -> Work | None:
         """
         What takes commits back: by their journals, or by executing the sources.
 
@@ -809,10 +810,10 @@ class Registry:
             stay = tuple(each for each in self._history.since(revision) if each.revision not in taken)
             came = self._history.came_since(revision)
             how: dict[str, Any] = {"chain": chain, "targets": targets, "staying": stay, "came": came, "undoes": undoes}
-            return Rollback(self._history, Cause.ROLLBACK, **how, within=within)
-        return self._executed(targets, undoes, within)
+            return Rollback(self._history, Cause.ROLLBACK, **how)
+        return self._executed(targets, undoes)
 
-    def _executed(self, targets: dict[str, int], undoes: tuple[int, ...], within: Participant | None) -> Execution:
+    def _executed(self, targets: dict[str, int], undoes: tuple[int, ...]) -> Execution:
         """What brings versions back by executing their sources; 0 stands for a module that was not loaded."""
         found = {name: _chain.source_of(self._history, name, number) for name, number in targets.items()}
         sources = {name: source for name, source in found.items() if source is not None}
@@ -824,7 +825,7 @@ class Registry:
         members = tuple(name for name in draft.members if name not in unload)
         draft = attrs.evolve(draft, members=members, unload=unload, gone="it was not loaded then")
         restores = {n: number for n, number in targets.items() if number}
-        return self._execution(draft, restores=restores, undoes=undoes, within=within)
+        return self._execution(draft, restores=restores, undoes=undoes)
 
     # Differences
 
