@@ -121,10 +121,9 @@ class Work:
 
     def begins(self, name: str) -> None:
         """Note what an import that begins inside this one is going to bind."""
-        parent, _, child = name.rpartition(".")
-        namespace = namespace_of(sys.modules.get(parent)) if parent else None
-        if namespace is not None:
-            self.journal.keep(Item(namespace, child))
+        at = _in_package(name)
+        if at is not None:
+            self.journal.keep(at)
         self.journal.entries.append(Entry(Item(sys.modules, name), MISSING, MISSING))
 
     def added(self, record: Record, module: object) -> None:
@@ -134,12 +133,10 @@ class Work:
             self.before.setdefault(record.name, known[-1].number)
             self.made.append(record)
             return
-        parent, _, child = record.name.rpartition(".")
-        package = namespace_of(sys.modules.get(parent)) if parent else None
-        for mapping, key in ((sys.modules, record.name), (package, child)):
+        for at in filter(None, (Item(sys.modules, record.name), _in_package(record.name))):
             for entry in reversed(self.journal.entries):  # what begins() noted last is no more what others bind later
                 place = entry.place
-                if isinstance(place, Item) and place.mapping is mapping and place.key == key:
+                if isinstance(place, Item) and place.mapping is at.mapping and place.key == at.key:
                     entry.after = module
                     break
         self.before.setdefault(record.name, 0)
@@ -204,10 +201,9 @@ class Work:
     def unload(self, name: str) -> None:
         """Take a module out of `sys.modules` and off its package."""
         module = sys.modules.get(name)
-        parent, _, child = name.rpartition(".")
-        namespace = namespace_of(sys.modules.get(parent)) if parent else None
-        if namespace is not None and namespace.get(child) is module:
-            self.journal.write(Item(namespace, child), MISSING)
+        at = _in_package(name)
+        if at is not None and at.get() is module:
+            self.journal.write(at, MISSING)
         self.journal.write(Item(sys.modules, name), MISSING)
         self.unloaded.append(name)
 
@@ -297,6 +293,13 @@ class Work:
     def _culprit(self, error: BaseException) -> str:
         """The module whose code raised: the innermost one that was being executed."""
         return self.executing[-1] if self.executing else next(iter(self.before), "")
+
+
+def _in_package(name: str) -> Item | None:
+    """Where its package has a module; `None` for one that is in none, or in none that is loaded."""
+    parent, _, child = name.rpartition(".")
+    namespace = namespace_of(sys.modules.get(parent)) if parent else None
+    return None if namespace is None else Item(namespace, child)
 
 
 def _cause(error: BaseException) -> BaseException | None:
