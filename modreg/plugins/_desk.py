@@ -72,12 +72,12 @@ class Desk(Roster):
 
     def act(self, name: str, plugin: str, do: Callable[[Action], Outcome], **asked: Any) -> Outcome:  # fields of it
         """Take the turn, do it, and keep an account; whatever is raised becomes an outcome, save what ends programs."""
-        action = Action(name, Caller.asked(self.is_inside), **asked)
+        action = Action(name, Caller.asked(self.registry.is_guarded), **asked)
         busy = self._busy(action)
         if not busy and not self._lock.acquire(blocking=not action.caller.is_inside):  # the other may wait for it
             busy = "it was asked for inside a guarded call while another action is under way; ask again later"
         if busy:
-            refused = self.refused(RefusalError(Kind.REFUSED, "rule", busy), plugin, action)
+            refused = self.refused(RefusalError("rule", busy), plugin, action)
             self._note(action, refused, refused.running)
             return refused
         try:
@@ -110,7 +110,7 @@ class Desk(Roster):
 
     def is_free(self) -> bool:
         """Whether who asks may begin an action, now or when others are over."""
-        return not (self.is_acting() or Caller.asked(self.is_inside).is_inside)
+        return not (self.is_acting() or Caller.asked(self.registry.is_guarded).is_inside)
 
     def _busy(self, action: Action) -> str:
         """Why an action cannot even wait for its turn; ``""`` if it can."""
@@ -123,10 +123,6 @@ class Desk(Roster):
         if loop is not None and other is not None and other.caller.loop is loop:
             return "an action that needs this very loop is under way; await the method that begins with an a"
         return ""
-
-    def is_inside(self) -> bool:
-        """Whether who asks is inside a guard, which a transaction would wait for."""
-        return self.registry.is_guarded()
 
     def _accounted(self, action: Action, plugin: str, do: Callable[[Action], Outcome]) -> Outcome:
         unit = self.units.get(plugin)

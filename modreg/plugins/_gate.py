@@ -73,36 +73,35 @@ class Gate(Desk):
                 why += f"; last known to be good was {memory.good_version or f'what has the hash {memory.good[:12]}'}"
                 kept = self.kept(unit.name)
                 why += f", whose files are kept in {kept}" if kept is not None else ""
-            raise RefusalError(Kind.QUARANTINED, "rule", why)
+            raise RefusalError("rule", why, Kind.QUARANTINED)
         if memory.pinned and look.hash != memory.pinned:
-            raise RefusalError(Kind.REFUSED, "rule", f"{unit.name} is pinned to other sources")
+            raise RefusalError("rule", f"{unit.name} is pinned to other sources")
         self._deny(unit, look)
         self._can_follow(unit, look)
         found = self._lacks(unit, look, others)
         if found:
-            raise RefusalError(Kind.REFUSED, "requirements", "; ".join(found))
+            raise RefusalError("requirements", "; ".join(found))
 
     def _deny(self, unit: Unit, look: Look) -> None:
         for what in self.denied.get(canonicalize_name(unit.name), ()):
             if _is_denied(look, what):
-                raise RefusalError(Kind.REFUSED, "rule", f"{unit.name} {what} is denied")
+                raise RefusalError("rule", f"{unit.name} {what} is denied")
 
     def _can_follow(self, unit: Unit, look: Look) -> None:
         former = unit.look
         if former is not None and unit.root not in sys.modules:
             gone = f"somebody took {unit.root} out of sys.modules; unload {unit.name} and load it again"
-            raise RefusalError(Kind.REFUSED, "find", gone)
+            raise RefusalError("find", gone)
         if former is None or former.hash == look.hash:
             return
         if former.metadata.main != look.metadata.main:
-            said = f"its main file is another one now; unload {unit.name} and load it again"
-            raise RefusalError(Kind.REFUSED, "rule", said)
+            raise RefusalError("rule", f"its main file is another one now; unload {unit.name} and load it again")
         for path, found in former.binaries.items():
             if look.binaries.get(path) != found:
                 why = f"{path} changed, and an extension module can be loaded only once in a process"
-                raise RefusalError(Kind.NEEDS_RESTART, "rule", why)
+                raise RefusalError("rule", why, Kind.NEEDS_RESTART)
         if look.metadata.restart:
-            raise RefusalError(Kind.NEEDS_RESTART, "rule", look.metadata.restart)
+            raise RefusalError("rule", look.metadata.restart, Kind.NEEDS_RESTART)
 
     def _lacks(self, unit: Unit, look: Look, others: tuple[tuple[Unit, Look], ...]) -> tuple[str, ...]:
         """What requirements stand against it, with what changes in the same transaction counted as changed."""
@@ -136,15 +135,14 @@ class Gate(Desk):
         )
         answer = action.caller.call(self.allow, request)
         if answer is False or isinstance(answer, str):
-            raise RefusalError(Kind.REFUSED, "rule", answer or "the host does not allow it")
+            raise RefusalError("rule", answer or "the host does not allow it")
 
     def keep_users(self, unit: Unit) -> None:
         """Refuse to take away what others that are running require."""
         running = {each.name: each.metadata for each in self.units.values() if each.state is State.RUNNING}
         users = _requirements.users(unit.name, running)
         if users and unit.state is State.RUNNING:
-            said = f"{', '.join(users)} {'needs' if len(users) == 1 else 'need'} it"
-            raise RefusalError(Kind.REFUSED, "requirements", said)
+            raise RefusalError("requirements", f"{', '.join(users)} {'needs' if len(users) == 1 else 'need'} it")
 
     def keep_importers(self, unit: Unit) -> None:
         """Refuse to take away modules that others have imported: what these hold would stay as it is for ever."""
@@ -153,7 +151,7 @@ class Gate(Desk):
         users = [each.name for each in importers if each is not unit]
         if users:
             said = f"{', '.join(users)} {'has' if len(users) == 1 else 'have'} imported it; unload that first"
-            raise RefusalError(Kind.REFUSED, "requirements", said)
+            raise RefusalError("requirements", said)
 
     def kept(self, name: str) -> Path | None:
         """Where the files of a plugin's last good version are kept; `None` if they are not."""

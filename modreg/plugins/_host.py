@@ -654,7 +654,7 @@ class Host:
 
     async def _off(self, call: Callable[[], T]) -> T:
         works = self._works
-        is_inside = works.is_inside()
+        is_inside = works.registry.is_guarded()
         return await self._turns.take(call, is_inside=is_inside, may_wait=not (is_inside or works.is_acting()))
 
     aload = _awaited(load)
@@ -677,7 +677,7 @@ class Host:
 
 
 def _refused(why: str, _: Action) -> Outcome:
-    raise RefusalError(Kind.REFUSED, "requirements", why)
+    raise RefusalError("requirements", why)
 
 
 def _several(names: Iterable[str]) -> tuple[str, ...]:

@@ -17,7 +17,6 @@ from modreg import Registry
 from modreg.plugins import _requirements
 from modreg.plugins._metadata import Metadata, MetadataError
 from modreg.plugins._names import PluginFinder
-from modreg.plugins._outcome import Kind
 from modreg.plugins._places import FilePlace, FolderPlace, Look, ModulePlace, Place, PlaceError, ZipPlace
 from modreg.plugins._store import Ledger
 from modreg.plugins._turnover import RefusalError
@@ -57,14 +56,14 @@ class Roster:
         """A plugin; an unknown name is an error, never all of them."""
         if name not in self.units:
             names = ", ".join(self.units) or "none"
-            raise RefusalError(Kind.REFUSED, "find", f"no plugin {name!r} is known; known are: {names}")
+            raise RefusalError("find", f"no plugin {name!r} is known; known are: {names}")
         return self.units[name]
 
     def loaded(self, name: str) -> Unit:
         """A plugin that is loaded."""
         unit = self.known(name)
         if not unit.is_loaded:
-            raise RefusalError(Kind.REFUSED, "find", f"{name} is not loaded; load it first")
+            raise RefusalError("find", f"{name} is not loaded; load it first")
         return unit
 
     def add(self, name: str, source: Source) -> None:
@@ -93,7 +92,7 @@ class Roster:
         try:
             self.add(name, source)
         except (TypeError, ValueError) as error:
-            raise RefusalError(Kind.REFUSED, "find", str(error)) from error
+            raise RefusalError("find", str(error)) from error
 
     def _made(self, name: str, source: Source) -> Unit:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):

@@ -24,16 +24,16 @@ class RefusalError(Exception):
     A rule is against an action; nothing was touched.
 
     Attributes:
-        kind: What comes of the action.
         phase: Which kind of rule.
         problem: Why, as a clause.
+        kind: What comes of the action.
     """
 
-    def __init__(self, kind: Kind, phase: str, problem: str) -> None:
-        super().__init__(kind, phase, problem)
-        self.kind = kind
+    def __init__(self, phase: str, problem: str, kind: Kind = Kind.REFUSED) -> None:
+        super().__init__(phase, problem, kind)
         self.phase = phase
         self.problem = problem
+        self.kind = kind
 
     def __str__(self) -> str:
         return self.problem
@@ -100,8 +100,7 @@ class Turnover:
             return sure
         for step in steps:
             if step.decision is Decision.EXECUTE and self.works.is_protected(step.module):
-                said = f"it would execute {step.module} again, which the host protects"
-                raise RefusalError(Kind.REFUSED, "rule", said)
+                raise RefusalError("rule", f"it would execute {step.module} again, which the host protects")
         return self.works.concerned(changed(steps))
 
     def finish(self, steps: tuple[Step, ...]) -> None:

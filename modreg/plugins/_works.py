@@ -135,11 +135,11 @@ class Works(Gate):
         """Refuse a load whose import would find something else."""
         if self.finder not in sys.meta_path:
             said = f"the host {self.name} is closed, or another has taken {self.finder.package} over"
-            raise RefusalError(Kind.REFUSED, "rule", said)
+            raise RefusalError("rule", said)
         former = getattr(sys.modules.get(unit.root), "__file__", None)
         coming = unit.place.spec(unit.root) if former is not None else None
         if coming is not None and coming.origin != former:
-            raise RefusalError(Kind.REFUSED, "find", f"{unit.root} is loaded already, from {former}")
+            raise RefusalError("find", f"{unit.root} is loaded already, from {former}")
 
     def let_in(self, root: str) -> None:
         """
@@ -194,7 +194,7 @@ class Works(Gate):
     def adopt(self, unit: Unit, action: Action) -> Outcome:
         """Take on a plugin that something else has loaded and set up."""
         if unit.root not in sys.modules:
-            raise RefusalError(Kind.REFUSED, "find", f"no module {unit.root} is loaded, so there is nothing to adopt")
+            raise RefusalError("find", f"no module {unit.root} is loaded, so there is nothing to adopt")
         if unit.is_loaded:
             return self.outcome(Kind.UNCHANGED, unit.name, action, problem="it is loaded already")
         look = self.read(unit)
@@ -317,13 +317,12 @@ class Works(Gate):
             earlier = unit.versions[: unit.rooted(current.number) - 1]
             fit = [v for v in earlier if v.loading == unit.loading and v.source_hash not in turned_away]
             if not fit:
-                said = f"{unit.name} has no version with other sources before {current}"
-                raise RefusalError(Kind.REFUSED, "find", said)
+                raise RefusalError("find", f"{unit.name} has no version with other sources before {current}")
             return fit[-1]
         if not 1 <= to <= len(unit.versions):
-            raise RefusalError(Kind.REFUSED, "find", f"{unit.name} has no version {to}")
+            raise RefusalError("find", f"{unit.name} has no version {to}")
         if unit.versions[to - 1].loading != unit.loading:
-            raise RefusalError(Kind.REFUSED, "find", f"{unit.name} was unloaded after version {to}, which let go of it")
+            raise RefusalError("find", f"{unit.name} was unloaded after version {to}, which let go of it")
         return unit.versions[to - 1]
 
     def _back(self, unit: Unit, target: PluginVersion, action: Action) -> Outcome:
@@ -503,8 +502,7 @@ class Works(Gate):
 def _need_seconds(confirm_within: object) -> None:
     """Refuse a time that none can be reckoned with: the version would be in force when that comes out."""
     if confirm_within is not None and not isinstance(confirm_within, (int, float)):
-        said = f"confirm_within is a number of seconds, not {confirm_within!r}"
-        raise RefusalError(Kind.REFUSED, "rule", said)
+        raise RefusalError("rule", f"confirm_within is a number of seconds, not {confirm_within!r}")
 
 
 class CheckError(Exception):
