@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from contextlib import AbstractContextManager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import attrs
@@ -72,9 +72,9 @@ class Turnover:
     leaks: list[str] = attrs.field(factory=list)
     blamed: Unit | None = None
     _down: list[Unit] = attrs.field(factory=list)
-    _executing: Effects | None = None
+    _executing: Effects = attrs.field(factory=Effects)
+    _watching: ExitStack = attrs.field(factory=ExitStack)
     _ending: BaseException | None = None
-    _watch: AbstractContextManager[None] | None = None
 
     # As a participant
 
@@ -90,8 +90,7 @@ class Turnover:
         for unit in reversed(self.units):
             self._tear_down(unit)
         self._executing = Effects(tuple(unit.root for unit in self.units))
-        self._watch = self._executing.watched()
-        self._watch.__enter__()
+        self._watching.enter_context(self._executing.watched())
 
     def _foreseen(self, steps: Foreseen) -> tuple[Unit, ...]:
         """The plugins concerned; step by step that is worked out only where there may be more than there surely are."""
@@ -105,7 +104,7 @@ class Turnover:
 
     def finish(self, steps: tuple[Step, ...]) -> None:
         """Set up what was running or broken, dependencies first; if one fails, all of them are let go of again."""
-        self._stop_watching()
+        self._watching.close()
         self._look_again(steps)
         done: list[Unit] = []
         for unit in self.units:
@@ -140,9 +139,8 @@ class Turnover:
 
     def abort(self, error: BaseException) -> None:
         """Set the former versions up again, dependencies first, each by itself."""
-        self._stop_watching()
-        if self._executing is not None:
-            self.leaks += end(self._executing, self.caller)[1]
+        self._watching.close()
+        self.leaks += end(self._executing, self.caller)[1]
         for unit in reversed(self._down):
             self.works.tell(unit.name, "restore")
             if self._is_done(unit, unit.set_up, "be set up again"):
@@ -173,13 +171,12 @@ class Turnover:
 
         The latter stays until now, because a version that comes back is not executed again.
         """
-        begun = self._executing or Effects()
         for unit in self.units:
             if unit.state is State.BROKEN:
                 unit.state = State.RUNNING
-            self._hand_over(unit, begun.of(unit.has))
+            self._hand_over(unit, self._executing.of(unit.has))
         if self.units:
-            self.units[0].executed.found += begun.found
+            self.units[0].executed.found += self._executing.found
 
     def _hand_over(self, unit: Unit, fresh: Effects) -> None:
         if not fresh.found and not unit.executed.found:
@@ -192,11 +189,6 @@ class Turnover:
         self.notes += notes
         self.leaks += leaks
         unit.executed.found += fresh.found
-
-    def _stop_watching(self) -> None:
-        watch, self._watch = self._watch, None
-        if watch is not None:
-            watch.__exit__(None, None, None)
 
     def _let_go(self, unit: Unit, *, is_reported: bool) -> None:
         notes, leaks = unit.let_go(self.works.bound(unit), self.caller)
