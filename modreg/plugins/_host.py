@@ -185,11 +185,9 @@ class Host:
             save: Called before a tear-down; what it returns is handed over.
             restore: Called after the set-up of the next version, with what was saved.
         """
-        binding = Binding(setup=setup, teardown=teardown, save=save, restore=restore)
-        if name is None:
-            self._works.binding = binding
-        else:
-            self._works.units[name].binding = binding
+        if name is not None and name not in self._works.units:
+            raise KeyError(name)
+        self._works.bindings[name] = Binding(setup=setup, teardown=teardown, save=save, restore=restore)
 
     def add(self, name: str, source: Source) -> None:
         """

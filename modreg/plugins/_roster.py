@@ -20,7 +20,7 @@ from modreg.plugins._names import PluginFinder
 from modreg.plugins._places import FilePlace, FolderPlace, Look, ModulePlace, Place, PlaceError, ZipPlace
 from modreg.plugins._store import Ledger
 from modreg.plugins._turnover import RefusalError
-from modreg.plugins._unit import Unit
+from modreg.plugins._unit import Binding, Unit
 from modreg.plugins._watch import Stamp, Watch
 
 Source = Path | str | EntryPoint
@@ -38,6 +38,7 @@ class Roster:
     Attributes:
         name: What plugins call the host.
         roots: The plugins by the names of their modules.
+        bindings: How plugins are taken up and let go of; see :class:`Unit`.
         folder: Where archives are unpacked.
     """
 
@@ -50,6 +51,7 @@ class Roster:
     watch: Watch
     units: dict[str, Unit] = attrs.field(factory=dict)
     roots: dict[str, Unit] = attrs.field(factory=dict)
+    bindings: dict[str | None, Binding] = attrs.field(factory=lambda: {None: Binding()})
     folder: tempfile.TemporaryDirectory[str] | None = None
 
     def known(self, name: str) -> Unit:
@@ -79,7 +81,7 @@ class Roster:
                 raise ValueError(f"the module {unit.root} of {name!r} is one with that of plugin {other.name!r}")
         if known is not None:
             unit.versions, unit.looks, unit.loading = known.versions, known.looks, known.loading
-            unit.binding, unit.saved, unit.tried = known.binding, known.saved, known.tried
+            unit.saved, unit.tried = known.saved, known.tried
             del self.roots[known.root]
         self.units[name] = self.roots[unit.root] = unit
         if isinstance(unit.place, ModulePlace):
@@ -98,13 +100,14 @@ class Roster:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise ValueError(f"a plugin's name is of letters, digits, dots, dashes and underscores, not {name!r}")
         if isinstance(source, EntryPoint):
-            return Unit(name, self._allowed_root(source.module), ModulePlace(source.module, self._is_ours, source))
+            place = ModulePlace(source.module, self._is_ours, source)
+            return Unit(name, self._allowed_root(source.module), place, self.bindings)
         if isinstance(source, str):
-            return Unit(name, self._allowed_root(source), ModulePlace(source, self._is_ours))
+            return Unit(name, self._allowed_root(source), ModulePlace(source, self._is_ours), self.bindings)
         if not isinstance(source, Path):
             raise TypeError(f"a plugin is at a pathlib.Path, a module's name or an entry point, not {source!r}")
         child = identifier(name)
-        return Unit(name, f"{self.finder.package}.{child}", self._place(source.absolute(), child))
+        return Unit(name, f"{self.finder.package}.{child}", self._place(source.absolute(), child), self.bindings)
 
     def _allowed_root(self, root: str) -> str:
         if not root or not all(part.isidentifier() for part in root.split(".")):

@@ -13,7 +13,7 @@ from modreg.plugins._calls import Caller
 from modreg.plugins._effects import Effects
 from modreg.plugins._outcome import Kind, told
 from modreg.plugins._places import Look
-from modreg.plugins._unit import Binding, State, Unit, end
+from modreg.plugins._unit import State, Unit, end
 
 if TYPE_CHECKING:
     from modreg.plugins._works import Works
@@ -134,7 +134,7 @@ class Turnover:
         if unit.state is State.RUNNING:
             self.works.tell(unit.name, "tear-down")
             self._down.append(unit)
-            self.notes += unit.save(self.works.bound(unit), self.caller)
+            self.notes += unit.save(self.caller)
             self._let_go(unit, is_reported=True)
 
     def abort(self, error: BaseException) -> None:
@@ -151,10 +151,10 @@ class Turnover:
         if self._ending is not None:
             raise self._ending
 
-    def _is_done(self, unit: Unit, step: Callable[[Binding, Caller], None], what: str) -> bool:
+    def _is_done(self, unit: Unit, step: Callable[[Caller], None], what: str) -> bool:
         """Take a step on the way back; one that fails is a note, for the others have to be set up all the same."""
         try:
-            step(self.works.bound(unit), self.caller)
+            step(self.caller)
         except BaseException as trouble:
             if not isinstance(trouble, Exception):  # it ends the program, and does so when all is as it can be
                 self._ending = trouble
@@ -191,7 +191,7 @@ class Turnover:
         unit.executed.found += fresh.found
 
     def _let_go(self, unit: Unit, *, is_reported: bool) -> None:
-        notes, leaks = unit.let_go(self.works.bound(unit), self.caller)
+        notes, leaks = unit.let_go(self.caller)
         self.leaks += leaks
         if is_reported:
             self.notes += notes

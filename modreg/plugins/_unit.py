@@ -87,6 +87,7 @@ class Unit:
     Attributes:
         name: As the host calls it.
         root: Absolute name of its module; it has all below it.
+        bindings: Those of the host, by plugin, and under `None` that of all which have none of their own.
         looks: What the files held, for each version by its number.
         loading: How often it was loaded.
         executed: What its modules began when they were executed.
@@ -98,7 +99,7 @@ class Unit:
     name: str
     root: str
     place: Place
-    binding: Binding | None = None
+    bindings: dict[str | None, Binding]
     state: State = State.KNOWN
     versions: list[PluginVersion] = attrs.field(factory=list)
     looks: dict[int, Look] = attrs.field(factory=dict)
@@ -167,33 +168,40 @@ class Unit:
 
     # Taking up and letting go
 
-    def set_up(self, bound: Binding, caller: Caller) -> None:
+    @property
+    def binding(self) -> Binding:
+        """How the host takes it up and lets go of it."""
+        return self.bindings.get(self.name, self.bindings[None])
+
+    def set_up(self, caller: Caller) -> None:
         """Take the plugin up; what it raises leaves it to :meth:`let_go`."""
-        if bound.setup is not None:
-            caller.call(bound.setup, self.target, effects=self.taken)
+        setup = self.binding.setup
+        if setup is not None:
+            caller.call(setup, self.target, effects=self.taken)
 
-    def hand_over(self, bound: Binding, caller: Caller) -> None:
+    def hand_over(self, caller: Caller) -> None:
         """Give it what was saved, if anything was."""
-        if bound.restore is not None and self.saved is not NOTHING:
-            caller.call(bound.restore, self.target, self.saved, effects=self.taken)
+        restore = self.binding.restore
+        if restore is not None and self.saved is not NOTHING:
+            caller.call(restore, self.target, self.saved, effects=self.taken)
 
-    def save(self, bound: Binding, caller: Caller) -> list[str]:
+    def save(self, caller: Caller) -> list[str]:
         """Have the plugin's state saved; answer what went wrong."""
-        self.saved = NOTHING
-        if bound.save is None:
+        self.saved, save = NOTHING, self.binding.save
+        if save is None:
             return []
         try:
-            self.saved = caller.call(bound.save, self.target)
+            self.saved = caller.call(save, self.target)
         except Exception as error:  # the plugin goes all the same
             return [f"the state of {self.name} could not be saved: {told(error)}"]
         return []
 
-    def let_go(self, bound: Binding, caller: Caller) -> tuple[list[str], tuple[str, ...]]:
+    def let_go(self, caller: Caller) -> tuple[list[str], tuple[str, ...]]:
         """Tear down and end what began with the set-up, each by itself; answer what went wrong, and what is left."""
-        troubles = []
-        if bound.teardown is not None:
+        troubles, teardown = [], self.binding.teardown
+        if teardown is not None:
             try:
-                caller.call(bound.teardown, self.target)
+                caller.call(teardown, self.target)
             except Exception as error:  # the plugin goes all the same
                 troubles.append(f"the tear-down of {self.name} raised {told(error)}")
         found, leaks = end(self.taken, caller)

@@ -18,7 +18,7 @@ from modreg.plugins._metadata import MetadataError
 from modreg.plugins._outcome import Kind, Outcome, PluginVersion, told
 from modreg.plugins._places import Look, PlaceError
 from modreg.plugins._turnover import RefusalError, Turnover, changed
-from modreg.plugins._unit import NOTHING, Binding, Check, Probation, State, Unit, end
+from modreg.plugins._unit import NOTHING, Check, Probation, State, Unit, end
 
 _LOG = logging.getLogger("modreg.plugins")
 
@@ -26,17 +26,11 @@ _LOG = logging.getLogger("modreg.plugins")
 class Works(Gate):
     """Every action on a plugin."""
 
-    binding: Binding = attrs.field(factory=Binding)
-
-    def bound(self, unit: Unit) -> Binding:
-        """How a plugin is taken up and let go of."""
-        return unit.binding if unit.binding is not None else self.binding
-
     def set_up(self, unit: Unit, caller: Caller) -> None:
         """Set a plugin up, and give it what was saved."""
         self.tell(unit.name, "set-up")
-        unit.set_up(self.bound(unit), caller)
-        unit.hand_over(self.bound(unit), caller)
+        unit.set_up(caller)
+        unit.hand_over(caller)
 
     def starting(self, *units: tuple[Unit, Look]) -> None:
         """
@@ -184,7 +178,7 @@ class Works(Gate):
         self, unit: Unit, action: Action, before: set[str], *, is_set_up: bool
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Take back what a load did; answer what went wrong, and what is left."""
-        notes, leaks = unit.let_go(self.bound(unit), action.caller) if is_set_up else ([], ())
+        notes, leaks = unit.let_go(action.caller) if is_set_up else ([], ())
         found, left = end(unit.executed, action.caller)
         for name, module in list(unit.modules()):
             if name not in before:
@@ -379,8 +373,8 @@ class Works(Gate):
         if unit.state is not State.RUNNING:
             return (), ()
         self.tell(unit.name, "tear-down")
-        notes = unit.save(self.bound(unit), action.caller)
-        found, leaks = unit.let_go(self.bound(unit), action.caller)
+        notes = unit.save(action.caller)
+        found, leaks = unit.let_go(action.caller)
         return (*notes, *found), leaks
 
     def _forgive(self, unit: Unit) -> None:
@@ -403,7 +397,7 @@ class Works(Gate):
         try:
             self.set_up(unit, action.caller)
         except BaseException as error:
-            notes, leaks = unit.let_go(self.bound(unit), action.caller)
+            notes, leaks = unit.let_go(action.caller)
             if not isinstance(error, Exception):
                 raise
             return self.failed(failure(unit), unit, action, error, phase="set-up", notes=tuple(notes), leaks=leaks)
