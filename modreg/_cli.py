@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from importlib.machinery import SourceFileLoader, SourcelessFileLoader
 from importlib.util import MAGIC_NUMBER
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import TextIO
 
 import modreg
@@ -214,19 +214,14 @@ def _run_file(path: str, main: ModuleType) -> None:
         print(f"{sys.orig_argv[0]}: can't open file {path!r}: [Errno {error.errno}] {error.strerror}", file=sys.stderr)
         raise SystemExit(2) from None
     main.__file__ = path
-    loader = SourcelessFileLoader if data.startswith(MAGIC_NUMBER) else SourceFileLoader
+    is_compiled = data.startswith(MAGIC_NUMBER)  # a .pyc
+    loader = SourcelessFileLoader if is_compiled else SourceFileLoader
     vars(main)["__loader__"] = loader("__main__", path)
     if sys.version_info < (3, 15):
         vars(main)["__cached__"] = None
-    exec(_code_of(data, path), vars(main))  # noqa: S102  # That is what was asked for.
-
-
-def _code_of(data: bytes, path: str) -> CodeType:
-    if data.startswith(MAGIC_NUMBER):  # a .pyc
-        compiled: CodeType = marshal.loads(data[_PYC_HEADER:])  # noqa: S302  # As above.
-        return compiled
-    code: CodeType = compile(data, path, "exec", dont_inherit=True)
-    return code
+    # That is what was asked for.
+    code = marshal.loads(data[_PYC_HEADER:]) if is_compiled else compile(data, path, "exec", dont_inherit=True)  # noqa: S302
+    exec(code, vars(main))  # noqa: S102
 
 
 def _new_main() -> ModuleType:
