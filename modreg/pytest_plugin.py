@@ -109,7 +109,7 @@ def plugin_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     yield host
     host.close()
     registry.uninstall()
-    for plugin in host.plugins():
-        for name in [name for name in sys.modules if name == plugin.module or name.startswith(plugin.module + ".")]:
-            if name not in before:
-                del sys.modules[name]
+    roots = tuple(f"{plugin.module}." for plugin in host.plugins())
+    for name in sys.modules.keys() - before:
+        if f"{name}.".startswith(roots):
+            del sys.modules[name]
