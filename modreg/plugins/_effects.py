@@ -12,8 +12,6 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from modreg.plugins._outcome import told
-
 T = TypeVar("T")
 
 # What signal is made of, without the conversion of each answer, which takes ten times as long.
@@ -103,25 +101,6 @@ class Effects:
         taken = Effects(self.roots, [each for each in self.found if has(each.module)])
         self.found[:] = [each for each in self.found if not has(each.module)]
         return taken
-
-    def undo(self, call: Callable[[Callable[[], object]], object]) -> list[str]:
-        """
-        End all of them, last first, each by itself; answer what went wrong.
-
-        Args:
-            call: Makes one call; where there is a loop, on it.
-        """
-        troubles = []
-        for effect in reversed(self.found):
-            try:
-                call(effect.undo)
-            except Exception as error:  # the others have to be ended all the same
-                troubles.append(f"{effect.what} could not be ended: {told(error)}")
-        return troubles
-
-    def leaks(self) -> tuple[str, ...]:
-        """What of them has not ended."""
-        return tuple(f"{each.what} is still there" for each in self.found if each.is_alive())
 
 
 @attrs.define(eq=False)

@@ -209,11 +209,20 @@ class Unit:
 
 
 def end(effects: Effects, caller: Caller) -> tuple[list[str], tuple[str, ...]]:
-    """End what was begun; answer what went wrong, and what is left; nobody answers for that any more."""
+    """
+    End what was begun, last first, each by itself; answer what went wrong, and what is left.
+
+    Nobody answers for that any more.
+    """
     if not effects.found:
         return [], ()
-    troubles = effects.undo(caller.call)
+    troubles = []
+    for effect in reversed(effects.found):
+        try:
+            caller.call(effect.undo)
+        except Exception as error:  # the others have to be ended all the same
+            troubles.append(f"{effect.what} could not be ended: {told(error)}")
     caller.settle()
-    leaks = effects.leaks()
+    leaks = tuple(f"{each.what} is still there" for each in effects.found if each.is_alive())
     effects.found.clear()
     return troubles, leaks
