@@ -53,10 +53,6 @@ class Effects:
     roots: tuple[str, ...] = ()
     found: list[Effect] = attrs.field(factory=list)
 
-    def own(self, thing: object, close: Callable[[], object]) -> None:
-        """Add something that the version is to answer for."""
-        self.found.append(Effect("owned", f"{thing!r}", "", close, _never))
-
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
         """Note what begins meanwhile, also if it fails; what the plugin's code owns meanwhile is ours."""
@@ -74,7 +70,8 @@ class Effects:
 
     def _is_ours(self, effect: Effect, opened: _Open) -> bool:
         """Whether the version began it, and not a library that it uses, or somebody else at the same time."""
-        if self.is_of_roots(effect) or effect.kind == "handler":
+        runs_ours = any(f"{effect.module}.".startswith(f"{root}.") for root in self.roots)
+        if runs_ours or effect.kind == "handler":
             return True
         if effect.context is not None:
             return effect.context.get(_OPEN) is opened
@@ -82,10 +79,6 @@ class Effects:
             effect.undo = _nothing  # nobody can tell who started it: it is reported, and left alone
             return True
         return False
-
-    def is_of_roots(self, effect: Effect) -> bool:
-        """Whether it runs code of the version."""
-        return any(effect.module == root or effect.module.startswith(root + ".") for root in self.roots)
 
     def supersede(self, older: Effects) -> None:
         """Where one of these took the place of an *older* one, give the place back to what was there before that."""
@@ -139,7 +132,7 @@ def own(thing: T, close: Callable[[], object] | None = None) -> T:
     closing = getattr(thing, "close", None) if close is None else close
     if not callable(closing):
         raise TypeError(f"{thing!r} has no close(); say what ends it by own(thing, close=...)")
-    opened.effects.own(thing, closing)
+    opened.effects.found.append(Effect("owned", f"{thing!r}", "", closing, _never))
     return thing
 
 
