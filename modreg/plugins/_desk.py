@@ -18,10 +18,9 @@ from modreg import ReloadError
 from modreg.plugins._calls import Caller
 from modreg.plugins._effects import running_loop
 from modreg.plugins._metadata import MetadataError
-from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, told
+from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, RefusalError, told
 from modreg.plugins._places import FilePlace, PlaceError
 from modreg.plugins._roster import Roster, Source
-from modreg.plugins._turnover import RefusalError
 from modreg.plugins._unit import Check, State, Unit
 
 _LOG = logging.getLogger("modreg.plugins")

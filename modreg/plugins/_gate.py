@@ -17,9 +17,8 @@ from modreg.plugins import _requirements
 from modreg.plugins._desk import Action, Desk
 from modreg.plugins._kept import Kept
 from modreg.plugins._metadata import Metadata
-from modreg.plugins._outcome import Kind, PluginVersion
+from modreg.plugins._outcome import Kind, PluginVersion, RefusalError
 from modreg.plugins._places import Look
-from modreg.plugins._turnover import RefusalError
 from modreg.plugins._unit import State, Unit
 
 

@@ -24,10 +24,9 @@ from modreg.plugins._desk import Action
 from modreg.plugins._gate import Request, deniable
 from modreg.plugins._kept import Kept
 from modreg.plugins._names import PluginFinder
-from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, PluginVersion
+from modreg.plugins._outcome import AuditLine, Event, Kind, Outcome, PluginVersion, RefusalError
 from modreg.plugins._roster import Source, a_folder, allowed, identifier
 from modreg.plugins._store import Ledger, MemoryStore, Store
-from modreg.plugins._turnover import RefusalError
 from modreg.plugins._unit import Binding, Check, State, Unit
 from modreg.plugins._watch import Watch
 from modreg.plugins._works import Works

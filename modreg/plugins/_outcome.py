@@ -227,6 +227,26 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
+class RefusalError(Exception):
+    """
+    A rule is against an action; nothing was touched.
+
+    Attributes:
+        phase: Which kind of rule.
+        problem: Why, as a clause.
+        kind: What comes of the action.
+    """
+
+    def __init__(self, phase: str, problem: str, kind: Kind = Kind.REFUSED) -> None:
+        super().__init__(phase, problem, kind)
+        self.phase = phase
+        self.problem = problem
+        self.kind = kind
+
+    def __str__(self) -> str:
+        return self.problem
+
+
 class PluginError(ModregError):
     """
     An action on a plugin did not give what was wanted, and its caller asked for an error.

@@ -17,9 +17,9 @@ from modreg import Registry
 from modreg.plugins import _requirements
 from modreg.plugins._metadata import Metadata, MetadataError
 from modreg.plugins._names import PluginFinder
+from modreg.plugins._outcome import RefusalError
 from modreg.plugins._places import FilePlace, FolderPlace, Look, ModulePlace, Place, PlaceError, ZipPlace
 from modreg.plugins._store import Ledger
-from modreg.plugins._turnover import RefusalError
 from modreg.plugins._unit import Binding, Unit
 from modreg.plugins._watch import Stamp, Watch
 

@@ -11,32 +11,12 @@ import attrs
 from modreg import Decision, Foreseen, Step
 from modreg.plugins._calls import Caller
 from modreg.plugins._effects import Effects
-from modreg.plugins._outcome import Kind, told
+from modreg.plugins._outcome import RefusalError, told
 from modreg.plugins._places import Look
 from modreg.plugins._unit import State, Unit, end
 
 if TYPE_CHECKING:
     from modreg.plugins._works import Works
-
-
-class RefusalError(Exception):
-    """
-    A rule is against an action; nothing was touched.
-
-    Attributes:
-        phase: Which kind of rule.
-        problem: Why, as a clause.
-        kind: What comes of the action.
-    """
-
-    def __init__(self, phase: str, problem: str, kind: Kind = Kind.REFUSED) -> None:
-        super().__init__(phase, problem, kind)
-        self.phase = phase
-        self.problem = problem
-        self.kind = kind
-
-    def __str__(self) -> str:
-        return self.problem
 
 
 @attrs.define(eq=False)

@@ -15,9 +15,9 @@ from modreg.plugins._desk import Action, failure
 from modreg.plugins._gate import Gate
 from modreg.plugins._holders import Remains
 from modreg.plugins._metadata import MetadataError
-from modreg.plugins._outcome import Kind, Outcome, PluginVersion, told
+from modreg.plugins._outcome import Kind, Outcome, PluginVersion, RefusalError, told
 from modreg.plugins._places import Look, PlaceError
-from modreg.plugins._turnover import RefusalError, Turnover, changed
+from modreg.plugins._turnover import Turnover, changed
 from modreg.plugins._unit import NOTHING, Check, Probation, State, Unit, end
 
 _LOG = logging.getLogger("modreg.plugins")
