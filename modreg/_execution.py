@@ -403,7 +403,7 @@ class Execution(Ordered):
         since, finished = len(self.journal.entries), len(self.finished)
         former, kind = namespace.copy(), type(module)
         is_used = self.draft.needs.is_used(part.name)
-        is_followed = self._is_followed(part.name)
+        is_followed = is_used and self.draft.needs.is_followed(part.name)
         held_before = holding(part.name, former) if is_followed else {}
         written = self._keep_written(part)
         try:
@@ -596,14 +596,10 @@ class Execution(Ordered):
         if self.is_live:
             settle_instances(former, namespace)  # a former container may have become like the new one
 
-    def _is_followed(self, name: str) -> bool:
-        needs = self.draft.needs
-        return needs.is_used(name) and needs.is_followed(name)
-
     def _tell(self, part: Part, former: dict[str, object], namespace: dict[str, object], held_before: Held) -> None:
         """Note what the execution changed, for those that depend on it."""
         needs = self.draft.needs
-        old = needs.view(part.name) if self._is_followed(part.name) else None
+        old = needs.view(part.name) if needs.is_followed(part.name) else None
         if old is None or not part.is_unchanged or old.again() is not old:
             needs.renew(part.name, functools.partial(needs.look, part.name) if part.is_unchanged else part.read_view)
         needs.change(part.name, needs.compare(part.name, former, namespace, old, held_before))
@@ -828,9 +824,8 @@ class Execution(Ordered):
             # The import system put these there when it imported them, and will not again.
             submodules = {n: value for n, value in mine.copy().items() if is_submodule(part.name, n, mine)}
             theirs.update({n: value for n, value in submodules.items() if n not in theirs})
-        if mine is not None and theirs is not None:
             self._take_over(part, current, mine, theirs)
-        if mine is None or theirs is None:  # who asks it for anything has to do so again
+        else:  # who asks it for anything has to do so again
             former, theirs = {**_shown(sys.modules[part.name]), **_shown(current)}, {}
         if sys.modules[part.name] is not current:
             self._lead_on(part.name, current)
