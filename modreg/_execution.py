@@ -87,6 +87,25 @@ from modreg._window import Window, held, is_held, is_listed, orphan, point, repl
 
 
 @attrs.define(eq=False)
+class Run:
+    """
+    One execution of a module in the namespace that it had.
+
+    Attributes:
+        former: What the namespace held before.
+        since: How many entries the journal had before.
+        nested: The modules that were executed within it.
+    """
+
+    part: Part
+    module: Any  # a module of any class
+    namespace: dict[str, object]
+    former: dict[str, object]
+    since: int
+    nested: list[str] = attrs.field(factory=list)
+
+
+@attrs.define(eq=False)
 class Execution(Ordered):
     """
     A transaction that executes modules.
@@ -400,17 +419,18 @@ class Execution(Ordered):
 
     def _execute_in(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # a module of any class
         """The usual case: the new code in the retained namespace."""
-        since, finished = len(self.journal.entries), len(self.finished)
-        former, kind = namespace.copy(), type(module)
+        run = Run(part, module, namespace, namespace.copy(), len(self.journal.entries))
+        finished, kind = len(self.finished), type(module)
         is_used = self.draft.needs.is_used(part.name)
         is_followed = is_used and self.draft.needs.is_followed(part.name)
-        held_before = holding(part.name, former) if is_followed else {}
+        held_before = holding(part.name, run.former) if is_followed else {}
         written = self._keep_written(part)
         try:
-            self._run_in(part, module, namespace)
+            self._run_in(run)
         except BaseException as error:
-            if not self._is_mended(error, part, module, namespace, former):
+            if not self._is_mended(error, run):
                 raise
+        run.nested = self.finished[finished:]
         for target, entry in written.items():
             self._wrote(part.name, target, entry)
         if self.is_dropping and type(module) is kind and is_own(kind, part.name):
@@ -424,20 +444,21 @@ class Execution(Ordered):
             drop_stars(part, namespace, self.starred.get(part.name, NONE), lacking)
             drop_lacking(part.body, namespace, lacking)
         if self.is_live:
-            self._let_go_of_late(part, former, namespace)
+            self._let_go_of_late(run)
         self.phase = Phase.PATCH
-        self._bring_up_to_date(part, former, namespace, since, self.finished[finished:])
+        self._bring_up_to_date(run)
         if is_used:
-            self._tell(part, former, namespace, held_before)
+            self._tell(run, held_before)
         self.draft.needs.executed.add(part.name)
         self.phase = Phase.EXECUTE
 
-    def _let_go_of_late(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
+    def _let_go_of_late(self, run: Run) -> None:
         """
         Submodules that star imports brought only because somebody has imported them since leave again.
 
         In a fresh interpreter that is after the execution, if nothing imports them that this leads to.
         """
+        part, former, namespace = run.part, run.former, run.namespace
         both = set(part.former.imports).intersection(imports(part)) if part.former is not None else ()
         late = brought_late(part.record.package, both, former, namespace) if both else {}
         led = self.draft.led_to(part.name) if late else NONE
@@ -449,66 +470,64 @@ class Execution(Ordered):
             else:
                 del namespace[name]
 
-    def _is_mended(
-        self, error: BaseException, part: Part, module: Any, namespace: dict[str, object], former: dict[str, object]
-    ) -> bool:
+    def _is_mended(self, error: BaseException, run: Run) -> bool:
         """Whether a module that failed came through once more, what it has registered being out of the way."""
         # What was defined until then may be anywhere, and the old definitions go on.
-        if self.window.is_leaking(namespace):
-            self.held.update(Twins.of(held(pair(former, namespace, part.name), namespace)))
-        if not (self._is_refused(error, part, namespace) and self._run_again(part, module, namespace, former)):
+        if self.window.is_leaking(run.namespace):
+            self.held.update(Twins.of(held(pair(run.former, run.namespace, run.part.name), run.namespace)))
+        if not (self._is_refused(error, run) and self._run_again(run)):
             return False
-        self.findings.append(_refused(part.name, error))
+        self.findings.append(_refused(run.part.name, error))
         return True
 
-    def _bring_up_to_date(
-        self, part: Part, former: dict[str, object], namespace: dict[str, object], since: int, nested: list[str]
-    ) -> None:
+    def _bring_up_to_date(self, run: Run) -> None:
         """Have what is held of a module be what its new source defines, and names keep what they are to keep."""
+        part, former, namespace = run.part, run.former, run.namespace
         if self.is_dropping and not part.is_unchanged and self.registrations.has_of(part.name):
-            self._withdraw(part, former, namespace)
+            self._withdraw(run)
         _uses.trees.let_go()  # what is searched next are all objects that were made meanwhile, and trees are very many
         self.registrations.noted.renew(part.name)
-        in_classes = self._keep_in_classes(part, former, namespace) if self.is_keeping else []
+        in_classes = self._keep_in_classes(run) if self.is_keeping else []
         both = [Pair(former.get(name), value) for name, value in namespace.copy().items()] if self.is_keeping else []
         for each in (*both, *in_classes):
             self.registrations.noted.renew_from(each.old, each.new)
-        is_same = self.is_live and self._patch(part, former, namespace, since, nested)
+        is_same = self.is_live and self._patch(run)
         if self.is_live:
             settle_instances(former, namespace)
-        kept = self._keep_state(part, former, namespace) if self.is_keeping else []
+        kept = self._keep_state(run) if self.is_keeping else []
         instead = remade(former, namespace) if in_classes else {}
         for each in in_classes:
             take_over(each.old, each.new, instead, self.journal)
         kept += bind(former, namespace, declared(part.name, "__keep__"))
         twins = Twins.of(self.window.made(kept, namespace)) if kept and self.is_live else None
         if twins:
-            self._stand_in(twins, namespace, since, nested)
+            self._stand_in(twins, run)
         if self.is_dropping and not (is_same or is_as_defined(former, namespace)):
-            self._drop_gone(part, former, namespace)
+            self._drop_gone(run)
 
-    def _run_in(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # as above
-        self._prepare(part, module, namespace)
-        self._move_window(but=part.name)
-        self._run(part, module, namespace)
+    def _run_in(self, run: Run) -> None:
+        self._prepare(run.part, run.module, run.namespace)
+        self._move_window(but=run.part.name)
+        self._run(run.part, run.module, run.namespace)
 
-    def _is_refused(self, error: BaseException, part: Part, namespace: dict[str, object]) -> bool:
+    def _is_refused(self, error: BaseException, run: Run) -> bool:
         """Whether code that a module called raised an error: it may mind what the former source left behind."""
         frames = [each.tb_frame for each in walk(error)]
-        called = [*dropwhile(lambda each: each.f_globals is not namespace, frames)]
-        others = [each for each in called if each.f_globals is not namespace]
+        called = [*dropwhile(lambda each: each.f_globals is not run.namespace, frames)]
+        others = [each for each in called if each.f_globals is not run.namespace]
         is_of_others = bool(others) and others[-1] is called[-1]
-        is_of_its_own = bool(called) and bool(called[-1].f_code.co_flags & CO_OPTIMIZED) and _is_asking(part)
+        is_of_its_own = bool(called) and bool(called[-1].f_code.co_flags & CO_OPTIMIZED) and _is_asking(run.part)
         if not (is_of_others or is_of_its_own) or any(map(_is_importing, others)):
             return False
         return isinstance(error, Exception) and not isinstance(error, ImportError)
 
-    def _run_again(self, part: Part, module: Any, namespace: dict[str, object], former: dict[str, object]) -> bool:
+    def _run_again(self, run: Run) -> bool:
         """
         Execute a module while what it has registered is out of the way, and put that back; if there is any.
 
         Where the code asks which names are bound, its definitions are out of the way, too, until it makes them anew.
         """
+        part, former, namespace = run.part, run.former, run.namespace
         own = {name: value for name, value in former.items() if name in part.bound and not is_atom(type(value))}
         known = {id(value): name for name, value in own.items() if label_of(value) is None}
         told = functools.partial(_registered.names_in, owner=part.name, names=former.keys(), known=known)
@@ -523,7 +542,7 @@ class Execution(Ordered):
         self.window.has_remains = True
         self.window.clear()
         try:
-            self._run_in(part, module, namespace)
+            self._run_in(run)
         finally:
             self.registrations.put_back(taken, told)
         return True
@@ -587,22 +606,22 @@ class Execution(Ordered):
             mine = {n: source for n, source in rebinds.get(name, {}).items() if source != target[:2]}
             rebinds[name] = mine  # what it took from there is what was there when it did
 
-    def _drop_gone(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
+    def _drop_gone(self, run: Run) -> None:
         """What to do about definitions that left the source."""
-        self.registrations.forget(part.name, former, namespace)
-        number = part.record.number + 1
-        if self.is_live and retire(former, namespace, part.name, number, self.journal):
-            self.patched.add(part.name)
+        name, number = run.part.name, run.part.record.number + 1
+        self.registrations.forget(name, run.former, run.namespace)
+        if self.is_live and retire(run.former, run.namespace, name, number, self.journal):
+            self.patched.add(name)
         if self.is_live:
-            settle_instances(former, namespace)  # a former container may have become like the new one
+            settle_instances(run.former, run.namespace)  # a former container may have become like the new one
 
-    def _tell(self, part: Part, former: dict[str, object], namespace: dict[str, object], held_before: Held) -> None:
+    def _tell(self, run: Run, held_before: Held) -> None:
         """Note what the execution changed, for those that depend on it."""
-        needs = self.draft.needs
+        needs, part = self.draft.needs, run.part
         old = needs.view(part.name) if needs.is_followed(part.name) else None
         if old is None or not part.is_unchanged or old.again() is not old:
             needs.renew(part.name, functools.partial(needs.look, part.name) if part.is_unchanged else part.read_view)
-        needs.change(part.name, needs.compare(part.name, former, namespace, old, held_before))
+        needs.change(part.name, needs.compare(part.name, run.former, run.namespace, old, held_before))
         self._empty_caches()
         members = self.draft.components[part.name] if self.left else ()
         for name in members:  # in a circle some had their turn before
@@ -628,24 +647,23 @@ class Execution(Ordered):
             for each in more - (set(order[first:]) - (self.passed - {present})):
                 del needs.affected[each]
 
-    def _keep_state(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> list[Pair]:
+    def _keep_state(self, run: Run) -> list[Pair]:
         """Bind names to their former objects where nothing that made them changed."""
-        old, new, is_stable = self._statements(part, former, namespace)
-        return keep(former, namespace, unchanged(old, new, is_stable) - new.definitions, self.journal)
+        old, new, is_stable = self._statements(run)
+        return keep(run.former, run.namespace, unchanged(old, new, is_stable) - new.definitions, self.journal)
 
-    def _keep_in_classes(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> list[Pair]:
+    def _keep_in_classes(self, run: Run) -> list[Pair]:
         """Give new classes the values of the former ones where nothing that made them changed."""
-        old, new, is_stable = self._statements(part, former, namespace)
+        old, new, is_stable = self._statements(run)
         if not old.classes.keys() & new.classes.keys():
             return []
         same = unchanged(old, new, is_stable)
-        instead = remade(former, namespace, same)
-        return keep_in_classes(former, namespace, old, new, lambda name: name in same or is_stable(name), instead)
+        sides = run.former, run.namespace
+        return keep_in_classes(*sides, old, new, lambda name: name in same or is_stable(name), remade(*sides, same))
 
-    def _statements(
-        self, part: Part, former: dict[str, object], namespace: dict[str, object]
-    ) -> tuple[Statements, Statements, Callable[[str], bool]]:
+    def _statements(self, run: Run) -> tuple[Statements, Statements, Callable[[str], bool]]:
         """The statements of both versions, and whether a name from elsewhere stands for what it stood for."""
+        part = run.part
         trees = [_tree(source) for source in (part.record.source, part.source)]
         if trees[0] is None or trees[1] is None:
             return NOTHING, NOTHING, bool
@@ -658,14 +676,14 @@ class Execution(Ordered):
             return NOTHING, NOTHING, bool  # which of its statements has to do with them is not looked for
 
         def is_stable(name: str) -> bool:
-            value = namespace.get(name)
+            value = run.namespace.get(name)
             module = value.__name__ if type(value) is ModuleType else getattr(type(value), "__module__", "")
             if is_definition(value):
                 module = getattr(value, "__module__", "")
             is_other = module != part.name and module in others
             if type(value) is ModuleType:  # a package may be asked for what is in it
                 is_other = any(each == module or each.startswith(f"{module}.") for each in modules - {part.name})
-            return former.get(name) is value and not is_other and name not in taken
+            return run.former.get(name) is value and not is_other and name not in taken
 
         starred = all_star_names(part.name, part.spec.parent or "", imports(part))
         imported = new.imported | self.starred.get(part.name, NONE) | starred | taken
@@ -677,24 +695,23 @@ class Execution(Ordered):
         computed = self.draft.needs.called.get(part.name, ())
         return {*map(part.record.resolved, called), *computed, *declared(part.name, "__depends__")}
 
-    def _withdraw(self, part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
+    def _withdraw(self, run: Run) -> None:
         """Take out of containers what the former source put there, and the present one does not."""
-        old, new = self.draft.needs.view(part.name).statements, part.view.statements
+        name = run.part.name
+        old, new = self.draft.needs.view(name).statements, run.part.view.statements
         gone = {} if old is None or new is None else _uses.withdrawn(old, new)
-        self.registrations.withdraw(part.name, gone, former, namespace)
+        self.registrations.withdraw(name, gone, run.former, run.namespace)
 
-    def _patch(
-        self, part: Part, former: dict[str, object], namespace: dict[str, object], since: int, nested: list[str]
-    ) -> bool:
+    def _patch(self, run: Run) -> bool:
         """Make the old objects the new definitions, and point everything to them; whether they are the same anyway."""
-        name = part.name
+        name, former, namespace = run.part.name, run.former, run.namespace
         begun = len(self.journal.entries)
         settle(former, namespace, name)
         if is_as_defined(former, namespace):
-            self._forget_checks(since)
+            self._forget_checks(run.since)
             return True
         former = {**self._returning(name, former, namespace), **former}
-        again = Twins.of(self._made_again(part, former, namespace))
+        again = Twins.of(self._made_again(run.part, former, namespace))
         earlier = Attributes(functools.partial(self._snapshots_of, name))
         patched = patch(former, namespace, name, self.journal, again, earlier)
         if len(self.journal.entries) > begun:
@@ -702,10 +719,10 @@ class Execution(Ordered):
         self.findings.extend(_unmarked(each, name) for each in patched.unmarked)
         if patched.abstract:
             self.findings.append(_abstract(patched.abstract, name))
-        self._forget_checks(since)
+        self._forget_checks(run.since)
         if patched.values:  # what the new source takes from another module is the very object that is there
-            self._publish(patched.values, namespace, but=part.view.taken)
-        instead = self._stand_in(patched.twins, namespace, since, nested) if patched.twins else patched.twins
+            self._publish(patched.values, namespace, but=run.part.view.taken)
+        instead = self._stand_in(patched.twins, run) if patched.twins else patched.twins
         self.replaced.extend((name, Pair(each.old, instead.kept(each.new))) for each in patched.replaced)
         self.moving.extend((name, each) for each in moving(former, namespace, name))
         return False
@@ -916,31 +933,32 @@ class Execution(Ordered):
         """The kept objects under their names, but for some, in one step for other threads."""
         namespace.update({name: kept for name, kept in twins.among(namespace.copy()).items() if name not in but})
 
-    def _stand_in(self, twins: Twins, namespace: dict[str, object], since: int, nested: list[str]) -> Twins:
+    def _stand_in(self, twins: Twins, run: Run) -> Twins:
         """Have the kept objects stand wherever the execution put those made for them; answer what stands for what."""
+        namespace = run.namespace
         self._publish(twins, namespace)
         if "__annotations__" in namespace:
             point(namespace["__annotations__"], twins)
         instead = self._replace(twins)
         if instead is not twins:
             self._publish(instead, namespace)
-        self._revise(instead, since, nested)
+        self._revise(instead, run)
         return instead
 
-    def _revise(self, twins: Twins, since: int, nested: Iterable[str]) -> None:
+    def _revise(self, twins: Twins, run: Run) -> None:
         """
         Look after the modules in a circle with this one, which were executed within it.
 
         They took new objects from it: their journal entries and namespaces are the places outside the
         window that can hold them.
         """
-        for entry in self.journal.entries[since:]:
+        for entry in self.journal.entries[run.since:]:
             now = entry.after
             wanted = twins.kept(now)
             if wanted is not now and entry.place.get() is now:
                 entry.place.put(wanted)
                 entry.after = wanted
-        for name in nested:
+        for name in run.nested:
             namespace = namespace_of(sys.modules.get(name))
             if namespace is not None:
                 self._publish(twins, namespace)
