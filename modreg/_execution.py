@@ -221,7 +221,8 @@ class Execution(Ordered):
 
     def _clean(self) -> None:
         self.window.close()
-        self.pending.end()
+        self.pending.stop()
+        del self.pending  # it leads back here, and no collector should be needed to free a transaction
         super()._clean()
         if self.is_committed:
             return

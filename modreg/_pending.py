@@ -91,11 +91,6 @@ class Pending:
             else:
                 _watches[self.thread] = self.outer
 
-    def end(self) -> None:
-        """As :meth:`stop`, for good: no collector is needed to free a transaction that nothing here leads to."""
-        self.stop()
-        self.execute, self.lack, self.is_going = _nothing, None, _never
-
     def put_on(self, spec: ModuleSpec) -> None:
         """
         Watch the imports of one more spec.
@@ -268,7 +263,3 @@ def _around(names: Iterable[str]) -> list[ModuleSpec]:
     more += [name for name in list(sys.modules) if name.startswith(below)] if below else []
     found.update((name, spec_of(name)) for name in more if name not in found)
     return [spec for spec in found.values() if spec is not None]
-
-
-def _nothing(name: str) -> None:
-    """What is executed when all is over."""
