@@ -27,11 +27,7 @@ from modreg._view import is_given
 
 
 class _First(BaseException):
-    """Leads back to a module that comes before those which are being settled for it; no module's code is between."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+    """Leads back to the module of that name, which comes before those settled for it; no module's code is between."""
 
 
 @attrs.define(eq=False)
@@ -147,7 +143,7 @@ class Ordered(Work):
             self._foresee(name)
             self._give_way(name)
         except _First as first:
-            if first.name != name:
+            if first.args != (name,):
                 raise
             self._foresee(name)
         finally:
