@@ -21,6 +21,7 @@ from modreg._alike import settle, settle_instances
 from modreg._closures import renew
 from modreg._draft import Part
 from modreg._edges import grouped
+from modreg._elsewhere import Elsewhere
 from modreg._history import NONE, Record
 from modreg._holding import Held, holding
 from modreg._hooks import has_dispose
@@ -35,7 +36,6 @@ from modreg._journal import (
     Entry,
     Item,
     Namespace,
-    Place,
     is_submodule,
 )
 from modreg._matters import Level
@@ -43,10 +43,8 @@ from modreg._model import Cause, Decision, Finding, Foreseen, Phase, Step
 from modreg._order import Ordered
 from modreg._pairs import (
     Pair,
-    attributes,
     home,
     is_atom,
-    is_class,
     is_definition,
     is_other,
     is_own,
@@ -82,7 +80,7 @@ from modreg._stars import all_star_names, brought_late
 from modreg._state import NOTHING, Statements, bind, keep, keep_in_classes, remade, take_over, unchanged
 from modreg._successor import living
 from modreg._transaction import walk
-from modreg._view import Written, declared
+from modreg._view import declared
 from modreg._window import Window, held, is_held, is_listed, orphan, point, replace
 
 
@@ -120,7 +118,7 @@ class Execution(Ordered):
         moving: What a name led to before and, of that name in another module, leads to now; each with its module.
         returned: What left an earlier version and was there again, and so was made before the transaction.
         starred: For each module that may take part and has star imports the names that its star imports had bound.
-        originals: The journal's entries of those that stand again where modules had put their own.
+        elsewhere: What modules set outside of themselves.
         told: How many modules were executed when it was asked last who reads what they registered.
     """
 
@@ -136,12 +134,13 @@ class Execution(Ordered):
     disposed: set[str] = attrs.field(factory=set)
     starred: dict[str, frozenset[str]] = attrs.field(factory=dict)
     registrations: Registrations = attrs.field(init=False)
-    originals: list[Entry] = attrs.field(init=False, factory=list)
+    elsewhere: Elsewhere = attrs.field(init=False)
     told: int = 0
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
         self.registrations = Registrations(self.journal, self.findings, self.held, self.draft.graph)
+        self.elsewhere = Elsewhere(self.journal, self.draft, self.is_live, self.is_dropping)
 
     @property
     def planned(self) -> Foreseen:
@@ -155,7 +154,7 @@ class Execution(Ordered):
     def do(self) -> None:
         self._make_ready()
         self._dispose_first()
-        self._put_originals()
+        self.elsewhere.put_originals()
         self.loaded = [*sys.modules]
         try:
             self.window.open()
@@ -202,8 +201,7 @@ class Execution(Ordered):
 
     def _bring_the_rest_up_to_date(self) -> None:
         """What could wait until all is executed, and the allocation window is closed."""
-        for entry in self.originals:
-            entry.after = entry.place.get()  # whatever took the place of an original goes with the transaction
+        self.elsewhere.follow_originals()
         self._rebind_rest()
         if self.is_live:
             self._rebind_program()
@@ -425,15 +423,14 @@ class Execution(Ordered):
         is_used = self.draft.needs.is_used(part.name)
         is_followed = is_used and self.draft.needs.is_followed(part.name)
         held_before = holding(part.name, run.former) if is_followed else {}
-        written = self._keep_written(part)
+        written = self.elsewhere.keep(part)
         try:
             self._run_in(run)
         except BaseException as error:
             if not self._is_mended(error, run):
                 raise
         run.nested = self.finished[finished:]
-        for target, entry in written.items():
-            self._wrote(part.name, target, entry)
+        self.elsewhere.wrote(part.name, written)
         if self.is_dropping and type(module) is kind and is_own(kind, part.name):
             module.__class__ = ModuleType  # the new source gives it none of its own
         place = Item(sys.modules, part.name)
@@ -547,65 +544,6 @@ class Execution(Ordered):
         finally:
             self.registrations.put_back(taken, told)
         return True
-
-    def _keep_written(self, part: Part) -> dict[Written, Entry]:
-        """Note what stands where the code sets attributes of other modules, and of what these define."""
-        found: dict[Written, Entry] = {}
-        if not part.may_write:
-            return found
-        view = self.draft.needs.view(part.name)
-        former, saved = view.written(), view.saved() if self.is_live else {}
-        present = former if part.is_unchanged else part.view.written()
-        for target in {**former, **present}:
-            is_known = target[0] in self.draft.graph or target in saved  # in scope, or there is what to put back
-            place = _place(*target) if is_known else None
-            if place is not None and target in saved:
-                self._put_original(part.name, place, saved[target])
-            if place is not None:
-                self.journal.keep(place)
-                found[target] = self.journal.entries[-1]
-            if isinstance(place, Item) and target not in present and self.is_dropping and self._is_foreign(*target):
-                place.put(MISSING)
-        return found
-
-    def _put_originals(self) -> None:
-        """
-        Have originals stand again where modules put their own instead and do so no more.
-
-        That is before any code runs: another one may take what stands there for the original, to put its own there.
-        """
-        since = len(self.journal.entries)
-        for name, part in self.parts.items() if self.is_live else ():
-            if part.may_write and not part.is_unchanged:
-                saved, present = self.draft.needs.view(name).saved(), part.view.written()
-                gone = ((_place(*target), mine) for target, mine in saved.items() if target not in present)
-                for place, mine in gone:
-                    if place is not None:
-                        self._put_original(name, place, mine)
-        self.originals = self.journal.entries[since:]
-
-    def _put_original(self, name: str, place: Place, saved: str) -> None:
-        """Have what a module put its own in the place of stand there again: it is going to take it from there."""
-        present, namespace = place.get(), space_of(name)
-        original = namespace.get(saved, MISSING)
-        is_its_own = is_own(present, name) or any(present is each for each in namespace.copy().values())
-        if is_its_own and original is not MISSING and not is_own(original, name):
-            self.journal.write(place, original)
-
-    def _is_foreign(self, module: str, name: str, rest: tuple[str, ...]) -> bool:
-        """Whether nothing in the source of a module in scope binds a name of it; of others nobody can tell."""
-        return not rest and module in self.draft.graph and not self.draft.needs.view(module).is_binding(name)
-
-    def _wrote(self, name: str, target: Written, entry: Entry) -> None:
-        """Note what the execution of a module set elsewhere."""
-        entry.after = entry.place.get()
-        if entry.after is not entry.before and target[0] in self.draft.graph:
-            self.draft.needs.former.setdefault(target[:2], entry.before)
-            order = self.draft.order
-            self.draft.needs.wrote(*target, earlier=order[: order.index(name)])
-            rebinds = self.draft.needs.rebinds
-            mine = {n: source for n, source in rebinds.get(name, {}).items() if source != target[:2]}
-            rebinds[name] = mine  # what it took from there is what was there when it did
 
     def _drop_gone(self, run: Run) -> None:
         """What to do about definitions that left the source."""
@@ -995,18 +933,6 @@ def _is_holder(value: object, owner: str) -> bool:
     if type(value) is tuple:
         return not all(is_atom(type(each)) for each in value)
     return id(type(value)) in PLAIN or is_own(value, owner)
-
-
-def _place(module: str, name: str, rest: tuple[str, ...]) -> Item | ClassAttribute | None:
-    """A name of a module, or an attribute of a class or an instance there."""
-    namespace = namespace_of(sys.modules.get(module))
-    if namespace is None or not rest:
-        return None if namespace is None else Item(namespace, name)
-    owner = namespace.get(name)
-    if is_class(owner):
-        return ClassAttribute(owner, rest[0]) if len(rest) == 1 else None
-    found = attributes(owner)
-    return Item(found, rest[0]) if found is not None and len(rest) == 1 else None
 
 
 def _shown(value: object) -> dict[Any, object]:  # by names, or by what a collection goes by
