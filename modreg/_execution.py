@@ -616,12 +616,12 @@ class Execution(Ordered):
 
         def is_stable(name: str) -> bool:
             value = run.namespace.get(name)
-            module = value.__name__ if type(value) is ModuleType else getattr(type(value), "__module__", "")
-            if is_definition(value):
-                module = getattr(value, "__module__", "")
-            is_other = module != part.name and module in others
             if type(value) is ModuleType:  # a package may be asked for what is in it
+                module = value.__name__
                 is_other = any(each == module or each.startswith(f"{module}.") for each in modules - {part.name})
+            else:
+                module = getattr(value if is_definition(value) else type(value), "__module__", "")
+                is_other = module != part.name and module in others
             return run.former.get(name) is value and not is_other and name not in taken
 
         starred = all_star_names(part.name, part.spec.parent or "", imports(part))
