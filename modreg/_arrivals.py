@@ -43,7 +43,7 @@ class Arrivals:
     def read(self, name: str) -> tuple[str, Body] | None:
         """The package and the body of a module; `None` if they cannot be told."""
         if name not in self._bodies:
-            self._bodies[name] = next(self._read(self._spec(name)), None)
+            self._bodies[name] = _read(self._spec(name))
         return self._bodies[name]
 
     def _spec(self, name: str) -> ModuleSpec | None:
@@ -54,11 +54,14 @@ class Arrivals:
             self._specs[name] = spec if spec is not None and self._scope.covers(name, spec.origin) else None
         return self._specs[name]
 
-    def _read(self, spec: ModuleSpec | None) -> Iterator[tuple[str, Body]]:
-        source = read_quietly(spec, spec.origin) if spec is not None and is_plain(spec) else None
-        if spec is not None and source is not None:
-            with suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # its import will say so
-                yield spec.parent or "", Body.of_code(_source.compile_source(source))
+
+def _read(spec: ModuleSpec | None) -> tuple[str, Body] | None:
+    source = read_quietly(spec, spec.origin) if spec is not None and is_plain(spec) else None
+    if spec is None or source is None:
+        return None
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # its import will say so
+        return spec.parent or "", Body.of_code(_source.compile_source(source))
+    return None
 
 
 def brought(imports: Iterable[Import], package: str) -> Iterator[str]:

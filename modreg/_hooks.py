@@ -29,9 +29,7 @@ def migrate(namespace: dict[str, object], former: Snapshot) -> None:
     """
     Call the ``__migrate__(old)`` of a version that has just come, if it has one; what it raises aborts.
 
-    Args:
-        namespace: Its namespace.
-        former: What the namespace held before, which the hook can read and not change.
+    It is given what the namespace held before, to read and not to change.
     """
     hook = namespace.get("__migrate__")
     if type(hook) is FunctionType:
@@ -43,12 +41,6 @@ def migrate_instances(owner: str, namespace: dict[str, object], old_version: int
     Call the ``__migrate_instance__(self, old_version)`` of a module's classes for each of their live instances.
 
     What it does to their attributes is undone with the transaction; what it raises aborts.
-
-    Args:
-        owner: Absolute name of the module.
-        namespace: Its namespace.
-        old_version: The number of the version that has gone.
-        journal: Where the attributes are noted.
     """
     classes: list[Any] = [x for x in namespace.copy().values() if issubclass(type(x), type)]  # of any metaclass
     hooked = {id(cls) for cls in classes if _HOOK in table(cls) and is_own(cls, owner)}  # a metaclass may refuse hashes

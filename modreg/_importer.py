@@ -580,9 +580,7 @@ def _cause(frame: types.FrameType, name: str) -> str | None:
     look, or use the spec in their own way. But if a finder looks on behalf of an import of the same
     name, that import will use the answer.
 
-    Args:
-        frame: The caller of the finder, which is importlib's own search or another finder.
-        name: The name the finder was asked for.
+    The frame is that of who called the finder: importlib's own search, or another finder.
     """
     nearest = at = frame.f_back
     while at is not None:

@@ -119,13 +119,8 @@ def compile_of(spec: ModuleSpec, source: Source, before: Body | None, *, is_divi
     """
     Compile exactly these bytes; a ``.pyc`` is never asked, for it may be of an edit in the same second.
 
-    A loader that transforms sources does so; one that only executes gives no body.
-
-    Args:
-        spec: Whose loader compiles.
-        source: The bytes.
-        before: The body of the source before.
-        is_divided: Whether the statements are compiled one by one, with those of *before*.
+    A loader that transforms sources does so; one that only executes gives no body.  Where the body is divided, its
+    statements are compiled one by one, but for those that are in the one *before*.
     """
     loader: Any = spec.loader  # any loader
     if is_plain(spec):
