@@ -504,10 +504,7 @@ class Ordered(Work):
                 break
 
     def _culprit(self, error: BaseException) -> str:
-        for known, name in self.failed:
-            if known is error:
-                return name
-        return super()._culprit(error)
+        return next((name for known, name in self.failed if known is error), "") or super()._culprit(error)
 
 
 def _is_module(place: object, name: str) -> bool:

@@ -25,10 +25,6 @@ _watches: Final[dict[int, Pending]] = {}
 _watched_classes: Final[dict[type, type]] = {}
 
 
-def _never(_: str) -> bool:
-    return False
-
-
 @attrs.define(eq=False)
 class Pending:
     """
@@ -52,8 +48,8 @@ class Pending:
 
     execute: Callable[[str], None]
     executing: list[str] = attrs.field(factory=list)
-    lack: Callable[[str, Any], None] | None = None  # Any: as in asked()
-    is_going: Callable[[str], bool] = _never
+    lack: Callable[[str, Any], None] = attrs.field(default=lambda _name, _frame: None)  # Any: as in asked()
+    is_going: Callable[[str], bool] = attrs.field(default=lambda _name: False)
     waiting: dict[str, None] = attrs.field(factory=dict)
     unbound: dict[str, None] = attrs.field(factory=dict)
     thread: int = attrs.field(factory=_thread.get_ident)
@@ -127,7 +123,7 @@ class Pending:
         if spec.submodule_search_locations is not None:
             for each in self._submodules(name, frame):
                 self.run(each)
-        if self.lack is not None and name in self.executing:
+        if name in self.executing:
             self.lack(name, frame)
 
     def _run_around(self, name: str) -> None:

@@ -112,9 +112,10 @@ def _files(
     files, unsettled = [], []
     for name in tracked:
         record = records[name][-1]
-        signature = record.source.signature if record.source is not None else None
-        if record.source is not None and record.is_settled and signature is not None:
-            files.append((name, record.source.path, signature.mtime_ns, signature.size, signature.inode))
-        elif record.source is not None:
+        if (source := record.source) is None:
+            continue
+        if record.is_settled and (signature := source.signature) is not None:
+            files.append((name, source.path, signature.mtime_ns, signature.size, signature.inode))
+        else:
             unsettled.append(name)
     return files, unsettled
