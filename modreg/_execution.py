@@ -83,6 +83,9 @@ from modreg._transaction import walk
 from modreg._view import declared
 from modreg._window import Window, held, is_held, is_listed, orphan, point, replace
 
+Stated = tuple[Statements, Statements, Callable[[str], bool]]
+"""The statements of both versions of a module, and whether a name from elsewhere stands for what it stood for."""
+
 
 @attrs.define(eq=False)
 class Run:
@@ -485,14 +488,15 @@ class Execution(Ordered):
             self._withdraw(run)
         _uses.trees.let_go()  # what is searched next are all objects that were made meanwhile, and trees are very many
         self.registrations.noted.renew(part.name)
-        in_classes = self._keep_in_classes(run) if self.is_keeping else []
-        both = [Pair(former.get(name), value) for name, value in namespace.copy().items()] if self.is_keeping else []
+        stated = self._statements(run) if self.is_keeping else None
+        in_classes = self._keep_in_classes(run, stated) if stated else []
+        both = [Pair(former.get(name), value) for name, value in namespace.copy().items()] if stated else []
         for each in (*both, *in_classes):
             self.registrations.noted.renew_from(each.old, each.new)
         is_same = self.is_live and self._patch(run)
         if self.is_live:
             settle_instances(former, namespace)
-        kept = self._keep_state(run) if self.is_keeping else []
+        kept = keep(former, namespace, unchanged(*stated) - stated[1].definitions, self.journal) if stated else []
         instead = remade(former, namespace) if in_classes else {}
         for each in in_classes:
             take_over(each.old, each.new, instead, self.journal)
@@ -586,22 +590,16 @@ class Execution(Ordered):
             for each in more - (set(order[first:]) - (self.passed - {present})):
                 del needs.affected[each]
 
-    def _keep_state(self, run: Run) -> list[Pair]:
-        """Bind names to their former objects where nothing that made them changed."""
-        old, new, is_stable = self._statements(run)
-        return keep(run.former, run.namespace, unchanged(old, new, is_stable) - new.definitions, self.journal)
-
-    def _keep_in_classes(self, run: Run) -> list[Pair]:
+    def _keep_in_classes(self, run: Run, stated: Stated) -> list[Pair]:
         """Give new classes the values of the former ones where nothing that made them changed."""
-        old, new, is_stable = self._statements(run)
+        old, new, is_stable = stated
         if not old.classes.keys() & new.classes.keys():
             return []
         same = unchanged(old, new, is_stable)
         sides = run.former, run.namespace
         return keep_in_classes(*sides, old, new, lambda name: name in same or is_stable(name), remade(*sides, same))
 
-    def _statements(self, run: Run) -> tuple[Statements, Statements, Callable[[str], bool]]:
-        """The statements of both versions, and whether a name from elsewhere stands for what it stood for."""
+    def _statements(self, run: Run) -> Stated:
         part = run.part
         trees = [_tree(source) for source in (part.record.source, part.source)]
         if trees[0] is None or trees[1] is None:
