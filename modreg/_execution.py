@@ -404,8 +404,8 @@ class Execution(Ordered):
 
     # One module
 
-    def execute_part(self, part: Part, started: float) -> None:
-        module = sys.modules.get(part.name)
+    def execute_part(self, part: Part) -> None:
+        started, module = time.perf_counter(), sys.modules.get(part.name)
         namespace = namespace_of(module)
         if namespace is None or "__builtins__" not in namespace:
             self._execute_replaced(part, module)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -72,7 +71,7 @@ class Ordered(Work):
 
     # What is done with one, as those say that execute
 
-    def execute_part(self, part: Part, started: float) -> None:
+    def execute_part(self, part: Part) -> None:
         """Execute one module and bring what is held of it up to date."""
         raise NotImplementedError
 
@@ -123,7 +122,7 @@ class Ordered(Work):
         self.draft.needs.rebinds.pop(name, None)  # it takes its names by itself
         try:
             with self._nothing_settling(), BOOTSTRAP._ModuleLockManager(name):  # as importlib: who imports it now waits
-                self.execute_part(part, time.perf_counter())
+                self.execute_part(part)
         except BaseException as error:
             self._failed(name, error)
             raise
