@@ -116,16 +116,14 @@ class Circles:
             return next(self._otherwise(first, names), first)
         return first
 
-    def _otherwise(
-        self, first: Rehearsal, names: tuple[str, ...], parts: Mapping[str, Part] | None = None
-    ) -> Iterator[Rehearsal]:
+    def _otherwise(self, first: Rehearsal, names: tuple[str, ...]) -> Iterator[Rehearsal]:
         """
         What it comes to in other orders in which none of the modules fails.
 
         They begin with those that are new, or with one that came later than the program itself.
         """
         new = [name for name in first.within if name not in names]
-        tried = (self._rehearsed(names, each, parts) for each in (new, *([name] for name in self._later(names))))
+        tried = (self._rehearsed(names, each) for each in (new, *([name] for name in self._later(names))))
         return (each for each in tried if each.failed.isdisjoint(names))
 
     def _later(self, names: tuple[str, ...]) -> list[str]:
@@ -159,12 +157,12 @@ class Circles:
 
     def fewer_before(self) -> Fewer:
         """The same for all that may take part, with the sources that are current."""
-        names = self.by_start(self.names)
-        return self._fewest(self._rehearsed(names, parts={}), names, {})
+        before, names = attrs.evolve(self, parts={}), self.by_start(self.names)
+        return before._fewest(before._rehearsed(names), names)
 
-    def _fewest(self, first: Rehearsal, names: tuple[str, ...], parts: Mapping[str, Part] | None = None) -> Fewer:
+    def _fewest(self, first: Rehearsal, names: tuple[str, ...]) -> Fewer:
         """What is not brought, unless there is another order of imports in which all is."""
-        others = self._otherwise(first, names, parts) if first.is_lacking else ()
+        others = self._otherwise(first, names) if first.is_lacking else ()
         found = next((each for each in others if not each.is_lacking), first)
         return {} if not found.failed.isdisjoint(names) else found.fewer
 
@@ -174,17 +172,14 @@ class Circles:
             self._known[members] = self._succeeding(self.order(members))
         return self._known[members]
 
-    def _rehearsed(
-        self, names: Iterable[str], new: Iterable[str] = (), parts: Mapping[str, Part] | None = None
-    ) -> Rehearsal:
+    def _rehearsed(self, names: Iterable[str], new: Iterable[str] = ()) -> Rehearsal:
         """
         What a fresh interpreter comes to that imports modules one by one, after *new* ones.
 
         It fails as a whole where the imports go deeper than the stack: they were not begun in this order.
         """
         order = dict.fromkeys(names)
-        read = functools.partial(self._read, order, self.parts if parts is None else parts)
-        rehearsal = Rehearsal(read, self._is_there)
+        rehearsal = Rehearsal(functools.partial(self._read, order), self._is_there)
         try:
             for name in (*new, *order):
                 rehearsal.is_broken |= not rehearsal.run(name)
@@ -192,9 +187,9 @@ class Circles:
             rehearsal.failed.update(order)
         return rehearsal
 
-    def _read(self, names: Iterable[str], parts: Mapping[str, Part], name: str) -> Role | None:
+    def _read(self, names: Iterable[str], name: str) -> Role | None:
         if name in names:
-            record, part = self.history.current(name), parts.get(name)
+            record, part = self.history.current(name), self.parts.get(name)
             if part is not None:
                 return record.package, part.imports, lambda: part.body
             return record.package, record.read(), record.skimmed
