@@ -384,9 +384,8 @@ class _Flag:
         if outer is not None:
             finder._tokens[id(spec)] = outer
         try:
-            if token is not _UNHEARD:
-                # After a failure importlib has taken the name out of sys.modules by now.
-                finder._end(spec, sys.modules.get(spec.name), token)
+            # After a failure importlib has taken the name out of sys.modules by now.
+            finder._end(spec, sys.modules.get(spec.name), token)
         finally:
             # The class first: whoever sees the flag down may change the class (a reload does).
             if outer is None:
