@@ -22,7 +22,7 @@ from typing import Any, Final
 import attrs
 
 from modreg._journal import Entry
-from modreg._pairs import attributes, bases_of, is_class, is_definition, mro, table
+from modreg._pairs import NAMESPACE, attributes, bases_of, is_class, is_definition, mro, qualname_of, table
 from modreg._snapshot import Snapshot
 
 
@@ -75,18 +75,11 @@ def definitions(snapshot: Snapshot) -> dict[int, tuple[str, object]]:
     found: dict[int, tuple[str, object]] = {}
     for image in snapshot.images:
         if is_definition(image[0]):
-            found[id(image[0])] = _qualname(image[0]), image[0]
+            found[id(image[0])] = qualname_of(image[0]), image[0]
     for name, value in snapshot.bindings.items():
         if id(type(value)) in found:
             found[id(value)] = name, value
     return found
-
-
-def _qualname(definition: Any) -> str:  # a function or a class of any metaclass
-    if type(definition) is FunctionType:
-        return definition.__qualname__
-    name: str = type.__dict__["__qualname__"].__get__(definition)
-    return name
 
 
 def own_objects(snapshots: Iterable[Snapshot], entries: Iterable[Entry]) -> set[int]:
@@ -132,8 +125,6 @@ def _stale(snapshots: Mapping[int, Snapshot], live: Snapshot | None) -> dict[int
     return stale
 
 
-_NAMESPACE: Final = vars(ModuleType)["__dict__"].__get__  # vars: mypy takes its __dict__ for a module's
-
 _FAR: Final = 8
 """Steps upwards after which a path begins in the middle."""
 
@@ -152,7 +143,7 @@ class _Search:
 
     def __attrs_post_init__(self) -> None:
         loaded = [(name, m) for name, m in list(sys.modules.items()) if ModuleType in mro(m)]
-        self.modules = {id(_NAMESPACE(m)): name for name, m in loaded}
+        self.modules = {id(NAMESPACE(m)): name for name, m in loaded}
         self.frames = tuple(frame for frame in _frames() if not _is_ours(frame))
 
     def of(self, target: object) -> list[tuple[HolderKind, str]]:
@@ -228,7 +219,7 @@ def _name(holder: object, modules: Mapping[int, str]) -> str:
     if id(holder) in modules:
         return modules[id(holder)]
     if is_class(holder):
-        return f"{table(holder).get('__module__', '?')}.{_qualname(holder)}"
+        return f"{table(holder).get('__module__', '?')}.{qualname_of(holder)}"
     if type(holder) is FunctionType:
         return f"{holder.__module__}.{holder.__qualname__}"
     if isinstance(holder, _SUSPENDED):
@@ -302,4 +293,4 @@ def _attributes(holder: object) -> dict[str, object]:
 
 def _a(value: object) -> str:
     kind = type(value)
-    return f"a {table(kind).get('__module__', 'builtins')}.{_qualname(kind)}".replace("builtins.", "")
+    return f"a {table(kind).get('__module__', 'builtins')}.{qualname_of(kind)}".replace("builtins.", "")

@@ -79,6 +79,12 @@ def bases_of(value: Any) -> tuple[type, ...]:  # a class of any metaclass
     return found
 
 
+def qualname_of(definition: Any) -> str:  # a class of any metaclass, or a function
+    """The qualified name of a definition, past any metaclass."""
+    name: str = type.__dict__["__qualname__"].__get__(definition) if is_class(definition) else definition.__qualname__
+    return name
+
+
 def mro(value: object) -> tuple[type, ...]:
     """The classes of *value*, without asking its ``__class__``, which may be a lie."""
     return mro_of(type(value))
@@ -150,7 +156,7 @@ def label_of(value: object) -> tuple[object, str, str] | None:
         return FunctionType, value.__module__ or "", value.__qualname__
     if is_class(value):
         module = table(value).get("__module__")
-        return type, module if type(module) is str else "", type.__dict__["__qualname__"].__get__(value)
+        return type, module if type(module) is str else "", qualname_of(value)
     return None
 
 
@@ -158,12 +164,12 @@ def home(definition: object) -> object:
     """What is to be found where a definition says that it is."""
     _, module, name = label_of(definition) or ("", "", "")
     found = sys.modules.get(module)
-    namespace: dict[str, object] = _NAMESPACE.__get__(found) if ModuleType in mro(found) else {}
+    namespace: dict[str, object] = NAMESPACE(found) if ModuleType in mro(found) else {}
     return namespace.get(name)
 
 
-_NAMESPACE: Final = vars(ModuleType)["__dict__"]
-
+NAMESPACE: Final = vars(ModuleType)["__dict__"].__get__  # vars: mypy takes its __dict__ for a module's
+"""What gives the namespace of a module, whatever its class says."""
 
 _WRAPPERS: Final = frozenset(map(id, (
     staticmethod, classmethod, functools.partial, functools.cached_property, functools.singledispatchmethod, CACHED
@@ -192,9 +198,8 @@ def _has_made(owner: str, value: Any) -> bool:  # a function or class
         return bool(value.__globals__.get("__name__") == owner)
     inside = list(table(value).values())
     inside += [part for each in inside if is_wrapper(each) for _, part in parts(each)]
-    body = f"{type.__dict__['__qualname__'].__get__(value)}."  # whatever its metaclass has under that name
     functions = (each for each in inside if type(each) is FunctionType)
-    return any(_has_made(owner, each) for each in functions if each.__qualname__.startswith(body))
+    return any(_has_made(owner, each) for each in functions if each.__qualname__.startswith(f"{qualname_of(value)}."))
 
 
 def is_wrapper(value: object) -> bool:
@@ -323,13 +328,10 @@ _DEPTH: Final = 3
 ROOM: Final = 1000
 """Containers with more in them are data."""
 
-_HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
-_ATTRIBUTES: Final = "__dict__"
-
 
 def is_made_by_statement(cls: type) -> bool:
     """Whether a class statement made a class, or something like it, and not C code."""
-    return bool(type.__dict__["__flags__"].__get__(cls) & _HEAP_TYPE)
+    return bool(type.__dict__["__flags__"].__get__(cls) & 1 << 9)  # Py_TPFLAGS_HEAPTYPE
 
 
 def is_holder(value: object) -> bool:
@@ -362,16 +364,13 @@ def attributes(value: object) -> dict[Any, object] | None:  # by names, but a pr
 
     A decorator that makes a class anew with all that another had gives it a descriptor that serves the other alone.
     """
+    descriptor: object = None
     for cls in mro(value):
-        found = table(cls).get(_ATTRIBUTES)
-        if found is not None:
-            return _read(found, value) if type(found) is GetSetDescriptorType else None
-    return None
-
-
-def _read(descriptor: GetSetDescriptorType, value: object) -> dict[Any, object] | None:  # as above
+        descriptor = table(cls).get("__dict__")
+        if descriptor is not None:
+            break
     try:
-        found = descriptor.__get__(value)
+        found = descriptor.__get__(value) if type(descriptor) is GetSetDescriptorType else None
     except TypeError:  # it serves another class
         return None
     return found if type(found) is dict else None
@@ -386,9 +385,7 @@ def _at_equal_places(old: Any, new: Any) -> Iterator[tuple[object, object]]:  # 
 
 
 def _at_equal_keys(old: dict[object, object], new: dict[object, object]) -> Iterator[tuple[object, object]]:
-    before, after = (
-        {key if type(key) in (str, int) else _named(key): x for key, x in each.copy().items()} for each in (old, new)
-    )
+    before, after = ({k if type(k) in (str, int) else _named(k): x for k, x in each.items()} for each in (old, new))
     yield from ((before[key], after[key]) for key in after if key in before)
 
 
@@ -421,9 +418,7 @@ def state(value: object) -> dict[object, object]:
     return held
 
 
-def rebound(
-    old: Mapping[str, object], new: Mapping[str, object], owner: str, pairs: Iterable[Pair]
-) -> list[Pair]:
+def rebound(old: Mapping[str, object], new: Mapping[str, object], owner: str, pairs: Iterable[Pair]) -> list[Pair]:
     """
     The module's functions whose name the new source gives to another: a decorator came, went or changed.
 
@@ -436,15 +431,8 @@ def rebound(
     other = {name: Pair(x, new[name]) for name, x in old.items() if name in new and x is not new[name]}
     other = {n: p for n, p in other.items() if _is_leading(p.old, p.new) and id(p.old) not in paired}
     alive = {id(value) for value in new.values()} if other else ()
-    found = [
-        each
-        for name, each in other.items()
-        if id(each.old) not in alive
-        and _is_defined_as(each.old, name)
-        and _is_defined_as(each.new, name)
-        and is_own(each.old, owner)
-    ]
-    return [*_with_cached(found)]
+    found = {n: p for n, p in other.items() if id(p.old) not in alive and _is_defined_as(p.old, n)}
+    return [*_with_cached(p for n, p in found.items() if _is_defined_as(p.new, n) and is_own(p.old, owner))]
 
 
 def _with_cached(found: Iterable[Pair]) -> Iterator[Pair]:
@@ -492,7 +480,7 @@ class Present:
 
 def _exchanged_methods(old: type, new: type) -> Iterator[Pair]:
     """What was defined as a method of one class, with what is to be called for it in the other."""
-    body, after = type.__dict__["__qualname__"].__get__(old), table(new)
+    body, after = qualname_of(old), table(new)
     for name, value in table(old).items():
         other = after.get(name)
         one, two = _function_in(value), _function_in(other)
@@ -550,19 +538,16 @@ def _is_moving(
 
 def _is_leading(old: object, new: object) -> bool:
     """Whether calls of a function, or of an `lru_cache` of one, can go to something else."""
-    if type(old) is FunctionType and type(new) not in (FunctionType, CACHED):
+    if type(old) is FunctionType:
         return callable(new)
-    return {id(type(old)), id(type(new))} in _EXCHANGED
-
-
-_EXCHANGED: Final = ({id(FunctionType)}, {id(FunctionType), id(CACHED)})
+    return type(old) is CACHED and type(new) is FunctionType
 
 
 def _is_defined_as(value: Any, name: str) -> bool:  # what a function may lead to
     """Whether *name* is where it was defined, or where a lambda, an instance or what a function made was put."""
     if type(value) not in (FunctionType, CACHED) and not is_class(value):
         return True
-    qualname = type.__dict__["__qualname__"].__get__(value) if is_class(value) else value.__qualname__
+    qualname = qualname_of(value)
     return qualname == name or qualname.endswith("<lambda>") or "<locals>" in qualname
 
 

@@ -26,7 +26,7 @@ import attrs
 
 from modreg import _source
 from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Code, is_exchangeable, is_stand_in
-from modreg._pairs import CACHED, bases_of, content, is_class, mro_of, table
+from modreg._pairs import ATOMS, CACHED, NAMESPACE, bases_of, content, is_class, mro_of, qualname_of, table
 
 
 class Kind(enum.Enum):
@@ -43,12 +43,6 @@ class Kind(enum.Enum):
     MODULE = "module"
     LAZY = "lazy import"
     VALUE = "value"
-
-
-# What can be read of a class or a module whatever its metaclass or type says.
-_MODULE: Final = type.__dict__["__module__"].__get__
-_NAMESPACE: Final = vars(ModuleType)["__dict__"].__get__  # vars: mypy takes its __dict__ for a module's
-_QUALNAME: Final = type.__dict__["__qualname__"].__get__
 
 
 # Wrappers
@@ -180,11 +174,10 @@ def _image_of_wrapper(wrapper: _Wrapper, value: object, _: str) -> WrapperImage:
 
 
 # By identity, for a metaclass may define what hash and == do. Most values are of these.
-_ATOMS: Final = (bool, int, float, str, bytes, type(None))
-_PLAIN: Final = (*_ATOMS, tuple, list, dict, set, ModuleType, ModuleSpec, SourceFileLoader, GetSetDescriptorType)
+_PLAIN: Final = (tuple, list, dict, set, ModuleType, ModuleSpec, SourceFileLoader, GetSetDescriptorType)
 _IMAGERS: Final = {
     **{id(kind): _imager(kind) for kind in (type, ABCMeta, *(each.known for each in _WRAPPERS))},
-    **dict.fromkeys(map(id, _PLAIN)),
+    **dict.fromkeys((*ATOMS, *map(id, _PLAIN))),
 }
 
 
@@ -357,7 +350,7 @@ class Manifest(Mapping[str, Item]):
         for name, value in bindings.items():
             if not _is_told(name, value, _SET_BY_IMPORT):
                 continue
-            own = _qualname(value) if is_class(value) else name
+            own = _joined(qualname_of(value)) if is_class(value) else name
             # A class that is bound to its own name too is told there, and under another only named.
             home = name if bindings.get(own) is value else own
             listed.update(_listing(name, value, home, images))
@@ -373,42 +366,17 @@ class Manifest(Mapping[str, Item]):
         return len(self._items)
 
 
-_SET_BY_IMPORT: Final = frozenset(
-    {
-        "__annotate__",
-        "__annotations__",
-        "__builtins__",
-        "__cached__",
-        "__conditional_annotations__",
-        "__file__",
-        "__loader__",
-        "__name__",
-        "__package__",
-        "__path__",
-        "__spec__",
-        "__warningregistry__",
-    }
-)
+_SET_BY_BOTH: Final = frozenset({"__annotate__", "__annotations__", "__conditional_annotations__"})
+_SET_BY_IMPORT: Final = _SET_BY_BOTH | {
+    "__builtins__", "__cached__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__",
+    "__warningregistry__",
+}  # fmt: skip
 """What the import system, the compiler and `warnings` put into a namespace."""
 
-_SET_BY_CLASS: Final = frozenset(
-    {
-        "__abstractmethods__",
-        "__annotate__",
-        "__annotate_func__",
-        "__annotations__",
-        "__annotations_cache__",
-        "__classdictcell__",
-        "__conditional_annotations__",
-        "__dict__",
-        "__firstlineno__",
-        "__module__",
-        "__qualname__",
-        "__static_attributes__",
-        "__weakref__",
-        "_abc_impl",
-    }
-)
+_SET_BY_CLASS: Final = _SET_BY_BOTH | {
+    "__abstractmethods__", "__annotate_func__", "__annotations_cache__", "__classdictcell__", "__dict__",
+    "__firstlineno__", "__module__", "__qualname__", "__static_attributes__", "__weakref__", "_abc_impl",
+}  # fmt: skip
 """What the class statement, `type` and `abc` put into an attribute table."""
 
 
@@ -425,7 +393,7 @@ def _listing(path: str, value: object, home: str, images: dict[int, Image]) -> I
     each step inwards, so that classes referring to each other make no endless listing.
     """
     image = images.get(id(value))
-    if image is None or len(image) != _CLASS or _qualname(image[0]) != home:
+    if image is None or len(image) != _CLASS or _joined(qualname_of(image[0])) != home:
         yield path, _item(value, images, set())
         return
     cls, bases, names, values = image
@@ -538,14 +506,10 @@ def _named(value: object) -> Item:
     if is_class(value):
         return _made(Kind.CLASS, _full_name(value))
     if issubclass(kind, ModuleType):
-        return _made(Kind.MODULE, _joined(None, _NAMESPACE(value).get("__name__")))
+        return _made(Kind.MODULE, _joined(NAMESPACE(value).get("__name__")))
     if kind is getattr(types, "LazyImportType", None):  # from 3.15 on; to look further would import
         return Item(Kind.LAZY, "")
     return _made(Kind.VALUE, _full_name(kind))
-
-
-_SHOWN: Final = frozenset(map(id, (type(None), type(...), bool, int, float, complex, str, bytes)))
-"""Types whose `repr` tells all there is; by id, for the hash of a type may be its metaclass's own code."""
 
 
 def _plain(value: object, room: int = 10_000) -> str | None:
@@ -556,7 +520,7 @@ def _plain(value: object, room: int = 10_000) -> str | None:
     """
     if type(value) is int and value.bit_length() > 2_000:
         return hex(value)  # repr can be forbidden from 640 digits on: sys.set_int_max_str_digits
-    if id(type(value)) in _SHOWN:
+    if id(type(value)) in ATOMS or value is ...:
         return repr(value)
     if (type(value) is not tuple and type(value) is not frozenset) or len(value) >= room:
         return None
@@ -589,16 +553,12 @@ def _digest(text: str) -> str:
 def _full_name(cls: type) -> str:
     """Module and qualified name of a class, of built-in ones the name alone."""
     try:
-        return _joined(_MODULE(cls), _QUALNAME(cls))
+        return _joined(type.__dict__["__module__"].__get__(cls), qualname_of(cls))
     except AttributeError:  # made where no module's name was to be had
-        return _qualname(cls)
+        return _joined(qualname_of(cls))
 
 
-def _qualname(cls: type) -> str:
-    return _joined(None, _QUALNAME(cls))
-
-
-def _joined(module: object, name: object) -> str:
-    """*module* and *name* with a dot between; both can be anything, and only plain strings are read."""
-    known = [part for part in (module, name) if type(part) is str]
+def _joined(*parts: object) -> str:
+    """The parts of a name with dots between; they can be anything, and only plain strings are read."""
+    known = [part for part in parts if type(part) is str]
     return ".".join(known).removeprefix("builtins.") or "?"
