@@ -139,10 +139,10 @@ def _identity(pair: Element) -> object:
     return id(pair[0]), id(pair[1])
 
 
-def take_out(place: Contents, told: Theirs) -> bool:
-    """Take out of a container what stands for something of a module, or wraps it; whether there was anything."""
+def take_out(place: Contents, is_theirs: Callable[[Element], object]) -> bool:
+    """Take some elements out of a container; whether there were any."""
     now = tuple(place.get())
-    left = tuple(each for each in now if not told(_unwrapped(each)))
+    left = tuple(each for each in now if not is_theirs(each))
     place.put(left)
     return len(left) < len(now)
 
@@ -152,16 +152,16 @@ def put_back(place: Contents, before: Any, told: Theirs) -> None:  # as above
     now: list[Element] = [*place.get()]
     if isinstance(place.container, dict):
         again = dict(now)
-        back = {key: value for key, value in before if key in again or told(_unwrapped((key, value)))}
+        back = {key: value for key, value in before if key in again or told(unwrapped((key, value)))}
         pairs = {key: _outer(value, again.get(key, value)) for key, value in back.items()}
         place.put((*pairs.items(), *(each for each in now if each[0] not in pairs)))
         return
     had, have = set(map(id, before)), set(map(id, now))
-    former = [each for each in before if id(each) in have or told(_unwrapped(each))]
+    former = [each for each in before if id(each) in have or told(unwrapped(each))]
     place.put((*former, *(each for each in now if id(each) not in had)))
 
 
-def _unwrapped(element: Element) -> Element:
+def unwrapped(element: Element) -> Element:
     """An element with the functions that those in it wrap, one inside another; some lead to themselves."""
     found = [*_parts(element)]
     seen = set(map(id, found))
@@ -180,7 +180,7 @@ _WRAPPED: Final = 50
 def _outer(former: object, new: object) -> object:
     """Of two values for a key the one that wraps what the other is, else the new one."""
     label = label_of(new)
-    return former if label is not None and label in map(label_of, _unwrapped(former)[1:]) else new
+    return former if label is not None and label in map(label_of, unwrapped(former)[1:]) else new
 
 
 def names_in(element: Element, owner: str, names: Collection[str], known: Mapping[int, str]) -> frozenset[str]:

@@ -15,8 +15,7 @@ from modreg._model import Edge, Finding
 from modreg._noted import Noted, Noting
 from modreg._pairs import is_definition, is_own
 from modreg._patch import Twins
-from modreg._registered import Theirs
-from modreg._state import forget
+from modreg._registered import Theirs, subjects, unwrapped
 from modreg._window import point
 
 Names = Mapping[str, object]
@@ -95,14 +94,9 @@ class Registrations:
 
     def forget(self, owner: str, former: Names, namespace: Names) -> None:
         """
-        Take definitions that left the source out of the containers that they were put in.
+        Take definitions that left a module's source out of the containers that they were put in.
 
         One that goes by its name in a wrapper now has not left it.
-
-        Args:
-            owner: Absolute name of the module.
-            former: Its namespace before the execution.
-            namespace: Its namespace after it.
         """
         present = {id(value) for value in namespace.values()}
         gone = {
@@ -116,7 +110,7 @@ class Registrations:
         if gone:
             for entry in self.noted.open():
                 point(entry.place.container, self.held)
-                forget(entry.place, gone)
+                _registered.take_out(entry.place, lambda each: not gone.keys().isdisjoint(map(id, subjects(each))))
             # Of functions that dispatch; what all classes have in common stands there once for each module.
             for clear in {each.place.clear: None for each in self.journal if isinstance(each.place, Cache)}:
                 clear()
@@ -125,9 +119,7 @@ class Registrations:
         """
         Take what a module that is gone defined out of the containers of others that it could reach.
 
-        Args:
-            owner: Absolute name of the module.
-            names: Its names: what it defines under another one is not known.
+        What it defines under another name than one of its *names* is not known.
         """
         self.note(owner)
         told = functools.partial(_registered.names_in, owner=owner, names=names, known={})
@@ -135,7 +127,7 @@ class Registrations:
         for place in [place for each in others for place in places(each, [], set())]:
             if isinstance(place, Contents):
                 if not is_namespace(place.container):
-                    _registered.take_out(place, told)
+                    _registered.take_out(place, lambda each: told(unwrapped(each)))
             elif isinstance(place, Cache):
                 place.clear()  # of a function that dispatches
 
@@ -174,7 +166,8 @@ class Registrations:
 
     def take_out(self, told: Theirs) -> list[Noting]:
         """Take what a module has registered out of all containers; answer those in which there was any."""
-        return [entry for entry in self.noted.open() if _registered.take_out(entry.place, told)]
+        every = self.noted.open()
+        return [each for each in every if _registered.take_out(each.place, lambda x: told(unwrapped(x)))]
 
     def put_back(self, taken: list[Noting], told: Theirs) -> None:
         """Put back what was taken out, where it was not registered again."""

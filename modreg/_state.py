@@ -383,11 +383,3 @@ def _is_of_definitions(element: object) -> bool:
     held = [attributes(each) for each in (element if type(element) is tuple else (element,)) if is_holder(each)]
     around = (value for each in held if each for value in each.copy().values())
     return any(True for _ in subjects(element)) or any(map(is_definition, around))
-
-
-def forget(place: Contents, gone: Mapping[int, object]) -> None:
-    """Take the entries of definitions that left the source out of a container."""
-    now = place.get()
-    kept = tuple(each for each in now if gone.keys().isdisjoint(map(id, subjects(each))))
-    if len(kept) != len(now):
-        place.put(kept)
