@@ -7,7 +7,7 @@ import gc
 import operator
 import sys
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import CellType, CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final
 
@@ -37,22 +37,15 @@ def settle(former: Mapping[str, object], namespace: dict[str, object], owner: st
 
     That is so of most definitions at most reloads: the new one is just like the old one, and nothing but the
     namespace holds it.  It is what patching would come to, for a fraction of the time.
-
-    Args:
-        former: The namespace before the execution.
-        namespace: The namespace after it.
-        owner: Absolute name of the module.
     """
-    made = {
-        name: new
+    names = [
+        name
         for name, new in namespace.copy().items()
         if (type(new) is FunctionType or type(new) is type) and former.get(name, new) is not new
-    }
-    names, news = [*made], [*made.values()]
-    del made
+    ]
     back = {
         name: former[name]
-        for name, new, count in zip(names, news, _counts(news), strict=True)
+        for name, new, count in _counted(names, namespace)
         if _is_own(new, owner) and _is_free(new, count) and _is_redefined(Pair(former[name], new))
     }
     namespace.update(back)  # one step for other threads
@@ -62,25 +55,26 @@ def settle_instances(former: Mapping[str, object], namespace: dict[str, object])
     """
     Bind instances to their former objects again where these hold the same, and nobody else has the new one.
 
-    Who took the former one has what is there, and need not be executed.
-
-    Args:
-        former: The namespace before the execution.
-        namespace: The namespace after it, in which old definitions have become the new ones.
+    Who took the former one has what is there, and need not be executed.  In the namespace old definitions have
+    become the new ones by now.
     """
-    made = {
-        name: new
+    names = [
+        name
         for name, new in namespace.copy().items()
         if (old := former.get(name)) is not new and name not in OF_IMPORT and _is_remade(old, new)
-    }
-    names, news = [*made], [*made.values()]
-    del made
+    ]
     back = {
         name: former[name]
-        for name, new, count in zip(names, news, _counts(news), strict=True)
+        for name, new, count in _counted(names, namespace)
         if count == _UNHELD and _is_as_good(former[name], new, count)
     }
     namespace.update(back)
+
+
+def _counted(names: list[str], namespace: Mapping[str, object]) -> Iterable[tuple[str, Any, int]]:
+    """Names with what they stand for, and how often that is counted while nothing else here holds it."""
+    values = [namespace.get(name) for name in names]
+    return zip(names, values, _counts(values), strict=True)
 
 
 def _is_remade(old: object, new: object) -> bool:
@@ -131,11 +125,12 @@ def _is_own(value: Any, owner: str) -> bool:  # a function or a class
 
 
 def _is_redefined(pair: Pair) -> bool:
-    """Whether the new of a pair is just like the old."""
-    if type(pair.old) is type and type(pair.new) is type:
-        return _is_alike_class(pair)
-    is_function = type(pair.old) is FunctionType and type(pair.new) is FunctionType
-    return is_function and _is_alike_function(pair.old, pair.new, pair)  # type: ignore[arg-type]  # by the line above
+    """Whether the new of a pair, a function or a class, is just like the old."""
+    old: Any = pair.old
+    new: Any = pair.new
+    if type(old) is not type(new):
+        return False
+    return _is_alike_class(pair) if type(new) is type else _is_alike_function(old, new, pair)
 
 
 # Who holds them
