@@ -301,18 +301,10 @@ def patch(
     earlier: Earlier = never,
 ) -> Patched:
     """
-    Make the old definitions of the module *owner* into the new ones.
+    Make the definitions of the module *owner* in its old namespace into those in the new one.
 
     Where CPython does not allow that (another layout, other free variables) the new object stands, and
-    an old function forwards to it.
-
-    Args:
-        old: The namespace before the execution.
-        new: The namespace after it.
-        owner: Absolute name of the module.
-        journal: Where every change is noted.
-        twins: The values for which the old one stands, too.
-        earlier: What classes had before that.
+    an old function forwards to it.  For *twins* the old ones stand, too; *earlier* tells what classes had before.
     """
     pairs = pair(old, new, owner, earlier)
     twins = twins or Twins()
@@ -357,21 +349,20 @@ def _turn(each: Pair) -> tuple[bool, int]:
 
 def _decide(each: Pair, twins: Twins, journal: Journal) -> bool:
     """Whether the old object can become the new one; if so it is among *twins* from now on."""
-    old, new = each.old, each.new
-    if type(old) is FunctionType and type(new) is FunctionType:
+    old: Any = each.old  # any definition, and one of its kind
+    new: Any = each.new
+    if type(old) is FunctionType:
         possible = _is_patchable_function(old, new)
     elif is_class(old):
-        possible = _is_patchable_class(old, new, twins, journal)  # type: ignore[arg-type]  # classes both
-    elif type(old) is CACHED:
-        possible = old.cache_parameters() == new.cache_parameters()  # type: ignore[attr-defined]  # an lru_cache
+        possible = _is_patchable_class(old, new, twins, journal)
     else:
-        possible = True
+        possible = type(old) is not CACHED or old.cache_parameters() == new.cache_parameters()
     if possible:
         twins.add(old, new)
         if is_class(old):
-            _pair_tables(old, new, twins)  # type: ignore[arg-type]  # classes both
+            _pair_tables(old, new, twins)
         if isinstance(old, enum.EnumMeta):
-            _pair_members(old, new, twins)  # type: ignore[arg-type]  # an enum too, or it were no pair
+            _pair_members(old, new, twins)
     return possible
 
 

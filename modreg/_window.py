@@ -32,7 +32,7 @@ import attrs
 from modreg._journal import PLAIN, Attribute, Cell, ClassAttribute, ClassField, Contents, Gone, Item, Whole
 from modreg._pairs import Pair, base_of, bases_of, is_class, is_of_definitions, mro, mro_of, slots, table
 from modreg._patch import Twins, mapped, place_in
-from modreg._recast import recast
+from modreg._recast import Kept, recast
 from modreg._weak import references, renewed
 
 
@@ -223,12 +223,12 @@ def replace(twins: Twins) -> Replaced:
     the transaction, and a twin must never come back.
     """
     _level(twins)
-    round_ = _Round(twins)
-    while round_.targets:
-        round_.run()
-    if not round_.stuck:
-        orphan(p.new for p in round_.instead.pairs)
-    return Replaced(round_.instead, round_.stuck)
+    search = _Search(Twins.of(twins.pairs), [p.new for p in twins.pairs])
+    while search.targets:
+        search.run()
+    if not search.stuck:
+        orphan(p.new for p in search.instead.pairs)
+    return Replaced(search.instead, search.stuck)
 
 
 def _level(twins: Twins) -> None:
@@ -305,20 +305,13 @@ def _are_at_exit(holders: Iterable[object]) -> Iterator[object]:
 
 
 @attrs.define(eq=False)
-class _Round:
-    """One search for the holders of some targets; immutable holders are the targets of the next."""
+class _Search:
+    """The search for the holders of some targets, round by round: immutable holders are the targets of the next."""
 
-    twins: Twins
-    targets: list[object] = attrs.field(init=False)
+    instead: Twins
+    targets: list[object]
     stuck: list[object] = attrs.field(factory=list)
     seen: set[int] = attrs.field(factory=set)
-    instead: Twins = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.targets = [p.new for p in self.twins.pairs]
-        self.instead = Twins()
-        for each in self.twins.pairs:
-            self.instead.add(each.old, each.new)
 
     def run(self) -> None:
         targets, self.targets = self.targets, []
@@ -368,9 +361,6 @@ class _Round:
             self.seen.add(id(holder))
             self.instead.add(made, holder)
             self.targets.append(holder)
-
-
-Kept = Callable[[Any], Any]
 
 
 def _is_left_alone(holder: object) -> bool:
