@@ -442,25 +442,21 @@ _ALIASES: Final[tuple[type, ...]] = (ast.TypeAlias,) if hasattr(ast, "TypeAlias"
 _LOOKING: Final = frozenset({"dataclass", "runtime_checkable", "total_ordering", "final", "unique"})
 
 # What keeps its arguments and does nothing else with them.
-_STORING: Final = frozenset(
-    {
-        *("partial", "partialmethod", "staticmethod", "classmethod", "property", "cached_property"),
-        *("TypeVar", "NewType", "cast"),
-    }
-)
+_STORING: Final = frozenset({
+    "partial", "partialmethod", "staticmethod", "classmethod", "property", "cached_property", "TypeVar", "NewType",
+    "cast",
+})  # fmt: skip
 
 # What a subscript of makes a type that holds its arguments and does nothing else with them.
-_TYPES: Final = frozenset(
-    {
-        *("Optional", "Union", "Callable", "Type", "type", "Annotated", "ClassVar", "Final", "Required", "NotRequired"),
-        *("ReadOnly", "TypeGuard", "TypeIs", "Concatenate", "Unpack", "Tuple", "tuple", "List", "list", "Deque"),
-        *("deque", "Dict", "dict", "DefaultDict", "defaultdict", "OrderedDict", "ChainMap", "Set", "set", "FrozenSet"),
-        *("frozenset", "AbstractSet", "MutableSet", "Sequence", "MutableSequence", "Mapping", "MutableMapping"),
-        *("Iterable", "Iterator", "Generator", "Reversible", "Awaitable", "Coroutine", "AsyncIterable"),
-        *("AsyncIterator", "AsyncGenerator", "ContextManager", "AbstractContextManager", "AsyncContextManager"),
-        *("AbstractAsyncContextManager", "Generic", "Protocol"),
-    }
-)
+_TYPES: Final = frozenset({
+    "Optional", "Union", "Callable", "Type", "type", "Annotated", "ClassVar", "Final", "Required", "NotRequired",
+    "ReadOnly", "TypeGuard", "TypeIs", "Concatenate", "Unpack", "Tuple", "tuple", "List", "list", "Deque", "deque",
+    "Dict", "dict", "DefaultDict", "defaultdict", "OrderedDict", "ChainMap", "Set", "set", "FrozenSet", "frozenset",
+    "AbstractSet", "MutableSet", "Sequence", "MutableSequence", "Mapping", "MutableMapping", "Iterable", "Iterator",
+    "Generator", "Reversible", "Awaitable", "Coroutine", "AsyncIterable", "AsyncIterator", "AsyncGenerator",
+    "ContextManager", "AbstractContextManager", "AsyncContextManager", "AbstractAsyncContextManager", "Generic",
+    "Protocol",
+})  # fmt: skip
 
 _FILLING: Final = frozenset({"append", "appendleft", "add", "insert", "extend", "setdefault", "update"})
 
@@ -474,18 +470,14 @@ def _filled(node: Any) -> Any:  # nodes
 
 
 # Decorators of functions that do nothing with annotations.
-_BLIND: Final = frozenset(
-    {
-        *("overload", "override", "final", "abstractmethod", "property", "setter", "getter", "deleter"),
-        *("staticmethod", "classmethod", "cached_property", "contextmanager", "asynccontextmanager"),
-        *("wraps", "cache", "lru_cache", "no_type_check", "deprecated"),
-    }
-)
-
+_BLIND: Final = frozenset({
+    "overload", "override", "final", "abstractmethod", "property", "setter", "getter", "deleter", "staticmethod",
+    "classmethod", "cached_property", "contextmanager", "asynccontextmanager", "wraps", "cache", "lru_cache",
+    "no_type_check", "deprecated",
+})  # fmt: skip
 
 # What properties, and functions that dispatch, have for the decorators of their other functions, and what calls none.
 _ACCESSORS: Final = (("setter",), ("getter",), ("deleter",), ("register",))
-
 
 # What gives all names of the class in the body of one.
 _OF_CLASS: Final = frozenset({("vars",), ("locals",)})
