@@ -29,17 +29,10 @@ def retire(
     former: Mapping[str, object], namespace: Mapping[str, object], owner: str, number: int, journal: Journal
 ) -> int:
     """
-    Let the functions that the module *owner* no longer defines raise where they are called.
+    Let the functions that the module *owner* no longer defines, from a version on, raise where they are called.
 
     Where new functions came with the same edit, one of them may be the old one renamed: nobody can tell, so
     what is held goes on as it was.
-
-    Args:
-        former: The namespace before the execution.
-        namespace: The namespace after it; what was kept is in it again.
-        owner: Absolute name of the module.
-        number: The version that removed them.
-        journal: Where every change is noted.
 
     Returns:
         How many functions that were.
@@ -48,11 +41,8 @@ def retire(
     if own.keys() - former.keys():
         return 0
     present = {id(value) for value in own.values()}
-    gone = [
-        value
-        for name, value in former.items()
-        if name not in namespace and id(value) not in present and _is_own(value, owner)
-    ]
+    left = [value for name, value in former.items() if name not in namespace and id(value) not in present]
+    gone = [value for value in left if _is_own(value, owner)]
     for function in gone:
         have_call(function, _Removed(owner, function.__qualname__, number), journal)
     return len(gone)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import typing
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from modreg._draft import Part
@@ -42,13 +42,8 @@ def bind_submodules(part: Part, namespace: dict[str, object], known: Collection[
     One that had something else under the name, and asks itself for the submodule, would get that; so would one
     whose submodule is not loaded yet.
 
-    Args:
-        part: The package.
-        namespace: Its namespace.
-        known: The modules that have a history.
-
     Returns:
-        The submodules that are loaded.
+        The loaded submodules among the *known* modules.
     """
     start = f"{part.name}."
     asked = {name for each in imports(part) if part.record.resolved(each) == part.name for name in each.names}
@@ -87,19 +82,12 @@ def uncover(part: Part, namespace: dict[str, object]) -> None:
             namespace.pop(name, None)
 
 
-def drop_stars(
-    part: Part, namespace: dict[str, object], starred: frozenset[str], halfway: Collection[str] = ()
-) -> None:
+def drop_stars(part: Part, namespace: dict[str, object], starred: frozenset[str], halfway: Collection[str]) -> None:
     """
-    Names of former star imports that the present ones do not bring leave.
+    Names that star imports had bound, and the present ones do not bring, leave.
 
     Most are known beforehand; where the module's own imports execute what it takes them from, only afterwards.
-
-    Args:
-        part: The module.
-        namespace: Its namespace.
-        starred: The names that its star imports had bound.
-        halfway: The modules that are halfway when it imports them.
+    What is *halfway* then brings what it has by then.
     """
     if part.body is None or not starred:
         return
@@ -109,20 +97,14 @@ def drop_stars(
             namespace.pop(name, None)
 
 
-def drop_lacking(body: Body | None, namespace: dict[str, object], lacking: Mapping[str, Iterable[str]]) -> None:
-    """
-    Names leave that star imports brought, and do not bring in a fresh interpreter.
-
-    Args:
-        body: What a module has executed; without one nothing is known.
-        namespace: The module's namespace.
-        lacking: These names, by the modules that are halfway then.
-    """
+def drop_lacking(body: Body | None, namespace: dict[str, object], lacking: Mapping[str, frozenset[str]]) -> None:
+    """Names leave that star imports brought, and do not bring in a fresh interpreter: by the modules halfway then."""
+    if body is None:  # nothing is known
+        return
     for module, names in lacking.items():
         source = space_of(module)
-        for name in names:
-            is_brought = name in namespace and namespace[name] is source.get(name, namespace)
-            if is_brought and body is not None and name not in body.bound:
+        for name in names - body.bound:
+            if name in namespace and namespace[name] is source.get(name, namespace):
                 del namespace[name]
 
 

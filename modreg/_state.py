@@ -110,10 +110,7 @@ def unchanged(old: Statements, new: Statements, is_stable: Callable[[str], bool]
     """
     The names whose makers are the same, and so are, all the way down, what these read.
 
-    Args:
-        old: The statements of the version before.
-        new: The statements of the present one.
-        is_stable: Whether a name that comes from elsewhere (an import, a built-in) stands for what it stood for.
+    What comes from elsewhere (an import, a built-in) is the same if *is_stable* says so.
     """
     changed = {name for name in {*old.makers, *new.makers} if old.makers.get(name) != new.makers.get(name)}
     changed |= {name for read in new.inputs.values() for name in read if name not in new.makers and not is_stable(name)}
@@ -235,15 +232,7 @@ def keep_in_classes(
     Give classes that an execution made the values that the former ones have, as far as nothing changed in the body.
 
     They are to give way to the former classes, which so keep them.  A metaclass or a decorator may make anything of
-    what is in a body, and so may a descriptor of what it is in.
-
-    Args:
-        former: The namespace before the execution.
-        namespace: The namespace after it.
-        old: The statements of the former source.
-        new: The statements of the present one.
-        is_same: Whether a name stands for what it stood for.
-        instead: As of :func:`remade`: of these a class has the present ones.
+    what is in a body, and so may a descriptor of what it is in.  Of what was :func:`remade` a class has the present.
 
     Returns:
         The former values with those that the execution made.
@@ -325,20 +314,13 @@ def _is_renewed(old: object, new: object, instead: Mapping[int, object]) -> bool
     return instead.get(id(old), old) is not old and instead.get(id(new)) is new
 
 
-def take_over(
-    old: Any, new: Any, instead: Mapping[int, object], journal: Journal, depth: int = 3
-) -> None:  # any objects
+def take_over(old: Any, new: Any, instead: Mapping[int, object], journal: Journal, depth: int = 3) -> None:
     """
     Put the definitions that an execution put into *new*, or into what it holds, into what is kept for it.
 
-    Args:
-        old: What is kept.
-        new: What gives way to it; nothing is done where that is of another type.
-        instead: As of :func:`remade`: who had the former has the present, if the execution put it in.
-        journal: Where the changes are noted.
-        depth: In how many dicts or instances, one inside another, to look.
+    Who had what was :func:`remade` has the present, if the execution put it in.
     """
-    if old is new or type(old) is not type(new):
+    if old is new or type(old) is not type(new):  # any objects
         return
     if id(type(old)) in PLAIN:
         _take(old, new, instead, journal)
@@ -353,9 +335,7 @@ def take_over(
         take_over(old.get(name), value, instead, journal, depth - 1)
 
 
-def _take(
-    old: Any, new: Any, instead: Mapping[int, object], journal: Journal
-) -> None:  # plain containers of one type
+def _take(old: Any, new: Any, instead: Mapping[int, object], journal: Journal) -> None:  # plain ones of one type
     """
     Take over the entries of *new* that *old* lacks, or that are definitions, weakly referred to or not.
 
