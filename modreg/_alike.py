@@ -73,7 +73,7 @@ def settle_instances(former: Mapping[str, object], namespace: dict[str, object])
 
 def _counted(names: list[str], namespace: Mapping[str, object]) -> Iterable[tuple[str, Any, int]]:
     """Names with what they stand for, and how often that is counted while nothing else here holds it."""
-    values = [namespace.get(name) for name in names]
+    values = [*map(namespace.get, names)]
     return zip(names, values, _counts(values), strict=True)
 
 

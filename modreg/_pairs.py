@@ -156,7 +156,7 @@ def label_of(value: object) -> tuple[object, str, str] | None:
         return FunctionType, value.__module__ or "", value.__qualname__
     if is_class(value):
         module = table(value).get("__module__")
-        return type, module if type(module) is str else "", qualname_of(value)
+        return type, module if type(module) is str else "", type.__dict__["__qualname__"].__get__(value)
     return None
 
 
