@@ -37,21 +37,27 @@ def settle(
     if place.is_holding(before):
         return
     now: list[Element] = [*place.get()]
-    is_dict = isinstance(place.container, dict)
+    is_dict, identity = isinstance(place.container, dict), _identity_in(place)
     back = _brought_back(now, before, is_dict=is_dict) if isinstance(place.container, (dict, set)) else {}
     if back:
-        renewed.update(id(each[0] if is_dict else each) for each in back.values())
-        now = [back.get(id(each[0] if is_dict else each), each) for each in now]
-    added = _added(now, before, is_dict=is_dict)
+        renewed.update(map(identity, back.values()))
+        now = [back.get(identity(each), each) for each in now]
+    added = {*_counted_off(range(len(now)), map(identity, before), lambda at: identity(now[at]))[1]}
     repeated = _repeated(now, added)
     left = [x for at, x in enumerate(now) if at not in added]
     former = set(map(id, left))
     more = [now[at] for at in sorted(added - repeated) if id(now[at]) not in former]
-    renewed.update(map(id, () if is_dict else _repeating(left, [now[at] for at in repeated])))
-    free = [x for x in left if id(x[0] if is_dict else x) not in renewed]
+    if repeated and not is_dict:
+        renewed.update(map(id, _counted_off(left, (_signature(now[at]) for at in repeated), _signature)[0]))
+    free = [x for x in left if identity(x) not in renewed]
     instead = matched([x for x in more if any(id(each) in again for each in _stands_for(x))], free)
     if instead or repeated or back:
         place.put(tuple(exchanged([x for at, x in enumerate(now) if at not in repeated], instead)))
+
+
+def _identity_in(place: Contents) -> Callable[[Element], int]:
+    """What tells the elements of a container from one another: the pairs of a dict go by their keys."""
+    return (lambda pair: id(pair[0])) if isinstance(place.container, dict) else id
 
 
 def _brought_back(now: Sequence[Element], before: Iterable[Element], *, is_dict: bool) -> dict[int, Element]:
@@ -74,36 +80,23 @@ def _brought_back(now: Sequence[Element], before: Iterable[Element], *, is_dict:
     return found
 
 
-def _added(now: Sequence[Element], before: Iterable[Element], *, is_dict: bool) -> set[int]:
-    """The places of what was not there before, or not as often; a dict's pairs go by their keys."""
-    known = Counter(id(each[0] if is_dict else each) for each in before)
-    found = set()
-    for at, each in enumerate(now):
-        key = id(each[0] if is_dict else each)
-        known[key] -= 1
-        if known[key] < 0:
-            found.add(at)
+def _counted_off(
+    elements: Iterable[Element], marks: Iterable[object], mark: Callable[[Element], object]
+) -> tuple[list[Element], list[Element]]:
+    """The elements for which there is a mark each, and those for which there is none, or none any more."""
+    there = Counter(marks)
+    found: tuple[list[Element], list[Element]] = [], []
+    for each in elements:
+        there[own := mark(each)] -= 1
+        found[there[own] < 0].append(each)
     return found
 
 
 def _repeated(now: Sequence[Element], added: Collection[int]) -> set[int]:
     """The places of what was added though the same, made of the same objects, is there anyway."""
-    there = Counter(_signature(x) for at, x in enumerate(now) if added and at not in added)
-    found = set()
-    for at in sorted(added):
-        there[signature := _signature(now[at])] -= 1
-        if there[signature] >= 0 and next(_stands_for(now[at]), None) is not None:
-            found.add(at)
-    return found
-
-
-def _repeating(left: Iterable[Element], repeated: Iterable[Element]) -> Iterator[Element]:
-    """What of the former elements was registered once more."""
-    again = Counter(map(_signature, repeated))
-    for each in left if again else ():
-        again[signature := _signature(each)] -= 1
-        if again[signature] >= 0:
-            yield each
+    there = (_signature(x) for at, x in enumerate(now) if added and at not in added)
+    again, _ = _counted_off(sorted(added), there, lambda at: _signature(now[at]))
+    return {at for at in again if next(_stands_for(now[at]), None) is not None}
 
 
 def _signature(element: Element) -> object:
@@ -120,23 +113,19 @@ def withdraw(place: Contents, before: Any, told: Theirs) -> None:  # as above
         before: What it held before the execution.
         told: Of what its source registers no more an element is.
     """
-    is_dict = isinstance(place.container, dict)
-    known = {_identity(each) if is_dict else id(each) for each in before}
-    keys = {id(each[0]) for each in before} if is_dict else known
+    identity = _identity_in(place)
+    whole = (lambda pair: (id(pair[0]), id(pair[1]))) if isinstance(place.container, dict) else id
+    known, keys = set(map(whole, before)), set(map(identity, before))
     now: list[Element] = [*place.get()]
-    again = Counter(told(each) for each in now if id(each[0] if is_dict else each) not in keys)
+    again = Counter(told(each) for each in now if identity(each) not in keys)
     kept = []
     for each in now:
-        names = told(each) if (_identity(each) if is_dict else id(each)) in known else frozenset()
+        names = told(each) if whole(each) in known else frozenset()
         again[names] -= 1
         if not names or again[names] >= 0:
             kept.append(each)
     if len(kept) < len(now):
         place.put(tuple(kept))
-
-
-def _identity(pair: Element) -> object:
-    return id(pair[0]), id(pair[1])
 
 
 def take_out(place: Contents, is_theirs: Callable[[Element], object]) -> bool:
