@@ -11,24 +11,12 @@ from collections.abc import Iterable, Mapping
 from types import CellType, CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final
 
+from modreg._classes import bases_of, is_class, is_made_by_statement, layout, mro, mro_of, sizes, table
 from modreg._journal import MISSING, is_layout
-from modreg._pairs import (
-    ATOMS,
-    OF_IMPORT,
-    Pair,
-    bases_of,
-    content,
-    is_class,
-    is_made_by_statement,
-    layout,
-    mro,
-    mro_of,
-    parts,
-    sizes,
-    state,
-    table,
-)
-from modreg._patch import is_alike, is_same, is_same_code
+from modreg._pairs import OF_IMPORT, Pair
+from modreg._patch import is_same_code
+from modreg._twins import is_alike, is_same
+from modreg._values import ATOMS, content, parts, state
 
 
 def settle(former: Mapping[str, object], namespace: dict[str, object], owner: str) -> None:

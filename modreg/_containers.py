@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
+from modreg._classes import is_class, table
 from modreg._importer import space_of
 from modreg._journal import PLAIN, Cache, Contents, Registered
 from modreg._model import Finding
-from modreg._pairs import ATOMS, ROOM, attributes, content, is_class, label_of, table
-from modreg._patch import CONSTANTS
 from modreg._registered import all_told
+from modreg._values import ATOMS, CONSTANTS, ROOM, attributes, enclosed, label_of
 
 BOUND: Final = 10_000
 """Entries beyond which the contents of a container are not kept for an abort."""
@@ -125,19 +125,18 @@ def _registers(value: Any) -> Iterator[Cache | Registered]:  # as above
         yield Registered(value)
 
 
-def _enclosed(function: FunctionType, depth: int = 2) -> Iterator[tuple[str, object]]:
+def _in_closures(function: FunctionType, depth: int = 2) -> Iterator[tuple[str, object]]:
     """What the closure of a function holds, and those of functions in it (`functools.singledispatch`)."""
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        value = content(cell)
+    for name, value in enclosed(function):
         yield name, value
         if type(value) is FunctionType and depth > 1:
-            yield from _enclosed(value, depth - 1)
+            yield from _in_closures(value, depth - 1)
 
 
 def _inside(value: Any, owner: str) -> Iterable[tuple[str, object]]:  # any object
     """What a module's own class, instance or function holds by name; of a class only where a container is among it."""
     if type(value) is FunctionType:
-        return _enclosed(value)
+        return _in_closures(value)
     if not is_class(value):
         return of_instance(value)
     found = dict(table(value))

@@ -6,10 +6,12 @@ import sys
 
 import attrs
 
+from modreg._classes import is_class
 from modreg._draft import Draft, Part
 from modreg._importer import namespace_of, space_of
 from modreg._journal import MISSING, ClassAttribute, Entry, Item, Journal, Place
-from modreg._pairs import attributes, is_class, is_own
+from modreg._pairs import is_own
+from modreg._values import attributes
 from modreg._view import Written
 
 

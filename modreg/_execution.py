@@ -18,6 +18,7 @@ import attrs
 
 from modreg import _lines, _positions, _registered, _uses, _weak
 from modreg._alike import settle, settle_instances
+from modreg._classes import mro, mro_of, table
 from modreg._closures import renew
 from modreg._draft import Part
 from modreg._edges import grouped
@@ -41,22 +42,8 @@ from modreg._journal import (
 from modreg._matters import Level
 from modreg._model import Cause, Decision, Finding, Foreseen, Phase, Step
 from modreg._order import Ordered
-from modreg._pairs import (
-    Pair,
-    home,
-    is_atom,
-    is_definition,
-    is_other,
-    is_own,
-    label_of,
-    moving,
-    mro,
-    mro_of,
-    pair,
-    state,
-    table,
-)
-from modreg._patch import Twins, alone, forget_checks, forward, is_variable_of, patch, renew_abstract
+from modreg._pairs import Pair, home, is_other, is_own, moving, pair
+from modreg._patch import forget_checks, forward, patch, renew_abstract
 from modreg._registrations import Registrations
 from modreg._removed import retire
 from modreg._retained import (
@@ -80,6 +67,8 @@ from modreg._stars import all_star_names, brought_late
 from modreg._state import NOTHING, Statements, bind, keep, keep_in_classes, remade, take_over, unchanged
 from modreg._successor import living
 from modreg._transaction import walk
+from modreg._twins import Twins, alone, is_variable_of
+from modreg._values import is_atom, is_definition, label_of, state
 from modreg._view import declared
 from modreg._window import Window, held, is_held, is_listed, orphan, point, replace
 

@@ -21,9 +21,10 @@ from typing import Any, Final
 
 import attrs
 
+from modreg._classes import bases_of, is_class, mro, qualname_of, table
 from modreg._journal import Entry
-from modreg._pairs import NAMESPACE, attributes, bases_of, is_class, is_definition, mro, qualname_of, table
 from modreg._snapshot import Snapshot
+from modreg._values import NAMESPACE, attributes, is_definition
 
 
 class HolderKind(enum.Enum):

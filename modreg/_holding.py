@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from types import FunctionType
 from typing import Any, Final
 
+from modreg._classes import is_class, is_made_by_statement
 from modreg._journal import PLAIN
-from modreg._pairs import ATOMS, attributes, is_atom, is_class, is_made_by_statement, is_own, parts
-from modreg._patch import CONSTANTS, is_alike
+from modreg._pairs import is_own
+from modreg._twins import is_alike
+from modreg._values import ATOMS, CONSTANTS, attributes, is_atom, parts
 
 Held = dict[str, dict[str, object]]
 """By name of a definition what it holds besides functions and classes, by path."""

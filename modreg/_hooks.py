@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from types import FunctionType, MappingProxyType
 from typing import Any, Final
 
+from modreg._classes import mro, table
 from modreg._journal import Contents, Journal
 from modreg._loop import on_the_loop
-from modreg._pairs import is_own, mro, table
+from modreg._pairs import is_own
 from modreg._snapshot import Snapshot
 
 

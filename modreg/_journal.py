@@ -18,6 +18,8 @@ from typing import Any, Final, Protocol
 
 import attrs
 
+from modreg._classes import bases_of, mro, mro_of, table
+
 
 class _Missing:
     """The type of :data:`MISSING`."""
@@ -138,7 +140,7 @@ class ClassAttribute(Whole):
     name: str
 
     def get(self) -> object:
-        return type.__dict__["__dict__"].__get__(self.owner).get(self.name, MISSING)
+        return table(self.owner).get(self.name, MISSING)
 
     def put(self, value: object) -> None:
         if _is_covered(self.owner, self.name):
@@ -155,8 +157,7 @@ class ClassAttribute(Whole):
 
 def _is_covered(cls: type, name: str) -> bool:
     """Whether what is set on a class goes elsewhere than into its table, as with ``__class__`` or ``__name__``."""
-    tables = map(type.__dict__["__dict__"].__get__, type.__dict__["__mro__"].__get__(type(cls)))
-    found = next((each[name] for each in tables if name in each), None)
+    found = next((each[name] for each in map(table, mro(cls)) if name in each), None)
     if found is type.__dict__.get(name) and name in _IN_TABLE:
         return False
     return hasattr(type(found), "__set__") or hasattr(type(found), "__delete__")
@@ -186,7 +187,7 @@ def _put_past(cls: type, name: str, value: object) -> None:
 
 def entries_of(cls: type) -> dict[str, object]:
     """A class's attribute table itself, which Python shows only behind a proxy."""
-    (entries,) = gc.get_referents(type.__dict__["__dict__"].__get__(cls))
+    (entries,) = gc.get_referents(table(cls))
     return entries  # type: ignore[no-any-return]  # it is a dict
 
 
@@ -195,8 +196,7 @@ _PASSING: Final = "modreg: an attribute that comes and goes"
 
 def in_c(owner: Any, name: str) -> Any:  # a class of any metaclass, and a slot wrapper
     """What C code has for *name* in a class's metaclass: `ctypes` has its own, and CPython refuses to go past it."""
-    tables = map(type.__dict__["__dict__"].__get__, type.__dict__["__mro__"].__get__(type(owner)))
-    return next(found for each in tables if type(found := each.get(name)) is WrapperDescriptorType)
+    return next(found for each in map(table, mro(owner)) if type(found := each.get(name)) is WrapperDescriptorType)
 
 
 def _new(cls: Any, *args: object, **kwargs: object) -> object:  # a class of any metaclass
@@ -212,8 +212,7 @@ def _new(cls: Any, *args: object, **kwargs: object) -> object:  # a class of any
 
 def _restore_new(owner: type) -> None:
     """Give a class whose ``__new__`` was deleted one that does what it did before it had any."""
-    mro: tuple[type, ...] = type.__dict__["__mro__"].__get__(owner)
-    if next(vars(cls)["__new__"] for cls in mro if "__new__" in vars(cls)) is vars(object)["__new__"]:
+    if next(each["__new__"] for each in map(table, mro_of(owner)) if "__new__" in each) is vars(object)["__new__"]:
         type.__setattr__(owner, "__new__", staticmethod(_new))
 
 
@@ -374,7 +373,7 @@ def _base(container: Any) -> Any:  # any container, and one of the types below
     kind = type(container)
     if id(kind) in _BASES:
         return kind
-    return next(each for each in type.__dict__["__mro__"].__get__(kind) if id(each) in _BASES)
+    return next(each for each in mro_of(kind) if id(each) in _BASES)
 
 
 _BASES: Final = frozenset(map(id, (OrderedDict, dict, list, set, deque)))
@@ -424,8 +423,7 @@ class Registered:
 
     def get(self) -> tuple[type, ...]:
         references = _abc._get_dump(self.cls)[0]
-        bases = type.__dict__["__bases__"].__get__
-        return tuple(cls for each in references if (cls := each()) is not None and bases(cls) != (Gone,))
+        return tuple(cls for each in references if (cls := each()) is not None and bases_of(cls) != (Gone,))
 
     def is_holding(self, value: tuple[type, ...]) -> bool:
         now = self.get()

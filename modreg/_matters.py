@@ -10,12 +10,13 @@ from collections.abc import Set as AbstractSet
 from types import CodeType, FunctionType, GenericAlias, UnionType
 from typing import Final
 
+from modreg._classes import bases_of, is_class, mro_of, table
 from modreg._holding import is_standard, is_value
 from modreg._importer import space_of
 from modreg._journal import MISSING
-from modreg._pairs import bases_of, is_class, mro_of, parts, table
 from modreg._refs import Use
 from modreg._uses import ANNOTATIONS
+from modreg._values import parts
 from modreg._view import Place, reached
 
 

@@ -18,16 +18,17 @@ from typing import Any, Final
 import attrs
 
 from modreg import _containers, _graph, _source, _uses
+from modreg._classes import is_class, table
 from modreg._formulas import Formula
 from modreg._holding import Held, is_holding, is_value
 from modreg._importer import space_of
 from modreg._journal import MISSING
 from modreg._matters import Changes, Level, is_called_blindly, is_copied, is_type, matters
 from modreg._model import Edge
-from modreg._pairs import CACHED, is_class, is_definition, parts, table
-from modreg._patch import is_alike
 from modreg._refs import ANY, Use
+from modreg._twins import is_alike
 from modreg._uses import Statement
+from modreg._values import CACHED, is_definition, parts
 from modreg._view import Place, View, declared, is_given
 
 

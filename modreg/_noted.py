@@ -8,8 +8,8 @@ from typing import Any
 import attrs
 
 from modreg._journal import MISSING, Contents
-from modreg._pairs import label_of
 from modreg._registered import all_told
+from modreg._values import label_of
 
 Noting = Any  # an entry of a journal, with Contents as its place
 

@@ -7,23 +7,13 @@ import functools
 import sys
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from contextlib import suppress
-from types import (
-    BuiltinFunctionType,
-    FunctionType,
-    GetSetDescriptorType,
-    MemberDescriptorType,
-    ModuleType,
-    WrapperDescriptorType,
-)
-from typing import Any, Final, TypeAlias, TypeGuard
+from types import FunctionType, ModuleType
+from typing import Any, Final, TypeAlias
 
 import attrs
 
-from modreg._journal import is_stand_in
-
-CACHED: Final = type(functools.lru_cache(lambda: None))
-"""The type of what `functools.lru_cache` makes."""
+from modreg._classes import is_class, mro, mro_of, qualname_of, table
+from modreg._values import ATOMS, CACHED, NAMESPACE, is_atom, is_holder, is_wrapper, label_of, parts, state
 
 
 @attrs.define(eq=False)
@@ -34,146 +24,12 @@ class Pair:
     new: object
 
 
-def table(cls: type) -> Mapping[str, object]:
-    """A class's own attribute table, past any metaclass."""
-    found: Mapping[str, object] = type.__dict__["__dict__"].__get__(cls)
-    return found
-
-
-def layout(cls: type) -> tuple[object, ...]:
-    """What decides where instances keep their attributes; it cannot change in an existing class."""
-    slots = sorted(name for name, value in table(cls).items() if type(value) is MemberDescriptorType)
-    return *sizes(cls), slots
-
-
-def sizes(cls: type) -> tuple[object, ...]:
-    """How large instances of a class are, and where they have their dictionary and weak references."""
-    names = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
-    return tuple(type.__getattribute__(cls, name) for name in names)
-
-
-def mro_of(cls: type) -> tuple[type, ...]:
-    """A class and all its bases, past any metaclass."""
-    found: tuple[type, ...] | None = type.__dict__["__mro__"].__get__(cls)
-    # A class that is its own class is cleared by the collector, and never freed: it then has none.
-    return found or ()
-
-
-def laid_out_by(cls: type) -> type:
-    """The class among a class and its first bases that decides where instances keep their attributes."""
-    base = base_of(cls)
-    while base is not None and sizes(base) == sizes(cls):
-        cls, base = base, base_of(base)
-    return cls
-
-
-def base_of(cls: type) -> type | None:
-    """The base that a class has its layout from, past any metaclass."""
-    found: type | None = type.__dict__["__base__"].__get__(cls)
-    return found
-
-
-def bases_of(value: Any) -> tuple[type, ...]:  # a class of any metaclass
-    """The bases of a class: some of them are defined nowhere else (a named tuple)."""
-    found: tuple[type, ...] = type.__dict__["__bases__"].__get__(value)
-    return found
-
-
-def qualname_of(definition: Any) -> str:  # a class of any metaclass, or a function
-    """The qualified name of a definition, past any metaclass."""
-    name: str = type.__dict__["__qualname__"].__get__(definition) if is_class(definition) else definition.__qualname__
-    return name
-
-
-def mro(value: object) -> tuple[type, ...]:
-    """The classes of *value*, without asking its ``__class__``, which may be a lie."""
-    return mro_of(type(value))
-
-
-def is_atom(kind: type) -> bool:
-    """Whether values of a type are nothing but what they say."""
-    module = type.__dict__["__module__"].__get__(kind)  # whatever the class has under that name
-    return id(kind) in ATOMS or (type(module) is str and module in _OF_VALUES)
-
-
-def is_class(value: object) -> TypeGuard[type]:
-    """Whether *value* is really a class: its type is asked, not its ``__class__``, which may be a lie."""
-    return issubclass(type(value), type)
-
-
-def is_definition(value: object) -> TypeGuard[FunctionType | type]:
-    """Whether *value* is really a function or a class."""
-    kind = type(value)
-    return kind is FunctionType or issubclass(kind, type)
-
-
-def is_of_c(cls: type) -> bool:
-    """Whether C code makes classes like this one, and knows more of them than they show: `ctypes`, bindings of Qt."""
-    kinds = (table(kind).values() for kind in mro(cls) if kind is not type and kind is not object)
-    return any(type(each) in (BuiltinFunctionType, WrapperDescriptorType) for values in kinds for each in values)
-
-
-def content(cell: object) -> object:
-    """What a closure's cell holds; `None` if nothing."""
-    try:
-        return cell.cell_contents  # type: ignore[attr-defined]  # CellType: callers pass nothing else
-    except ValueError:
-        return None
-
-
-def parts(value: object) -> Iterator[tuple[str, object]]:
-    """The definitions that *value* wraps, each with its part's name."""
-    kind = type(value)
-    if kind is FunctionType:
-        yield from _parts_of_function(value)  # type: ignore[arg-type]  # its type was just compared
-    elif kind in (staticmethod, classmethod):
-        if not is_stand_in(value):  # that is the same for all classes, and defined by none
-            yield "__func__", value.__func__  # type: ignore[attr-defined]  # as above
-    elif property in mro(value):
-        for name in ("fget", "fset", "fdel"):
-            yield name, getattr(value, name)
-    elif kind is functools.partial or kind is functools.cached_property:
-        yield "func", value.func  # type: ignore[attr-defined]  # as above
-    elif kind is functools.singledispatchmethod:
-        yield "dispatcher", value.dispatcher  # type: ignore[attr-defined]  # as above
-        yield "func", value.func  # type: ignore[attr-defined]  # as above
-    elif kind is CACHED:
-        yield "__wrapped__", value.__wrapped__  # type: ignore[attr-defined]  # as above
-    elif is_class(value):
-        yield from table(value).items()
-        yield from ((f"__bases__[{n}]", base) for n, base in enumerate(bases_of(value)))
-
-
-def _parts_of_function(function: FunctionType) -> Iterator[tuple[str, object]]:
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        yield name, content(cell)
-    yield from function.__dict__.items()
-
-
-def label_of(value: object) -> tuple[object, str, str] | None:
-    """Kind, module and qualified name of a function or class; `None` for everything else."""
-    if type(value) is FunctionType:
-        return FunctionType, value.__module__ or "", value.__qualname__
-    if is_class(value):
-        module = table(value).get("__module__")
-        return type, module if type(module) is str else "", type.__dict__["__qualname__"].__get__(value)
-    return None
-
-
 def home(definition: object) -> object:
     """What is to be found where a definition says that it is."""
     _, module, name = label_of(definition) or ("", "", "")
     found = sys.modules.get(module)
     namespace: dict[str, object] = NAMESPACE(found) if ModuleType in mro(found) else {}
     return namespace.get(name)
-
-
-NAMESPACE: Final = vars(ModuleType)["__dict__"].__get__  # vars: mypy takes its __dict__ for a module's
-"""What gives the namespace of a module, whatever its class says."""
-
-_WRAPPERS: Final = frozenset(map(id, (
-    staticmethod, classmethod, functools.partial, functools.cached_property, functools.singledispatchmethod, CACHED
-)))  # fmt: skip
 
 
 def is_own(value: object, owner: str, depth: int = 4) -> bool:
@@ -200,20 +56,6 @@ def _has_made(owner: str, value: Any) -> bool:  # a function or class
     inside += [part for each in inside if is_wrapper(each) for _, part in parts(each)]
     functions = (each for each in inside if type(each) is FunctionType)
     return any(_has_made(owner, each) for each in functions if each.__qualname__.startswith(f"{qualname_of(value)}."))
-
-
-def is_wrapper(value: object) -> bool:
-    """Whether *value* is of one of the types that wrap definitions."""
-    return _is_of_wrappers(type(value))
-
-
-def _is_of_wrappers(kind: type) -> bool:
-    return id(kind) in _WRAPPERS or id(property) in map(id, mro_of(kind))
-
-
-def is_of_definitions(kind: type) -> bool:
-    """Whether what is of a type is a function or a class, or wraps some."""
-    return kind is FunctionType or issubclass(kind, type) or _is_of_wrappers(kind)
 
 
 def is_pair(old: Any, new: Any, owner: str) -> bool:  # any objects
@@ -315,65 +157,8 @@ def _module_of_body(value: object, owner: str) -> str:
     inside = [each for each in modules if each.partition(".")[0] == top]
     return owner if owner in inside else next(iter(inside), owner)
 
-
-ATOMS: Final = frozenset(map(id, (type(None), bool, int, float, complex, str, bytes)))
-"""Types whose values can be compared without running anybody's code; no definition is in them."""
-
-_OF_VALUES: Final = frozenset(("datetime", "decimal", "fractions", "ipaddress", "pathlib", "pathlib._local", "uuid"))
-"""Modules whose instances never change either, and are all that they print."""
-
 _DEPTH: Final = 3
 """How many containers and instances around a definition are looked into."""
-
-ROOM: Final = 1000
-"""Containers with more in them are data."""
-
-
-def is_made_by_statement(cls: type) -> bool:
-    """Whether a class statement made a class, or something like it, and not C code."""
-    return bool(type.__dict__["__flags__"].__get__(cls) & 1 << 9)  # Py_TPFLAGS_HEAPTYPE
-
-
-def is_holder(value: object) -> bool:
-    """Whether definitions may stand in *value*, as elements or as attributes of an instance."""
-    kind = type(value)
-    if kind is dict or kind is list or kind is tuple:
-        return len(value) <= ROOM  # type: ignore[arg-type]  # as the line above says
-    if is_class(value) or is_wrapper(value):
-        return False
-    return (is_made_by_statement(kind) and attributes(value) is not None) or any(True for _ in slots(value))
-
-
-def slots(value: object) -> Iterator[tuple[str, Any]]:
-    """
-    Where an instance holds what its ``__dict__`` has not: each name with the descriptor that reads and writes it.
-
-    These are its slots, and ``__wrapped__`` of a proxy made in C (wrapt).  Those of other C types may be read-only.
-    """
-    for cls in mro(value):
-        if "__slots__" in table(cls):
-            yield from ((name, each) for name, each in list(table(cls).items()) if type(each) is MemberDescriptorType)
-        wrapped = table(cls).get("__wrapped__")
-        if type(wrapped) is GetSetDescriptorType:
-            yield "__wrapped__", wrapped
-
-
-def attributes(value: object) -> dict[Any, object] | None:  # by names, but a program may put other keys there
-    """
-    The ``__dict__`` of an instance, past whatever its class makes of that name; `None` if it has none, or no plain one.
-
-    A decorator that makes a class anew with all that another had gives it a descriptor that serves the other alone.
-    """
-    descriptor: object = None
-    for cls in mro(value):
-        descriptor = table(cls).get("__dict__")
-        if descriptor is not None:
-            break
-    try:
-        found = descriptor.__get__(value) if type(descriptor) is GetSetDescriptorType else None
-    except TypeError:  # it serves another class
-        return None
-    return found if type(found) is dict else None
 
 
 def _at_equal_places(old: Any, new: Any) -> Iterator[tuple[object, object]]:  # two holders
@@ -405,17 +190,6 @@ def _named(key: object) -> tuple[object, ...]:
     if enum.EnumMeta in mro(type(key)) and type(name := state(key).get("_name_")) is str:
         return enum.EnumMeta, _named(type(key)), name
     return object, id(key)
-
-
-def state(value: object) -> dict[object, object]:
-    """All that a plain collection holds, or an instance in its ``__dict__`` and in slots."""
-    if type(value) is list or type(value) is tuple:
-        return dict(enumerate(value))
-    held: dict[object, object] = {**(value if type(value) is dict else attributes(value) or {})}
-    for name, slot in slots(value):
-        with suppress(AttributeError, ValueError):  # nothing is in it
-            held[name] = slot.__get__(value)
-    return held
 
 
 def rebound(old: Mapping[str, object], new: Mapping[str, object], owner: str, pairs: Iterable[Pair]) -> list[Pair]:

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import CodeType, FunctionType
 from typing import Any, Final
 
+from modreg._classes import table
 from modreg._journal import ClassAttribute, Code, Journal
-from modreg._pairs import is_definition, is_own, parts, table
+from modreg._pairs import is_own
 from modreg._source import codes_in, is_same_constant
+from modreg._values import is_definition, parts
 
 
 def moves(old: list[CodeType], new: list[CodeType]) -> dict[CodeType, CodeType] | None:

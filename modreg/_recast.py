@@ -6,8 +6,8 @@ from collections.abc import Callable
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final
 
+from modreg._classes import bases_of, is_of_c, table
 from modreg._journal import MISSING, ClassAttribute, ClassField
-from modreg._pairs import bases_of, is_of_c, table
 
 Kept = Callable[[Any], Any]
 

@@ -9,7 +9,7 @@ from types import FunctionType, MethodType
 from typing import Any, Final
 
 from modreg._journal import Contents
-from modreg._pairs import ATOMS, attributes, is_definition, is_holder, label_of, parts
+from modreg._values import ATOMS, attributes, is_definition, is_holder, label_of, parts
 from modreg._weak import target
 
 Element = Any  # what stands in a container: of a dict a pair of key and value

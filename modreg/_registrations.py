@@ -13,9 +13,10 @@ from modreg._containers import elements_of, is_namespace, of_instance, owners, p
 from modreg._journal import PLAIN, Cache, Contents, Journal, Place
 from modreg._model import Edge, Finding
 from modreg._noted import Noted, Noting
-from modreg._pairs import is_definition, is_own
-from modreg._patch import Twins
+from modreg._pairs import is_own
 from modreg._registered import Theirs, subjects, unwrapped
+from modreg._twins import Twins
+from modreg._values import is_definition
 from modreg._window import point
 
 Names = Mapping[str, object]

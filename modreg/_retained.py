@@ -11,10 +11,11 @@ from typing import Any, Final
 from modreg._draft import Part
 from modreg._importer import namespace_of, space_of
 from modreg._journal import Item, Journal, is_submodule
-from modreg._pairs import ATOMS, is_own
+from modreg._pairs import is_own
 from modreg._scan import Import
 from modreg._stars import all_given_names
 from modreg._statements import Body
+from modreg._values import ATOMS
 from modreg._view import declared
 
 IMPORT_SYSTEM: Final = frozenset(

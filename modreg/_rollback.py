@@ -15,11 +15,12 @@ from modreg._history import Commit, Record
 from modreg._importer import space_of
 from modreg._journal import MISSING, Attribute, Item, Journal, Namespace
 from modreg._model import Cause, Decision, Foreseen, Phase, Step
-from modreg._pairs import Pair, is_atom
+from modreg._pairs import Pair
 from modreg._patch import forward
 from modreg._snapshot import Snapshot
 from modreg._successor import Living, living
 from modreg._transaction import Work, sign
+from modreg._values import is_atom
 from modreg._view import View
 
 

@@ -14,10 +14,10 @@ from modreg._formulas import Formula
 from modreg._holding import is_still
 from modreg._importer import space_of
 from modreg._journal import MISSING
-from modreg._pairs import is_atom
-from modreg._patch import is_alike
 from modreg._statements import Body
+from modreg._twins import is_alike
 from modreg._uses import Statement
+from modreg._values import is_atom
 from modreg._view import View
 
 

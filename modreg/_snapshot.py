@@ -25,8 +25,9 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from modreg import _source
+from modreg._classes import bases_of, is_class, mro_of, qualname_of, table
 from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Code, is_exchangeable, is_stand_in
-from modreg._pairs import ATOMS, CACHED, NAMESPACE, bases_of, content, is_class, mro_of, qualname_of, table
+from modreg._values import ATOMS, CACHED, NAMESPACE, content
 
 
 class Kind(enum.Enum):

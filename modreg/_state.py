@@ -13,11 +13,12 @@ from typing import Any, Final
 import attrs
 
 from modreg import _uses
+from modreg._classes import table
 from modreg._journal import MISSING, PLAIN, Contents, Item, Journal
-from modreg._pairs import ROOM, Pair, attributes, is_definition, is_holder, table
-from modreg._patch import CONSTANTS
+from modreg._pairs import Pair
 from modreg._refs import DEFINITIONS, FUNCTIONS, IMPORTS, REACHING_ANY, taken_by, targets
 from modreg._registered import exchanged, matched, subjects
+from modreg._values import CONSTANTS, ROOM, attributes, is_definition, is_holder
 from modreg._weak import data_for
 
 _READING_ANY: Final = REACHING_ANY | {"vars", "locals", "dir"}  # what they give no statement says

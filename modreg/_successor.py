@@ -9,20 +9,11 @@ from typing import Any
 
 import attrs
 
+from modreg._classes import bases_of, is_class, is_made_by_statement, is_of_c, layout, mro_of, table
 from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Journal, is_layout
-from modreg._pairs import (
-    Pair,
-    bases_of,
-    is_class,
-    is_made_by_statement,
-    is_of_c,
-    is_wrapper,
-    layout,
-    mro_of,
-    parts,
-    table,
-)
+from modreg._pairs import Pair
 from modreg._patch import forward, level
+from modreg._values import is_wrapper, parts
 
 
 @attrs.frozen(kw_only=True)

@@ -12,9 +12,9 @@ import attrs
 
 from modreg import _scan
 from modreg._importer import namespace_of, space_of
-from modreg._pairs import label_of
 from modreg._refs import ANY, Ref, Taken, Use
 from modreg._uses import Statement
+from modreg._values import label_of
 
 
 @attrs.frozen(eq=False)

@@ -29,10 +29,13 @@ from typing import Any, Final, cast
 
 import attrs
 
+from modreg._classes import base_of, bases_of, is_class, mro, mro_of, table
 from modreg._journal import PLAIN, Attribute, Cell, ClassAttribute, ClassField, Contents, Gone, Item, Whole
-from modreg._pairs import Pair, base_of, bases_of, is_class, is_of_definitions, mro, mro_of, slots, table
-from modreg._patch import Twins, mapped, place_in
+from modreg._pairs import Pair
+from modreg._patch import mapped, place_in
 from modreg._recast import Kept, recast
+from modreg._twins import Twins
+from modreg._values import is_of_definitions, slots
 from modreg._weak import references, renewed
 
 

@@ -377,7 +377,7 @@ ACTING = (
     "_registry.py",
     "_recorder.py",
 )
-PATCHING = ("_window.py", "_patch.py", "_successor.py", "_importer.py")
+PATCHING = ("_window.py", "_patch.py", "_twins.py", "_successor.py", "_importer.py")
 
 
 class Fault(Exception):  # noqa: N818  # it is a fault, not an error of anybody

@@ -25,6 +25,7 @@ FLOORS = [
     {"_formulas", "_graph", "_refs", "_scan", "_scope", "_source", "_statements", "_uses"},
     {
         "_alike",
+        "_classes",
         "_closures",
         "_diff",
         "_guard",
@@ -44,6 +45,8 @@ FLOORS = [
         "_snapshot",
         "_state",
         "_successor",
+        "_twins",
+        "_values",
         "_weak",
         "_window",
     },
@@ -85,10 +88,13 @@ FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in m
 ROWS = [
     ["_scan", "_source", "_refs", "_formulas", "_uses", "_statements"],
     [
+        "_classes",
         "_journal",
+        "_values",
         "_pairs",
         "_snapshot",
         "_diff",
+        "_twins",
         "_patch",
         "_positions",
         "_removed",

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modreg._pairs import Pair, attributes, content, is_class, is_pair, pair, parts, rebound
+from modreg._classes import is_class
+from modreg._pairs import Pair, is_pair, pair, rebound
+from modreg._values import attributes, content, parts
 
 OWNER = "owner"
 MARK = object()

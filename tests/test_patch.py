@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modreg._journal import Journal
-from modreg._patch import Twins, forget_checks, is_same, patch
+from modreg._patch import forget_checks, patch
+from modreg._twins import Twins, is_same
 
 OWNER = "owner"
 

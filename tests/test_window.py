@@ -12,7 +12,7 @@ import weakref
 import pytest
 
 from modreg._pairs import Pair, pair
-from modreg._patch import Twins
+from modreg._twins import Twins
 from modreg._window import Window, held, holders_of, is_held, replace
 
 
@@ -580,7 +580,7 @@ def test_what_only_new_classes_and_pairs_hold_need_not_be_sought(keeper):
 
 ASYNCIO = """
 import asyncio, faulthandler, gc
-from modreg._patch import Twins
+from modreg._twins import Twins
 from modreg._window import Window, replace
 
 faulthandler.dump_traceback_later(60, exit=True)  # the interpreter itself would hang
