@@ -147,9 +147,7 @@ class Reader:
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             self._assignment(node, owner)
         elif isinstance(node, _ALIASES):
-            self.is_annotation = True
             self._waiting(node, Use.STORED, owner)
-            self.is_annotation = False
         elif isinstance(node, ast.AugAssign):
             self._filling(_loaded(node.target), Use.USED, owner)
             self._expression(node.value, Use.USED, owner)
@@ -253,7 +251,7 @@ class Reader:
     def _parameters(self, node: Any, owner: str) -> None:  # one of DEFINITIONS
         """Read the bounds and defaults of type parameters (from 3.12 on)."""
         for each in getattr(node, "type_params", ()):
-            self._waiting(each, self.asked, owner)
+            self._waiting(each, self.asked, owner, is_annotation=False)
 
     def _arguments(self, args: ast.arguments, owner: str) -> None:
         for default in (*args.defaults, *args.kw_defaults):
@@ -268,15 +266,16 @@ class Reader:
                 self._annotation(annotation, owner)
 
     def _annotation(self, node: ast.AST, owner: str) -> None:
-        self.is_annotation = True
-        if not self.is_future:
-            self._type(node, max(self.asked, Use.STORED), owner)
-        else:
+        if self.is_future:
             self._waiting(node, self.asked, owner)
+            return
+        self.is_annotation = True
+        self._type(node, max(self.asked, Use.STORED), owner)
         self.is_annotation = False
 
-    def _waiting(self, node: ast.AST, use: Use, owner: str) -> None:
-        """Read what is evaluated when somebody asks for it."""
+    def _waiting(self, node: ast.AST, use: Use, owner: str, *, is_annotation: bool = True) -> None:
+        """Read what is evaluated when somebody asks for it, mostly annotations."""
+        self.is_annotation = is_annotation
         queue = [node]
         for each in queue:  # it grows while it is walked
             path = path_of(each) if isinstance(each, (ast.Attribute, ast.Name)) else ()
@@ -284,6 +283,7 @@ class Reader:
                 self._note(path, use, owner)
             else:
                 queue.extend(children(each))
+        self.is_annotation = False
 
     def _type(self, node: ast.AST, use: Use, owner: str) -> None:
         """Read an annotation or a base: what is made of types holds them, and looks at nothing that they have."""
@@ -356,9 +356,7 @@ class Reader:
         """Read what annotates a part of a function within a function; answer what else there is."""
         annotation = node.returns if isinstance(node, FUNCTIONS) else node.annotation
         if annotation is not None and not isinstance(node, ast.AnnAssign):  # those of variables are never evaluated
-            self.is_annotation = True
             self._waiting(annotation, Use.LATER, owner)
-            self.is_annotation = False
         return [each for each in children(node) if each is not annotation]
 
     def _filling(self, node: ast.AST, use: Use, owner: str) -> None:
