@@ -400,15 +400,21 @@ def _merged_elements(
 ) -> tuple[object, ...]:
     """As :func:`_merged_pairs`, for elements: what was added goes, what was removed comes back at the end."""
     got, has = ({id(x) for x in side} for side in (after, now))
-    extra = Counter(map(id, after))
-    extra.subtract(map(id, before))
-    kept = []
-    for x in now:
-        if extra[id(x)] > 0:
-            extra[id(x)] -= 1
-        else:
-            kept.append(x)
+    _, added = counted_off(after, map(id, before), id)
+    _, kept = counted_off(now, map(id, added), id)
     return (*kept, *(x for x in before if id(x) not in got and id(x) not in has))
+
+
+def counted_off(
+    elements: Iterable[Any], marks: Iterable[object], mark: Callable[[Any], object]
+) -> tuple[list[Any], list[Any]]:  # of any elements
+    """The elements for which there is a mark each, and those for which there is none, or none any more."""
+    left = Counter(marks)
+    found: tuple[list[Any], list[Any]] = [], []
+    for each in elements:
+        left[own := mark(each)] -= 1
+        found[left[own] < 0].append(each)
+    return found
 
 
 class Gone:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from types import FunctionType, MethodType
 from typing import Any, Final
 
-from modreg._journal import Contents
+from modreg._journal import Contents, counted_off
 from modreg._values import ATOMS, attributes, is_definition, is_holder, label_of, parts
 from modreg._weak import target
 
@@ -42,13 +42,13 @@ def settle(
     if back:
         renewed.update(map(identity, back.values()))
         now = [back.get(identity(each), each) for each in now]
-    added = {*_counted_off(range(len(now)), map(identity, before), lambda at: identity(now[at]))[1]}
+    added = {*counted_off(range(len(now)), map(identity, before), lambda at: identity(now[at]))[1]}
     repeated = _repeated(now, added)
     left = [x for at, x in enumerate(now) if at not in added]
     former = set(map(id, left))
     more = [now[at] for at in sorted(added - repeated) if id(now[at]) not in former]
     if repeated and not is_dict:
-        renewed.update(map(id, _counted_off(left, (_signature(now[at]) for at in repeated), _signature)[0]))
+        renewed.update(map(id, counted_off(left, (_signature(now[at]) for at in repeated), _signature)[0]))
     free = [x for x in left if identity(x) not in renewed]
     instead = matched([x for x in more if any(id(each) in again for each in _stands_for(x))], free)
     if instead or repeated or back:
@@ -80,22 +80,10 @@ def _brought_back(now: Sequence[Element], before: Iterable[Element], *, is_dict:
     return found
 
 
-def _counted_off(
-    elements: Iterable[Element], marks: Iterable[object], mark: Callable[[Element], object]
-) -> tuple[list[Element], list[Element]]:
-    """The elements for which there is a mark each, and those for which there is none, or none any more."""
-    there = Counter(marks)
-    found: tuple[list[Element], list[Element]] = [], []
-    for each in elements:
-        there[own := mark(each)] -= 1
-        found[there[own] < 0].append(each)
-    return found
-
-
 def _repeated(now: Sequence[Element], added: Collection[int]) -> set[int]:
     """The places of what was added though the same, made of the same objects, is there anyway."""
     there = (_signature(x) for at, x in enumerate(now) if added and at not in added)
-    again, _ = _counted_off(sorted(added), there, lambda at: _signature(now[at]))
+    again, _ = counted_off(sorted(added), there, lambda at: _signature(now[at]))
     return {at for at in again if next(_stands_for(now[at]), None) is not None}
 
 
