@@ -99,7 +99,10 @@ class Window:
 
 def holders_of(targets: list[object]) -> list[object]:
     """
-    Everything that the collector shows and that refers to a target, but for modules: see :func:`_objects`.
+    Everything that the collector shows and that refers to a target, but for modules.
+
+    A module has its namespace, which is shown as well.  What else `_asyncio` tells of are objects that it has
+    freed (3.12, 3.13): they would be freed twice.
 
     ``gc.get_referrers`` compares each reference with each target: quick for a few targets, slow for many.  From
     3.13 on it also finds its own arguments.  Past tuples that are not tracked it does not see.
@@ -109,22 +112,17 @@ def holders_of(targets: list[object]) -> list[object]:
         return _without_call(gc.get_referrers(*targets, mark), mark)
     wanted = {id(x) for x in targets}
     referents = _referents_for(targets)
-    return [x for x in _objects() if not wanted.isdisjoint(map(id, referents(x)))]
+    shown = (x for x in gc.get_objects() if type(x) is not ModuleType)
+    return [x for x in shown if not wanted.isdisjoint(map(id, referents(x)))]
 
 
 def _without_call(found: list[object], mark: object) -> list[object]:
-    """What was found, but for modules and the arguments of the call, the last of which is *mark*."""
+    """
+    What was found, but for modules and the arguments of the call, the last of which is *mark*.
+
+    A function of its own: up to 3.11 what a comprehension reads has a cell, which would be found as well.
+    """
     return [x for x in found if type(x) is not ModuleType and not (type(x) is tuple and x[-1:] == (mark,))]
-
-
-def _objects() -> Iterator[object]:
-    """
-    What the collector shows and may be asked what it refers to.
-
-    A module has its namespace, which is shown as well.  What else `_asyncio` tells of are objects that it has
-    freed (3.12, 3.13): they would be freed twice.
-    """
-    return (x for x in gc.get_objects() if type(x) is not ModuleType)
 
 
 def _referents_for(targets: Iterable[object]) -> Callable[[object], list[object]]:
