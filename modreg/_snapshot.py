@@ -249,22 +249,16 @@ class Snapshot:
                 function, code, defaults, keyword_defaults, _ = image
                 if function.__code__ is not code:
                     Code(function, "__code__").put(code)
-                if function.__defaults__ is not defaults:
-                    Attribute(function, "__defaults__").put(defaults)
-                if function.__kwdefaults__ is not keyword_defaults:
-                    Attribute(function, "__kwdefaults__").put(keyword_defaults)
+                for name, value in (("__defaults__", defaults), ("__kwdefaults__", keyword_defaults)):
+                    if getattr(function, name) is not value:
+                        Attribute(function, name).put(value)
             elif len(image) == _CLASS:
                 _put_back_class(image)
 
 
 @attrs.define(eq=False)
 class Attributes:
-    """
-    What the classes of a module had in earlier versions.
-
-    Args:
-        snapshots: Gives those of these versions, the latest first; there may be many.
-    """
+    """What the classes of a module had in earlier versions, whose snapshots are given when asked for, latest first."""
 
     snapshots: Callable[[], Iterable[Snapshot]]
     _images: list[dict[int, ClassImage]] | None = None
