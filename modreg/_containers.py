@@ -146,13 +146,7 @@ def _inside(value: Any, owner: str) -> Iterable[tuple[str, object]]:  # any obje
 
 
 def of_instance(value: object, depth: int = 2) -> Iterator[tuple[str, object]]:
-    """
-    What an instance has in its attributes, and the instances there in theirs, as an application its router's.
-
-    Args:
-        value: Any object; one without a plain ``__dict__`` has nothing.
-        depth: In how many instances, one inside another, to look.
-    """
+    """What an instance has in its attributes, and the instances there in theirs, as an application its router's."""
     for name, held in (attributes(value) or {}).copy().items():
         yield name, held
         if depth > 1 and id(type(held)) not in _WITHOUT_ATTRIBUTES and not is_class(held):

@@ -28,8 +28,7 @@ def home(definition: object) -> object:
     """What is to be found where a definition says that it is."""
     _, module, name = label_of(definition) or ("", "", "")
     found = sys.modules.get(module)
-    namespace: dict[str, object] = NAMESPACE(found) if ModuleType in mro(found) else {}
-    return namespace.get(name)
+    return NAMESPACE(found).get(name) if ModuleType in mro(found) else None
 
 
 def is_own(value: object, owner: str, depth: int = 4) -> bool:
@@ -157,6 +156,7 @@ def _module_of_body(value: object, owner: str) -> str:
     inside = [each for each in modules if each.partition(".")[0] == top]
     return owner if owner in inside else next(iter(inside), owner)
 
+
 _DEPTH: Final = 3
 """How many containers and instances around a definition are looked into."""
 
@@ -166,12 +166,9 @@ def _at_equal_places(old: Any, new: Any) -> Iterator[tuple[object, object]]:  # 
     if type(old) is type(new) and type(new) in (list, tuple):
         yield from zip(tuple(old), tuple(new), strict=False) if len(old) == len(new) else ()
     elif label_of(type(old)) == label_of(type(new)):
-        yield from _at_equal_keys(state(old), state(new))
-
-
-def _at_equal_keys(old: dict[object, object], new: dict[object, object]) -> Iterator[tuple[object, object]]:
-    before, after = ({k if type(k) in (str, int) else _named(k): x for k, x in each.items()} for each in (old, new))
-    yield from ((before[key], after[key]) for key in after if key in before)
+        sides = (state(each).items() for each in (old, new))
+        before, after = ({k if type(k) in (str, int) else _named(k): x for k, x in each} for each in sides)
+        yield from ((before[key], after[key]) for key in after if key in before)
 
 
 def _named(key: object) -> tuple[object, ...]:

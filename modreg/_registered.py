@@ -18,9 +18,7 @@ Theirs = Callable[[Element], frozenset[str]]
 """Which of a module's names an element stands for."""
 
 
-def settle(
-    place: Contents, before: Any, again: Collection[int], renewed: set[int]
-) -> None:  # as Contents.get() gave it
+def settle(place: Contents, before: Any, again: Collection[int], renewed: set[int]) -> None:  # as it was got there
     """
     Let what the code put into a container stand where it had put the same before, which goes.
 
@@ -96,10 +94,7 @@ def withdraw(place: Contents, before: Any, told: Theirs) -> None:  # as above
     """
     Take out what a former source registered, as far as the execution did not register it again.
 
-    Args:
-        place: The container; what the execution put in is not exchanged for what is kept yet.
-        before: What it held before the execution.
-        told: Of what its source registers no more an element is.
+    What the execution put in is not exchanged for what is kept yet; *told* says of names registered no more.
     """
     identity = _identity_in(place)
     whole = (lambda pair: (id(pair[0]), id(pair[1]))) if isinstance(place.container, dict) else id
@@ -176,11 +171,7 @@ def exchanged(elements: Iterable[Element], instead: Mapping[int, Element]) -> It
 
 def matched(added: Sequence[Element], left: Iterable[Element]) -> dict[int, Element]:
     """
-    What of the added elements stands for the same as one that was there, each time for the first that is free.
-
-    Args:
-        added: The elements that an execution put in.
-        left: Those that may have come from an earlier one.
+    What of the added elements stands for the same as one that is *left*, each time for the first that is free.
 
     Returns:
         The added elements, by the identity of those in whose place they stand.

@@ -27,13 +27,11 @@ class Registrations:
     """
     The containers whose contents a transaction has noted, and what executions put into them.
 
-    Args:
+    Attributes:
         journal: Where the contents are noted.
         findings: What containers are too large for it.
         held: What was made anew and is held elsewhere, each with what is kept of it.
         graph: What modules in scope import.
-
-    Attributes:
         noted: The containers whose contents were noted before the execution.
         reached: The modules whose containers were looked for.
         large: The containers that are too large to be noted.
@@ -55,12 +53,10 @@ class Registrations:
         self.reached |= more
         for owner in more & self.graph.keys():
             for place in places(owner, self.findings, self.large):
-                self._note_place(owner, place)
+                if not self.noted.is_known(place, owner):  # others may have taken it from there
+                    self._note_place(owner, place)
 
     def _note_place(self, owner: str, place: Place) -> None:
-        """Note what the code may put into a place of a module, which others may have taken from there."""
-        if self.noted.is_known(place, owner):
-            return
         self.journal.keep(place)
         if isinstance(place, Contents) and not is_namespace(place.container):
             self.noted.add(self.journal.entries[-1], owner)
@@ -79,9 +75,8 @@ class Registrations:
         """
         Modules and names there that lead to a container in which there is something else by now; each is told once.
 
-        Args:
-            executed: The modules that were executed: what is in containers of theirs alone is told otherwise.
-            changed: The names that changed, by module: what they stand for is something else, too.
+        What is in containers of *executed* modules alone is told otherwise.  What *changed* names, by module, stand for
+        is something else, too.
         """
         unread = self.noted.unread(executed)
         found = {id(entry.place.container) for entry in unread if self._is_filled(entry, changed)}
@@ -140,11 +135,7 @@ class Registrations:
         """
         Take out what the former source of a module put there, and the present one does not.
 
-        Args:
-            owner: Absolute name of the module.
-            gone: The names that it registers no more, each with those by which it did.
-            former: Its namespace before the execution.
-            namespace: Its namespace after it.
+        It registers the names that are *gone* no more; with each are those by which it did.
         """
         for entry in self.noted.of(owner) if gone else ():
             leading = {n for by in gone.values() for n in by if self._may_lead(former.get(n), entry, owner)}
