@@ -6,7 +6,7 @@ import enum
 import functools
 import sys
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any, Final, TypeAlias
 
@@ -213,9 +213,8 @@ def _with_cached(found: Iterable[Pair]) -> Iterator[Pair]:
             yield Pair(each.old.__wrapped__, each.new)
 
 
-def rebound_methods(owner: str, pairs: Iterable[Pair]) -> list[Pair]:
+def rebound_methods(owner: str, pairs: Collection[Pair]) -> list[Pair]:
     """As :func:`rebound`, for the methods of classes that are paired, which somebody may hold bound."""
-    pairs = tuple(pairs)
     paired = {id(p.old) for p in pairs}
     classes: list[Any] = [each for each in pairs if is_class(each.old)]  # pairs of any metaclasses
     found = (method for each in classes for method in _exchanged_methods(each.old, each.new))

@@ -328,55 +328,41 @@ def have_call(function: FunctionType, target: object, journal: Journal) -> None:
 
 
 @attrs.frozen(eq=False)
-class _Wrapped(Whole):
-    """What a static or class method wraps; both can be initialised again."""
+class Wrapped(Whole):
+    """
+    What a wrapper holds, which can be initialised again.
 
-    wrapper: Any  # a staticmethod or classmethod
+    That is the function of a static or class method, the functions of a property and its words, which its getter would
+    give it otherwise, and all of a `functools.partial`, as its own pickling gives and takes it.
+    """
 
-    def get(self) -> tuple[object]:
-        return (self.wrapper.__func__,)
-
-    def put(self, value: tuple[object]) -> None:
-        self.wrapper.__init__(*value)
-
-
-@attrs.frozen(eq=False)
-class _Accessors(Whole):
-    """The functions of a property, and its words; it can be initialised again, which gives it those of its getter."""
-
-    accessor: property
+    wrapper: Any  # of one of these kinds
 
     def get(self) -> tuple[Any, ...]:
-        return self.accessor.fget, self.accessor.fset, self.accessor.fdel, self.accessor.__doc__
+        wrapper, kind = self.wrapper, type(self.wrapper)
+        if kind is functools.partial:
+            return tuple(wrapper.__reduce__()[2])
+        if kind is staticmethod or kind is classmethod:
+            return (wrapper.__func__,)
+        return wrapper.fget, wrapper.fset, wrapper.fdel, wrapper.__doc__
 
     def put(self, value: tuple[Any, ...]) -> None:
-        *functions, doc = value
-        property.__init__(self.accessor, *functions)
-        if self.accessor.__doc__ != doc:
-            self.accessor.__doc__ = doc
+        kind = type(self.wrapper)
+        if kind is functools.partial:
+            self.wrapper.__setstate__(value)
+        elif kind is staticmethod or kind is classmethod:
+            self.wrapper.__init__(*value)
+        else:
+            *functions, doc = value
+            property.__init__(self.wrapper, *functions)
+            if self.wrapper.__doc__ != doc:
+                self.wrapper.__doc__ = doc
 
 
-@attrs.frozen(eq=False)
-class _PartialState(Whole):
-    """All of a `functools.partial`, as its own pickling gives and takes it."""
-
-    partial: Any  # a functools.partial of anything
-
-    def get(self) -> tuple[Any, ...]:
-        state: tuple[Any, ...] = self.partial.__reduce__()[2]
-        return state
-
-    def put(self, value: tuple[Any, ...]) -> None:
-        self.partial.__setstate__(value)
-
-
-def place_in(wrapper: object) -> _Wrapped | _Accessors | _PartialState | None:
+def place_in(wrapper: object) -> Wrapped | None:
     """Where a wrapper holds what it wraps; `None` of what is no such wrapper."""
-    if type(wrapper) in (staticmethod, classmethod):
-        return _Wrapped(wrapper)
-    if property in mro(wrapper):
-        return _Accessors(wrapper)  # type: ignore[arg-type]  # a property by the line above
-    return _PartialState(wrapper) if type(wrapper) is functools.partial else None
+    is_known = type(wrapper) in (staticmethod, classmethod, functools.partial) or property in mro(wrapper)
+    return Wrapped(wrapper) if is_known else None
 
 
 def mapped(held: tuple[Any, ...], kept: Callable[[Any], Any]) -> tuple[Any, ...]:  # what a place above gave

@@ -210,14 +210,11 @@ def keep(
     kept = []
     names = {*names}
     instead = remade(former, namespace, names)
-    for name in sorted(names):
-        if name not in former or name not in namespace or former[name] is namespace[name]:
-            continue
+    for name in [name for name in sorted(names) if name in former and name in namespace]:
         old, new = former[name], namespace[name]
-        if is_definition(old) or is_definition(new):
-            continue
-        take_over(old, new, instead, journal)
-        kept.append(name)
+        if old is not new and not (is_definition(old) or is_definition(new)):
+            take_over(old, new, instead, journal)
+            kept.append(name)
     return bind(former, namespace, kept)
 
 
