@@ -114,11 +114,9 @@ def _is_own(value: Any, owner: str) -> bool:  # a function or a class
 
 def _is_redefined(pair: Pair) -> bool:
     """Whether the new of a pair, a function or a class, is just like the old."""
-    old: Any = pair.old
-    new: Any = pair.new
-    if type(old) is not type(new):
+    if type(pair.old) is not type(pair.new):
         return False
-    return _is_alike_class(pair) if type(new) is type else _is_alike_function(old, new, pair)
+    return _is_alike_class(pair) if type(pair.new) is type else _is_alike_function(pair.old, pair.new, pair)
 
 
 # Who holds them
@@ -231,8 +229,7 @@ def _is_same(old: object, new: object, pair: Pair) -> bool:
 
 def _is_alike_class(pair: Pair) -> bool:
     """Whether two classes whose metaclass is `type` are the same in all that they have."""
-    old: Any = pair.old
-    new: Any = pair.new
+    old, new = pair.old, pair.new
     mine, theirs = table(old), table(new)
     if len(mine) != len(theirs) or old.__qualname__ != new.__qualname__ or sizes(old) != sizes(new):
         return False

@@ -20,8 +20,8 @@ from modreg._values import ATOMS, CACHED, NAMESPACE, is_atom, is_holder, is_wrap
 class Pair:
     """An old definition and the new one that is to become it."""
 
-    old: object
-    new: object
+    old: Any  # of any type and metaclass
+    new: Any
 
 
 def home(definition: object) -> object:
@@ -216,8 +216,7 @@ def _with_cached(found: Iterable[Pair]) -> Iterator[Pair]:
 def rebound_methods(owner: str, pairs: Collection[Pair]) -> list[Pair]:
     """As :func:`rebound`, for the methods of classes that are paired, which somebody may hold bound."""
     paired = {id(p.old) for p in pairs}
-    classes: list[Any] = [each for each in pairs if is_class(each.old)]  # pairs of any metaclasses
-    found = (method for each in classes for method in _exchanged_methods(each.old, each.new))
+    found = (method for p in pairs if is_class(p.old) for method in _exchanged_methods(p.old, p.new))
     some = (p for p in found if id(p.old) not in paired)
     return [*_with_cached(p for p in some if type(p.old) is Present or is_own(p.old, owner))]
 

@@ -131,9 +131,9 @@ def patch(
     more = [*rebound(old, new, owner, pairs), *methods]
     for each in (*replaced, *more):
         forward(each.old, twins.kept(each.new), journal)
-    classes: list[tuple[Any, Any]] = [(p.old, p.new) for p in twins.pairs if is_class(p.old)]  # of any metaclass
-    unmarked = tuple(old for old, new in classes if is_unmarked(old, new))
-    abstract = tuple(old for old, new in classes if is_abstract_still(old, type(new)))
+    classes = [each for each in twins.pairs if is_class(each.old)]
+    unmarked = tuple(each.old for each in classes if is_unmarked(each.old, each.new))
+    abstract = tuple(each.old for each in classes if is_abstract_still(each.old, type(each.new)))
     stay = [each for each in more if each.new not in twins]
     own = (each for each in stay if is_own(each.new, owner) or label_of(each.new) is None)
     return Patched(twins, (*replaced, *own), values, unmarked, abstract)
@@ -141,14 +141,13 @@ def patch(
 
 def _turn(each: Pair) -> tuple[bool, int]:
     """Metaclasses and bases of the new source come first, so that the kept ones stand in what is made of them."""
-    cls: Any = each.new  # of any metaclass
+    cls = each.new
     return (not issubclass(cls, type), len(mro_of(cls))) if is_class(cls) else (False, 0)
 
 
 def _decide(each: Pair, twins: Twins, journal: Journal) -> bool:
     """Whether the old object can become the new one; if so it is among *twins* from now on."""
-    old: Any = each.old  # any definition, and one of its kind
-    new: Any = each.new
+    old, new = each.old, each.new
     if type(old) is FunctionType:
         possible = _is_patchable_function(old, new)
     elif is_class(old):

@@ -60,8 +60,7 @@ def succeed(pair: Pair, journal: Journal, instances: Living | None = None) -> Su
         CPython's ``compatible_for_assignment``: bases and classes can be exchanged where layouts agree,
         save that a class whose only base is `object` keeps that base for ever.
     """
-    old: Any = pair.old
-    new: Any = pair.new
+    old, new = pair.old, pair.new
     if not is_class(old) or not is_class(new):
         return Succession()
     level(old, new, journal)

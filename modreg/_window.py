@@ -239,14 +239,14 @@ def _level(twins: Twins) -> None:
     They go, but CPython exchanges classes with slots for each other, as a base or as an instance's
     class, only where their own bases are the same objects.
     """
-    classes: list[tuple[Any, Any]] = [(p.new, p.old) for p in twins.pairs if is_class(p.new)]  # of any metaclass
-    several = {id(new): bases_of(new) for new, _ in classes if len(bases_of(new)) > 1}
-    for new, _ in classes:
-        if id(new) in several:  # while one derives from two of the others, CPython exchanges the base of neither
-            _is_given(new, (base_of(new),))
-    for new, old in sorted(classes, key=lambda each: len(mro_of(each[0]))):
-        if not _is_given(new, bases_of(old)) and id(new) in several:
-            _is_given(new, several[id(new)])
+    classes = [each for each in twins.pairs if is_class(each.new)]
+    several = {id(each.new): bases_of(each.new) for each in classes if len(bases_of(each.new)) > 1}
+    for each in classes:
+        if id(each.new) in several:  # while one derives from two of the others, CPython exchanges the base of neither
+            _is_given(each.new, (base_of(each.new),))
+    for each in sorted(classes, key=lambda each: len(mro_of(each.new))):
+        if not _is_given(each.new, bases_of(each.old)) and id(each.new) in several:
+            _is_given(each.new, several[id(each.new)])
 
 
 def _is_given(cls: Any, bases: tuple[Any, ...]) -> bool:  # of any metaclass
