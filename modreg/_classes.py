@@ -32,6 +32,11 @@ def mro_of(cls: type) -> tuple[type, ...]:
     return found or ()
 
 
+def looked_up(cls: type, name: str) -> Any:  # whatever it has
+    """What a class or the first of its bases has under a name, as it is in the table; `None` if nothing."""
+    return next((table(each)[name] for each in mro_of(cls) if name in table(each)), None)
+
+
 def laid_out_by(cls: type) -> type:
     """The class among a class and its first bases that decides where instances keep their attributes."""
     base = base_of(cls)

@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
-from modreg._classes import bases_of, mro, mro_of, table
+from modreg._classes import bases_of, looked_up, mro, mro_of, table
 
 
 class _Missing:
@@ -157,7 +157,7 @@ class ClassAttribute(Whole):
 
 def _is_covered(cls: type, name: str) -> bool:
     """Whether what is set on a class goes elsewhere than into its table, as with ``__class__`` or ``__name__``."""
-    found = next((each[name] for each in map(table, mro(cls)) if name in each), None)
+    found = looked_up(type(cls), name)
     if found is type.__dict__.get(name) and name in _IN_TABLE:
         return False
     return hasattr(type(found), "__set__") or hasattr(type(found), "__delete__")
@@ -212,7 +212,7 @@ def _new(cls: Any, *args: object, **kwargs: object) -> object:  # a class of any
 
 def _restore_new(owner: type) -> None:
     """Give a class whose ``__new__`` was deleted one that does what it did before it had any."""
-    if next(each["__new__"] for each in map(table, mro_of(owner)) if "__new__" in each) is vars(object)["__new__"]:
+    if looked_up(owner, "__new__") is vars(object)["__new__"]:
         type.__setattr__(owner, "__new__", staticmethod(_new))
 
 
@@ -341,12 +341,9 @@ class Contents:
             return
         if base is list:
             list.__setitem__(self.container, slice(None), value)
-            return
-        base.clear(self.container)
-        if base is dict or base is OrderedDict or base is set:
-            base.update(self.container, value)
         else:
-            base.extend(self.container, value)
+            base.clear(self.container)
+            (base.extend if base is deque else base.update)(self.container, value)
 
     def merged(self, before: Collection[Any], after: Collection[Any]) -> Collection[Any]:  # as in put()
         if self.is_holding(after):

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from modreg._classes import is_class, mro, mro_of, qualname_of, table
+from modreg._classes import is_class, looked_up, mro, qualname_of, table
 from modreg._values import ATOMS, CACHED, NAMESPACE, is_atom, is_holder, is_wrapper, label_of, parts, state
 
 
@@ -237,7 +237,7 @@ class Present:
     kind: type
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:  # as the method that is there takes and returns
-        found: Any = next((table(each)[self.name] for each in mro_of(self.owner) if self.name in table(each)), None)
+        found = looked_up(self.owner, self.name)
         instance, cls = None, self.owner
         if self.kind is classmethod:
             cls, *args = args  # type: ignore[assignment]  # the rest

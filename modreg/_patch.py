@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import attrs
 
-from modreg._classes import base_of, bases_of, is_class, is_of_c, laid_out_by, layout, mro, mro_of, table
+from modreg._classes import base_of, bases_of, is_class, is_of_c, laid_out_by, layout, looked_up, mro, mro_of, table
 from modreg._journal import (
     MISSING,
     Attribute,
@@ -59,18 +59,14 @@ def renew_abstract(journal: Journal) -> None:
         subclasses: list[type] = type.__subclasses__(cls)
         for subclass in subclasses:
             inherited: Any = [table(base).get(_ABSTRACT, ()) for base in bases_of(subclass)]  # sets of names
-            names = frozenset(n for n in {*table(subclass)}.union(*inherited) if _is_abstract(subclass, n))
+            every = {*table(subclass)}.union(*inherited)  # as `abc` asks
+            names = frozenset(n for n in every if getattr(looked_up(subclass, n), "__isabstractmethod__", False))
             if names != table(subclass).get(_ABSTRACT, names):
                 journal.write(ClassAttribute(subclass, _ABSTRACT), names)
                 queue.append(subclass)
 
 
 _ABSTRACT: Final = "__abstractmethods__"
-
-
-def _is_abstract(cls: type, name: str) -> bool:
-    found = next((table(each)[name] for each in mro_of(cls) if name in table(each)), None)
-    return bool(getattr(found, "__isabstractmethod__", False))  # as `abc` asks
 
 
 def _all_classes() -> list[type]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from modreg._classes import bases_of, is_class, is_made_by_statement, is_of_c, layout, mro_of, table
+from modreg._classes import bases_of, is_class, is_made_by_statement, is_of_c, layout, looked_up, mro_of, table
 from modreg._journal import MISSING, Attribute, ClassAttribute, ClassField, Journal, is_layout
 from modreg._pairs import Pair
 from modreg._patch import forward, level
@@ -132,8 +132,7 @@ def _lead(old: Any, new: Any, journal: Journal) -> bool:  # classes of any metac
 def _uncover(old: type, new: type, journal: Journal) -> None:
     """Give the old class what its old bases would have in the place of what the new one has."""
     for name, value in _flat(new).items():
-        found = next(table(each)[name] for each in mro_of(old) if name in table(each))
-        if found is not value:
+        if looked_up(old, name) is not value:
             journal.write(ClassAttribute(old, name), value)
 
 

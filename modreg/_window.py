@@ -29,7 +29,7 @@ from typing import Any, Final, cast
 
 import attrs
 
-from modreg._classes import base_of, bases_of, is_class, mro, mro_of, table
+from modreg._classes import base_of, bases_of, is_class, looked_up, mro, mro_of, table
 from modreg._journal import PLAIN, Attribute, Cell, ClassAttribute, ClassField, Contents, Gone, Item, Whole
 from modreg._pairs import Pair
 from modreg._patch import mapped, place_in
@@ -267,7 +267,7 @@ def is_listed(cls: object) -> bool:
 def orphan(values: Iterable[object]) -> None:
     """Take classes out of what ``__subclasses__()`` of their bases says: a program may find its plugins so."""
     for cls in filter(is_class, values):
-        if next(table(kind)["mro"] for kind in mro(cls) if "mro" in table(kind)) is type.__dict__["mro"]:
+        if looked_up(type(cls), "mro") is type.__dict__["mro"]:
             with suppress(TypeError):  # of another layout: it stays on the list until the collector comes
                 type.__setattr__(cls, "__bases__", (Gone,))
 
