@@ -22,6 +22,11 @@ def check_words(**given: str) -> None:
             raise ValueError(f"{option} must be {', '.join(map(repr, most))} or {last!r}, not {word!r}")
 
 
+def check_own_words(**given: str | None) -> None:
+    """The same for options of one transaction, which need not be given."""
+    check_words(**{option: word for option, word in given.items() if word is not None})
+
+
 _WORDS: Final = {"removed": ("keep", "drop"), "state": ("reset", "keep"), "dependents": ("needed", "all", "none")}
 
 

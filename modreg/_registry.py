@@ -16,7 +16,7 @@ from modreg._diff import Diff, Side
 from modreg._draft import Draft
 from modreg._events import Subscriber, Subscribers, TransactionAborted, TransactionCommitted, VersionCommitted
 from modreg._execution import Execution
-from modreg._given import Module, check_number, check_words, checked_roots, loaded_name, name_of
+from modreg._given import Module, check_number, check_own_words, check_words, checked_roots, loaded_name, name_of
 from modreg._guard import Gate, Gates
 from modreg._history import Commit, History, Record
 from modreg._holders import Holder
@@ -237,6 +237,7 @@ class Registry:
         """
         name = loaded_name(module)
         if not (self._live if live is None else live):
+            check_own_words(removed=removed, state=state, dependents=dependents)
             return self._reload_plainly(name, timeout)
         how: dict[str, Any] = {"removed": removed, "state": state, "dependents": dependents, "within": within}
         self._execute(f"reload({name!r})", timeout, lambda: self._planner.reload(name), **how)
@@ -728,8 +729,7 @@ class Registry:
         **how: Any,  # further options of the transaction
     ) -> Commit | Transaction:
         """Draft under the lock, and carry it out; a draft without steps is an empty transaction."""
-        given = {"removed": how.get("removed"), "state": how.get("state"), "dependents": dependents}
-        check_words(**{option: word for option, word in given.items() if word is not None})
+        check_own_words(removed=how.get("removed"), state=how.get("state"), dependents=dependents)
         with self._turn.taken(wanted, timeout), _uses.trees:
             found = self._told(draft)
             if found.is_empty:

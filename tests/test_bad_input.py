@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import os
@@ -846,9 +847,10 @@ def test_option_of_one_transaction_that_means_nothing_is_told(registry, project,
     """
     project.write("tax.py", BETTER)
 
-    for call in (registry.refresh, lambda **how: registry.reload("tax", **how)):
-        with pytest.raises(ValueError, match=r"must be '.*' or '.*', not 'x'"):
-            call(**option)
+    for call in (registry.refresh, functools.partial(registry.reload, "tax")):
+        for more in ({}, {"live": False}):
+            with pytest.raises(ValueError, match=r"must be '.*' or '.*', not 'x'"):
+                call(**option, **more)
 
     assert tax.is_untouched()
     assert registry.refresh()

@@ -2674,6 +2674,23 @@ def test_lru_cache_is_emptied(project, registry):
     assert held(1) == 2
 
 
+def test_lru_cache_of_what_has_no_name_becomes_a_function(project, dropping):
+    """
+    Results of what was no function may have been kept as well, and a function may take its name.
+    """
+    source = "import functools\ndef g(a, b): return a + b\n{}\n"
+    m = project.load("m", source.format("f = functools.lru_cache(functools.partial(g, 1))"))
+    held = m.f
+    project.write("m.py", source.format("def f(b): return -b"))
+
+    dropping.refresh()
+
+    assert (m.f(5), held(5)) == (-5, 6)
+    dropping.rollback("m")
+    assert m.f is held
+    assert held(5) == 6
+
+
 def test_lru_cache_of_what_changed_below_it(project, registry):
     """
     A cached method is emptied with the function inside it, also where only that one changed.
