@@ -394,13 +394,16 @@ class Execution(Ordered):
     # One module
 
     def execute_part(self, part: Part) -> None:
-        started, module = time.perf_counter(), sys.modules.get(part.name)
+        started = time.perf_counter()
+        self.registrations.settle()  # it may read what those before it have registered
+        module = sys.modules.get(part.name)
         namespace = namespace_of(module)
         if namespace is None or "__builtins__" not in namespace:
             self._execute_replaced(part, module)
         else:
             self._execute_in(part, module, namespace)
         self._bind_in_parent(part.name, module)
+        self.registrations.note_made(part.name)
         self.finished.append(part.name)
         self._done(part, started)
 

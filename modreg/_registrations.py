@@ -36,6 +36,7 @@ class Registrations:
         reached: The modules whose containers were looked for.
         large: The containers that are too large to be noted.
         again: The identities of the definitions that were made anew, and kept.
+        made: The containers that executions made, which were noted nowhere before.
     """
 
     journal: Journal
@@ -46,6 +47,7 @@ class Registrations:
     reached: set[str] = attrs.field(factory=set)
     large: set[int] = attrs.field(factory=set)
     again: set[int] = attrs.field(factory=set)
+    made: list[Contents] = attrs.field(factory=list)
 
     def note(self, name: str) -> None:
         """Note what the code of a module may put elsewhere: into containers of all modules that it can reach."""
@@ -56,15 +58,22 @@ class Registrations:
                 if not self.noted.is_known(place, owner):  # others may have taken it from there
                     self._note_place(owner, place)
 
+    def note_made(self, owner: str) -> None:
+        """Note the containers that the execution of a module made: those that come later may put something there."""
+        found = (place for place in places(owner, [], set()) if isinstance(place, Contents))
+        self.made.extend(place for place in found if not self.noted.is_known(place, owner))
+
     def _note_place(self, owner: str, place: Place) -> None:
         self.journal.keep(place)
         if isinstance(place, Contents) and not is_namespace(place.container):
             self.noted.add(self.journal.entries[-1], owner)
 
     def settle(self) -> None:
-        """Let what was registered again stand in the places of the former registrations."""
+        """Let what was registered again stand in the places of the former registrations, and what is kept for twins."""
         for entry in self.noted.open():
             self._settle(entry)
+        for place in self.made if self.held else ():
+            point(place.container, self.held)
 
     def _settle(self, entry: Noting) -> None:
         if not entry.place.is_holding(entry.before):

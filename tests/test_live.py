@@ -1751,6 +1751,32 @@ def test_registries_in_other_modules_have_each_definition_once(project, registry
     assert eval(ask, {"m": m, "base": base})
 
 
+SEEN = {kind: case for kind, case in REGISTRIES.items() if kind.split()[0] in {"list", "set", "dict", "deque", "closure", "instance"}}
+
+
+@pytest.mark.parametrize("kind", SEEN)
+@pytest.mark.parametrize("edited", [("m", "user"), ("base",)], ids=" ".join)
+def test_who_is_executed_later_sees_each_registration_once(project, registry, kind, edited):
+    """
+    As in a fresh interpreter, though the registrations are in a container that this one has kept, or just made.
+    """
+    source, ask = SEEN[kind]
+    texts = {
+        "base": f"{source}V = 1\n",
+        "m": "from base import add\n@add\nclass C: pass\n@add\ndef f(): return 1\n",
+        "user": f"import base, m\nV = base.V\nfound = {ask}\n",
+    }
+    _, _, user = [project.load(name, text) for name, text in texts.items()]
+    before = user.found
+    for name in edited:
+        project.write(f"{name}.py", f"{texts[name]}V = 2\n")
+
+    registry.refresh()
+
+    assert before
+    assert user.found
+
+
 @pytest.mark.parametrize("kind", REGISTRIES)
 def test_registries_in_other_modules_survive_a_failure(project, registry, kind):
     """
