@@ -89,6 +89,7 @@ class Ordered(Work):
         """Do with a module what has to be done, now that its turn has come or an import asks for it."""
         part = self.parts.get(name)
         if part is not None and not part.is_layout:
+            self._foresee_circle(name)
             self._execute(part)
             return
         is_led_on = name in self.passed
@@ -208,11 +209,21 @@ class Ordered(Work):
             self.foreseen.update(self.draft.foreseen_among((*self.executing, *members, *inside)))
         self._foresee_whole(name)
 
+    def _foresee_circle(self, name: str) -> None:
+        """Foresee the rest of its circle while what a module has is there: what it makes anew, others have filled."""
+        members = self.draft.components[name]
+        if not all(map(self._is_going, members)):
+            self.foreseen.update(self.draft.foreseen((*self.executing, *members)))
+
     def _run_before(self, members: Collection[str], but: Collection[str]) -> None:
         """Execute what modules import, but for some."""
         for each in self._imported_in_turn(members):
-            if each in self.pending.waiting and each not in but:
+            if each in self.pending.waiting and each not in but and not self._is_within(each, members):
                 self._run_ahead(each)
+
+    def _is_within(self, name: str, members: Collection[str]) -> bool:
+        """Whether a module is in a package of a circle that is entered: it comes when that package imports it."""
+        return not set(packages_of(name)).isdisjoint(members) and any(map(self._is_going, members))
 
     def _foresee_whole(self, name: str) -> None:
         """Foresee the rest of a circle that is executed as a whole."""

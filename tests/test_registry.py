@@ -1854,6 +1854,31 @@ def test_a_circle_is_settled_in_the_order_of_a_fresh_interpreter(project, regist
     assert (repr(start.FOUND), "1" in before) == (before.replace("1", "2"), True)
 
 
+REGISTRY = "found = []\ndef add(x):\n    found.append(x)\n    return x\n"
+FILLED = {
+    "a registry in a module": ("from .base import found, add\nfrom . import one, two\n", "from .base import found\n", "base"),
+    "a registry in the package": (f"{REGISTRY}from . import one, two\n", "from pack import found\n", "__init__ two"),
+}
+
+
+@pytest.mark.parametrize("case", FILLED)
+def test_who_reads_what_is_registered_in_a_package_comes_after_who_registers(project, registry, case):
+    """
+    The package imports one before the other, whether it is executed itself or not.
+    """
+    init, line, edited = FILLED[case]
+    texts = {"base": REGISTRY, "one": "from . import add\n@add\ndef f(): return 1\n", "two": f"{line}FOUND = len(found)\n"}
+    for name, text in texts.items():
+        project.write(f"pack/{name}.py", text)
+    pack = project.load("pack.__init__", init)
+    for name in edited.split():
+        project.write(f"pack/{name}.py", {**texts, "__init__": init}[name] + "NUMBER = 1\n")
+
+    registry.refresh()
+
+    assert (pack.two.FOUND, pack.found) == (1, [pack.one.f])
+
+
 INSIDE = {
     "a package that computes by a module in it": {
         "pack/__init__.py": "from pack.sub.tax import rate\nfrom . import sub\nFOUND = [rate(), sub.D]\n",
