@@ -57,6 +57,15 @@ def leading(owner: str, names: Collection[str]) -> list[str]:
     return [name for name in found if name not in names]
 
 
+def is_filled(value: object, owner: str, users: Collection[str]) -> bool:
+    """Whether users of a module have put definitions of theirs into a container in the body of a class there."""
+    if not is_class(value):
+        return False
+    held = [each for name, each in _inside(value, owner) if id(type(each)) in PLAIN and not name.startswith("__")]
+    told = (label_of(each) for container in held for each in all_told(elements_of(container)[:ROOM]))
+    return any(label is not None and label[1] in users for label in told)
+
+
 def _labelled(value: object, owner: str) -> str:
     """The top-level name by which a definition of a module was made; nothing for all else."""
     label = label_of(value)

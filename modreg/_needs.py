@@ -546,7 +546,7 @@ class Needs:
         for module, changed in self.changed.items() if name in self.renewed else ():  # nobody asked it yet
             if module == name or name in self.users_of(module):
                 new.read(module, changed)
-        namespace = space_of(name)
+        namespace, users = space_of(name), self.users_of(name)
         found: Changes = {}
         for each, every in new.taken.items():
             targets = [(new.absolute(taken), taken.name) for taken in every]
@@ -565,6 +565,8 @@ class Needs:
                     found[each] = Level.OBJECT
             elif not is_definition(value) and not any(parts(value)) and (each in inputs or not is_type(value)):
                 found[each] = Level.OBJECT
+            elif _containers.is_filled(value, name, users):
+                found[each] = Level.SHAPE
         return {each: level for each, level in found.items() if self.levels.get((name, each), 0) < level}
 
     # What executions show

@@ -1879,6 +1879,23 @@ def test_who_reads_what_is_registered_in_a_package_comes_after_who_registers(pro
     assert (pack.two.FOUND, pack.found) == (1, [pack.one.f])
 
 
+def test_who_fills_a_class_of_a_package_is_executed_where_that_imports_it(project, registry):
+    """
+    The package executes the body of the class, and what it reads from it then is what stands there afresh.
+    """
+    head = "class Base:\n    found = []\n    def __init_subclass__(cls): Base.found.append(cls)\n"
+    text = f"{head}from . import one\nFOUND = len(Base.found)\n"
+    project.write("pack/one.py", "from . import Base\nclass One(Base): pass\n")
+    pack = project.load("pack.__init__", text)
+    project.write("pack/__init__.py", f"{text}NUMBER = 1\n")
+
+    planned = registry.plan()
+    done = registry.refresh()
+
+    assert (pack.FOUND, pack.Base.found) == (1, [pack.one.One])
+    assert set(planned.steps) == set(done.steps)
+
+
 INSIDE = {
     "a package that computes by a module in it": {
         "pack/__init__.py": "from pack.sub.tax import rate\nfrom . import sub\nFOUND = [rate(), sub.D]\n",
