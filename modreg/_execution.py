@@ -403,7 +403,7 @@ class Execution(Ordered):
         else:
             self._execute_in(part, module, namespace)
         self._bind_in_parent(part.name, module)
-        self.registrations.note_made(part.name)
+        self.registrations.executed.append(part.name)
         self.finished.append(part.name)
         self._done(part, started)
 

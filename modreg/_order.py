@@ -211,9 +211,9 @@ class Ordered(Work):
 
     def _foresee_circle(self, name: str) -> None:
         """Foresee the rest of its circle while what a module has is there: what it makes anew, others have filled."""
-        members = self.draft.components[name]
+        members = () if self.draft.is_calm else self.draft.components[name]
         if not all(map(self._is_going, members)):
-            self.foreseen.update(self.draft.foreseen((*self.executing, *members)))
+            self.foreseen.update(self.draft.foreseen_among((*self.executing, *members)))
 
     def _run_before(self, members: Collection[str], but: Collection[str]) -> None:
         """Execute what modules import, but for some."""

@@ -36,7 +36,8 @@ class Registrations:
         reached: The modules whose containers were looked for.
         large: The containers that are too large to be noted.
         again: The identities of the definitions that were made anew, and kept.
-        made: The containers that executions made, which were noted nowhere before.
+        executed: The modules whose executions may have made containers that are noted nowhere.
+        made: Such containers, of those that were looked into.
     """
 
     journal: Journal
@@ -47,6 +48,7 @@ class Registrations:
     reached: set[str] = attrs.field(factory=set)
     large: set[int] = attrs.field(factory=set)
     again: set[int] = attrs.field(factory=set)
+    executed: list[str] = attrs.field(factory=list)
     made: list[Contents] = attrs.field(factory=list)
 
     def note(self, name: str) -> None:
@@ -58,11 +60,6 @@ class Registrations:
                 if not self.noted.is_known(place, owner):  # others may have taken it from there
                     self._note_place(owner, place)
 
-    def note_made(self, owner: str) -> None:
-        """Note the containers that the execution of a module made: those that come later may put something there."""
-        found = (place for place in places(owner, [], set()) if isinstance(place, Contents))
-        self.made.extend(place for place in found if not self.noted.is_known(place, owner))
-
     def _note_place(self, owner: str, place: Place) -> None:
         self.journal.keep(place)
         if isinstance(place, Contents) and not is_namespace(place.container):
@@ -72,8 +69,17 @@ class Registrations:
         """Let what was registered again stand in the places of the former registrations, and what is kept for twins."""
         for entry in self.noted.open():
             self._settle(entry)
-        for place in self.made if self.held else ():
-            point(place.container, self.held)
+        if self.held:
+            self._note_made()
+            for place in self.made:
+                point(place.container, self.held)
+
+    def _note_made(self) -> None:
+        """Note the containers that executions made: those that came later may have put something there."""
+        while self.executed:
+            owner = self.executed.pop()
+            found = (place for place in places(owner, [], set()) if isinstance(place, Contents))
+            self.made.extend(place for place in found if not self.noted.is_known(place, owner))
 
     def _settle(self, entry: Noting) -> None:
         if not entry.place.is_holding(entry.before):
