@@ -18,7 +18,7 @@ import attrs
 
 from modreg import _lines, _positions, _registered, _uses, _weak
 from modreg._alike import settle, settle_instances
-from modreg._classes import mro, mro_of, table
+from modreg._classes import is_class, mro, mro_of, table
 from modreg._closures import renew
 from modreg._draft import Part
 from modreg._edges import grouped
@@ -43,7 +43,7 @@ from modreg._matters import Level
 from modreg._model import Cause, Decision, Finding, Foreseen, Phase, Step
 from modreg._order import Ordered
 from modreg._pairs import Pair, home, is_other, is_own, moving, pair
-from modreg._patch import forget_checks, forward, patch, renew_abstract
+from modreg._patch import forget_checks, forget_subscripts, forward, patch, renew_abstract
 from modreg._registrations import Registrations
 from modreg._removed import retire
 from modreg._retained import (
@@ -905,6 +905,8 @@ class Execution(Ordered):
         if not is_held(twins.pairs):
             orphan(each.new for each in twins.pairs)
             return twins
+        if any(is_class(each.new) for each in twins.pairs):
+            forget_subscripts()  # where nobody could find them, and nothing else may hold them
         done = replace(twins)
         self.findings.extend(_stuck(holder, self.executing[-1]) for holder in done.stuck)
         for each in held(done.instead.pairs):

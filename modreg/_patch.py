@@ -44,11 +44,16 @@ def forget_checks() -> None:
     A method that came or went in place can change the answer of any of them (``__subclasshook__``,
     protocols), and nobody tells which.  What was subscripted with other parameters goes, too.
     """
-    for forget in list(getattr(typing, "_cleanups", ())):  # as CPython's own tests empty them
-        forget()
+    forget_subscripts()
     for cls in _all_classes():
         if "_abc_impl" in table(cls):
             _abc._reset_caches(cls)
+
+
+def forget_subscripts() -> None:
+    """Empty what `typing` has cached of what was subscripted: the classes are held there."""
+    for forget in list(getattr(typing, "_cleanups", ())):  # as CPython's own tests empty them
+        forget()
 
 
 def renew_abstract(journal: Journal) -> None:

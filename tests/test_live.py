@@ -1579,6 +1579,25 @@ def test_code_that_is_executed_finds_subclasses_once(project, registry, base, fi
     assert user.kinds == [m.C] == found.Base.__subclasses__()
 
 
+@pytest.mark.parametrize("base", ["list", "Exception", "object"])
+def test_code_that_is_executed_finds_generic_subclasses_once(project, registry, base):
+    """
+    What `typing` remembers of a class that was subscripted does not keep it among the subclasses.
+    """
+    start = "from typing import Generic, Optional, TypeVar\nT = TypeVar('T')\n"
+    project.load("found", f"{start}class Base(Generic[T], {base}): pass\n")
+    source = f"{start}from found import Base\nclass C(Base[T]): x = {{}}\nclass D(C[int]): pass\nX = Optional[C]\n"
+    m = project.load("m", source.format(1))
+    user = "{}import m\nfrom found import Base\nkinds = Base.__subclasses__(), m.C.__subclasses__()\n"
+    found = project.load("user", user.format(""))
+    project.write("m.py", source.format(2))
+    project.write("user.py", user.format("import found\n"))
+
+    registry.refresh()
+
+    assert found.kinds == ([m.C], [m.D])
+
+
 @pytest.mark.parametrize("state", ["reset", "keep"])
 @pytest.mark.parametrize("what", ["def f(): return {n}\n", "class f:\n    n = {n}\n", "import functools\ndef g(): return {n}\nf = functools.partial(g)\n"])
 @pytest.mark.parametrize("way", ["reg['{k}'] = f\n", "reg.setdefault('{k}', []).append(f)\n", "line.append(('{k}', f))\n"])
