@@ -649,12 +649,18 @@ class Execution(Ordered):
         if patched.abstract:
             self.findings.append(_abstract(patched.abstract, name))
         self._forget_checks(run.since)
-        if patched.values:  # what the new source takes from another module is the very object that is there
-            self._publish(patched.values, namespace, but=run.part.view.taken)
+        if patched.values:
+            self._publish(patched.values, namespace, but=self._taken(run))
         instead = self._stand_in(patched.twins, run) if patched.twins else patched.twins
         self.replaced.extend((name, Pair(each.old, instead.kept(each.new))) for each in patched.replaced)
         self.moving.extend((name, each) for each in moving(former, namespace, name))
         return False
+
+    def _taken(self, run: Run) -> set[str]:
+        """The names that an execution took from other modules: each has the very object that is there."""
+        view, namespace = run.part.view, run.namespace
+        starred = {mine for mine, module, name in view.taking() if space_of(module).get(name) is namespace.get(mine)}
+        return {*view.taken, *starred}
 
     def _snapshots_of(self, module: str) -> Iterator[Snapshot]:
         """Those of the versions before, the latest first."""

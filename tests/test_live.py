@@ -3924,21 +3924,24 @@ def test_a_class_that_moved_and_that_several_modules_give_out_is_told_of_once(pr
     assert [each.code for each in done.findings] == ["split-class"]
 
 
+@pytest.mark.parametrize("taking", ["from n import VALUE\n", "from n import *\n"])
 @pytest.mark.parametrize("value", ["(list, 1)", "frozenset({len})", "OF.append"])
-def test_values_that_moved_to_another_module(project, dropping, value):
+def test_values_that_moved_to_another_module(project, dropping, value, taking):
     """
     What a module takes from another one is the very object there, also if it made one like it before.
     """
     project.write("o.py", "OF = []\n")
     project.write("n.py", "from o import OF\n")
     m = project.load("m", f"import n\nfrom o import OF\nVALUE = {value}\n")
+    user = project.load("user", "from m import *\n")
     former = m.VALUE
-    project.write("m.py", "from n import VALUE\n")
+    project.write("m.py", taking)
+    project.write("user.py", "import n\nfrom m import *\n")
     project.write("n.py", f"from o import OF\nVALUE = {value}\n")
 
     dropping.refresh()
 
-    assert m.VALUE is sys.modules["n"].VALUE
+    assert m.VALUE is user.VALUE is sys.modules["n"].VALUE
     dropping.rollback(m)
     assert m.VALUE is former
 
