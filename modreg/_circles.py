@@ -157,8 +157,24 @@ class Circles:
 
     def fewer_before(self) -> Fewer:
         """The same for all that may take part, with the sources that are current."""
-        before, names = attrs.evolve(self, parts={}), self.by_start(self.names)
-        return before._fewest(before._rehearsed(names), names)
+        return self._before._fewest(self._before._as_it_came, self.by_start(self.names))
+
+    def caught_otherwise(self) -> list[str]:
+        """The modules that go on without what they import only now, or no more: their circle is entered elsewhere."""
+        now, before = self._entered, self._before._as_it_came
+        if now is None or not before.failed.isdisjoint(self.names):
+            return []
+        return [name for name in self.names if (name in now.caught) != (name in before.caught)]
+
+    @functools.cached_property
+    def _before(self) -> Circles:
+        """The same with the sources that are current."""
+        return attrs.evolve(self, parts={})
+
+    @functools.cached_property
+    def _as_it_came(self) -> Rehearsal:
+        """What a fresh interpreter comes to that imports all that may take part as it came."""
+        return self._rehearsed(self.by_start(self.names))
 
     def _fewest(self, first: Rehearsal, names: tuple[str, ...]) -> Fewer:
         """What is not brought, unless there is another order of imports in which all is."""

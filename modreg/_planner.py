@@ -286,6 +286,8 @@ class Planner:
         )
         if circles.is_entered_anew:
             self._note_stars(draft, circles)
+            for name in circles.caught_otherwise() if draft.circles else ():
+                needs.affect(name, "an import that fails in its circle, and is caught, is another one now")
         if is_limited:
             draft.unedited.update(others)
         else:

@@ -2967,6 +2967,30 @@ def test_a_star_import_of_what_is_halfway_brings_what_it_has(project, dropping):
     assert not hasattr(second, "late")
 
 
+def test_an_edit_elsewhere_may_have_a_circle_entered_where_a_guarded_import_fails(project, dropping):
+    """
+    Who catches that what it imports is halfway goes on without; an edit of none of its circle may lead to that, or end it.
+    """
+    project.write("pack/__init__.py", "")
+    project.write("pack/near.py", "import extra\ndef f(): return 1\n")
+    project.write("extra.py", "import pack.far\n")
+    far = project.load("pack.far", "try:\n    from pack.near import f\nexcept ImportError:\n    f = None\n")
+    assert far.f() == 1
+    project.write("pack/__init__.py", "import pack.near\n")
+
+    dropping.refresh()
+
+    assert far.f is None
+    dropping.rollback("pack")
+    assert far.f() == 1
+    project.write("pack/__init__.py", "import pack.near, sys\n")
+    dropping.refresh()
+    assert far.f is None
+    project.write("pack/__init__.py", "import sys\n")
+    dropping.refresh()
+    assert far.f() == 1
+
+
 def test_a_star_import_of_what_is_halfway_goes_by_no_list_of_names(project, dropping):
     """
     A module that is halfway has not come to its ``__all__`` yet, so a star import brings all that is there.
