@@ -134,8 +134,10 @@ class Rehearsal:
     def _has(self, module: str, name: str) -> bool:
         """Whether a module has a name, be it that of a submodule; one that has ended, or takes no part, has it."""
         read, at = self.begun.get(module, (None, None))
-        is_known = at is None and name in space_of(module) and f"{module}.{name}" not in sys.modules
-        if read is None or is_known:
+        is_submodule = f"{module}.{name}" in sys.modules
+        if read is None:  # what is in a package that takes no part may do so
+            return not is_submodule or self.run(f"{module}.{name}")
+        if at is None and name in space_of(module) and not is_submodule:
             return True
         body = read()
         bound = None if body is None else body.bound if at is None else body.bound_by(at.line or 0)

@@ -2991,6 +2991,24 @@ def test_an_edit_elsewhere_may_have_a_circle_entered_where_a_guarded_import_fail
     assert far.f() == 1
 
 
+def test_what_is_imported_out_of_a_package_without_a_part_in_it_is_halfway_from_then_on(project, dropping):
+    """
+    Who imports a module by the name that its package has for it begins it, also if no edit is of the package's concern.
+    """
+    project.write("pack/__init__.py", "")
+    project.write("pack/leaf.py", "A = 1\n")
+    project.write("near.py", "from pack import leaf\n")
+    project.write("far.py", "from pack.leaf import A\ndef f(): return A\n")
+    project.load("top", "import near, far\n")
+    user = project.load("user", "from far import *\ndef g(): return f()\n")
+    project.write("pack/leaf.py", "A = 2\nimport user\n")
+
+    dropping.refresh()
+
+    assert user.g() == 2
+    assert user.f is sys.modules["far"].f
+
+
 def test_a_star_import_of_what_is_halfway_goes_by_no_list_of_names(project, dropping):
     """
     A module that is halfway has not come to its ``__all__`` yet, so a star import brings all that is there.
