@@ -139,7 +139,7 @@ class Draft:
     fewer: Callable[[tuple[str, ...]], Fewer] = attrs.field(default=lambda _: {})
     taken: Callable[[], Iterable[tuple[str, str, str]]] = attrs.field(default=lambda: ())
     _imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
-    _forecasts: list[Forecast] = attrs.field(init=False, factory=list)
+    _forecasts: dict[tuple[str, ...], Forecast] = attrs.field(init=False, factory=dict)
 
     @functools.cached_property
     def _groups(self) -> Groups:
@@ -223,18 +223,21 @@ class Draft:
         """Those that will have to be executed for others, each with the reason."""
         return self._forecast(self.order).affected
 
-    def foreseen_among(self, names: Collection[str]) -> dict[str, str]:
-        """As :meth:`foreseen` for some while others are executed; of a circle this is asked again and again."""
-        seeds = self._seeds(names)
-        found = next((each for each in self._forecasts if each.is_of(seeds, names)), None)
-        if found is not None:
-            found.learn()
+    def foreseen_among(self, members: tuple[str, ...], names: Collection[str]) -> dict[str, str]:
+        """As :meth:`foreseen` for those of a circle, and more: asked again and again while these are executed."""
+        known = self._forecasts.get(members)
+        if known is None:
+            known = self._forecasts[members] = self._forecast(names)
         else:
-            self._forecasts.append(found := Forecast(self.needs, seeds, names))
-        return found.affected
+            known.go_on(self._seeds(names), names)
+        return known.affected
+
+    def has_foreseen(self, members: tuple[str, ...]) -> bool:
+        """Whether that was asked of a circle before."""
+        return members in self._forecasts
 
     def _forecast(self, names: Collection[str]) -> Forecast:
-        return Forecast(self.needs, self._seeds(names), names)
+        return Forecast(self.needs, self._seeds(names), [*dict.fromkeys(names)])
 
     def _seeds(self, names: Iterable[str]) -> dict[str, Callable[[], View]]:
         parts = {name: self.parts[name] for name in names if name in self.parts}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
 import attrs
@@ -24,16 +24,15 @@ class Forecast:
     """
 
     needs: Needs
-    seeds: Mapping[str, Callable[[], View]]
-    order: Collection[str]
+    seeds: dict[str, Callable[[], View]]
+    order: list[str]
     _expected: Needs = attrs.field(init=False)
     _told: set[str] = attrs.field(init=False, factory=set)
     _foreseen: set[str] = attrs.field(init=False, factory=set)
 
     def __attrs_post_init__(self) -> None:
         self._expected = self.needs.expecting(self.seeds)
-        wanted, reached = frozenset(self.order), self.needs.reached
-        self._expected.reached = functools.cache(lambda name: wanted.intersection(reached(name)))
+        self._limit()
         self._follow()
 
     @property
@@ -47,21 +46,31 @@ class Forecast:
         left = self._expected.rebinds.keys() - self._expected.affected.keys() - self.seeds.keys()
         return {name: sorted(self._expected.rebinds[name]) for name in left}
 
-    def is_of(self, seeds: Iterable[str], order: Iterable[str]) -> bool:
-        """Whether it tells as well what others would that are made now, for these modules."""
-        going = {*self.seeds, *self._expected.affected}
-        is_asked = going.issuperset(seeds) and frozenset(self.order).issuperset(order)
-        return is_asked and self._expected.renewed.keys() | going >= self.needs.renewed.keys()
+    def go_on(self, seeds: Mapping[str, Callable[[], View]], order: Iterable[str]) -> None:
+        """Go on from what has shown since, mostly no more than what was expected, with more modules perhaps."""
+        for name, read in {**seeds, **self.needs.renewed}.items():
+            if name not in self._expected.renewed:
+                self._expected.renew(name, read)
+        self.seeds.update(seeds)
+        known = {*self.order}
+        if more := [name for name in dict.fromkeys(order) if name not in known]:
+            self.order.extend(more)
+            self._limit()
+        self._learn()
+        self._follow()
 
-    def learn(self) -> None:
-        """Go on from what has shown since: it is mostly no more than what was expected."""
+    def _learn(self) -> None:
         for name, why in self.needs.affected.items():
             if name not in self.needs.formulas:  # of these changes tell, or have told
                 self._expected.affect(name, why)
         for (module, name), level in self.needs.levels.items():
             if self._expected.levels.get((module, name), 0) < level:
                 self._expected.change(module, {name: level})
-        self._follow()
+
+    def _limit(self) -> None:
+        """Have a change be followed where it can make a difference among these modules."""
+        wanted, reached = frozenset(self.order), self.needs.reached
+        self._expected.reached = functools.cache(lambda name: wanted.intersection(reached(name)))
 
     def _follow(self) -> None:
         self._expected.executed.update(self.needs.executed)

@@ -206,14 +206,14 @@ class Ordered(Work):
         self._run_before(members, {*around, *inside})
         is_around = len(members) > 1 or not set(self.executing).isdisjoint(imported)
         if is_around and name not in self.foreseen and not all(map(self._is_going, members)):
-            self.foreseen.update(self.draft.foreseen_among((*self.executing, *members, *inside)))
+            self.foreseen.update(self.draft.foreseen_among(members, (*self.executing, *members, *inside)))
         self._foresee_whole(name)
 
     def _foresee_circle(self, name: str) -> None:
-        """Foresee the rest of its circle while what a module has is there: what it makes anew, others have filled."""
+        """Foresee the rest of its circle while what its modules make anew is there as others have filled it."""
         members = () if self.draft.is_calm else self.draft.components[name]
-        if not all(map(self._is_going, members)):
-            self.foreseen.update(self.draft.foreseen_among((*self.executing, *members)))
+        if not (self.draft.has_foreseen(members) or all(map(self._is_going, members))):
+            self.foreseen.update(self.draft.foreseen_among(members, (*self.executing, *members)))
 
     def _run_before(self, members: Collection[str], but: Collection[str]) -> None:
         """Execute what modules import, but for some."""
