@@ -193,7 +193,7 @@ class Needs:
         stars: For each executed module the names that only now, or no more, go to star imports.
         is_blind: Whether nobody is to be executed for another's sake.
         differing: For each module two of its sources, and of which definitions they do not say the same.
-        around: Tells for a module all that import it, directly or not, and itself.
+        around: For a module itself and all that import it, directly or not, where that was asked.
     """
 
     look: Callable[[str], View]
@@ -220,9 +220,7 @@ class Needs:
     stars: dict[str, set[str]] = attrs.field(factory=dict)
     is_blind: bool = False
     differing: Differing = attrs.field(factory=dict)
-    around: Callable[[str], frozenset[str]] = attrs.Factory(
-        lambda self: functools.cache(lambda name: _graph.reachable(self.users, [name])), takes_self=True
-    )
+    around: dict[str, frozenset[str]] = attrs.field(factory=dict)  # a function of it were a cycle, for the collector
 
     def view(self, name: str) -> View:
         if name not in self.views:
@@ -525,8 +523,10 @@ class Needs:
         former, present = old.preceding(self.users), new.preceding(self.users)
         met = {name: lost for name, each in present.items() if (lost := former.get(name, each) - each)}
         for user in self.users_of(old.name) if met else ():
+            if user not in self.around:
+                self.around[user] = _graph.reachable(self.users, [user])
             for name, lost in met.items():
-                places = self.view(user).uses(old.name, name) if not lost.isdisjoint(self.around(user)) else ()
+                places = self.view(user).uses(old.name, name) if not lost.isdisjoint(self.around[user]) else ()
                 if any(not place.owner or place.ref.use is Use.TAKEN for place in places):
                     self.affect(user, f"{old.name} binds {name} before it is imported now")
 

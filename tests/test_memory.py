@@ -13,6 +13,10 @@ import weakref
 import pytest
 
 import modreg
+from modreg._draft import Draft, Part
+from modreg._execution import Execution
+from modreg._forecast import Forecast
+from modreg._needs import Needs
 
 SOURCE = """
 import functools
@@ -230,6 +234,23 @@ def test_a_reload_leaves_little_to_the_collector(project, registry):
         gc.enable()
 
     assert found <= 20 * 25  # nearly all of it two classes of the module, made anew each time
+
+
+def test_what_was_known_of_a_transaction_goes_with_it(project, registry):
+    """
+    It has the former objects and sources of what was executed: no collector is needed to let go of these.
+    """
+    project.load("worn", SOURCE.format(n=0))
+    project.load("user", "from worn import answer\nX = answer()\n")
+    gc.disable()
+    try:
+        reloads(project, registry, (1, 2))
+        found = [each for each in gc.get_objects() if type(each) in (Needs, Part, Draft, Forecast, Execution)]
+    finally:
+        gc.enable()
+
+    assert sys.modules["user"].X == 2
+    assert not found
 
 
 def test_a_transaction_leaves_no_trees_behind(project, registry):

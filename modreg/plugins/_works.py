@@ -22,6 +22,7 @@ from modreg.plugins._unit import NOTHING, Check, Probation, State, Unit, end
 
 _LOG = logging.getLogger("modreg.plugins")
 
+
 @attrs.define(eq=False)
 class Works(Gate):
     """Every action on a plugin."""
