@@ -8,6 +8,7 @@ from itertools import islice
 
 import attrs
 
+from modreg._matters import Level
 from modreg._needs import Needs
 from modreg._view import View
 
@@ -60,12 +61,19 @@ class Forecast:
         self._follow()
 
     def _learn(self) -> None:
+        """Take in what has shown; what those compute who use something that was not expected is told once more."""
         for name, why in self.needs.affected.items():
             if name not in self.needs.formulas:  # of these changes tell, or have told
                 self._expected.affect(name, why)
-        for (module, name), level in self.needs.levels.items():
-            if self._expected.levels.get((module, name), 0) < level:
+        known = self._expected.levels
+        found = [(*each, level) for each, level in self.needs.levels.items() if known.get(each, 0) < level]
+        for module, name, level in found:
+            if level is Level.FILLED:  # whose turn was before has never seen it: whom it concerns is told above
+                known[module, name] = level
+                self._expected.changed.setdefault(module, set()).add(name)
+            else:
                 self._expected.change(module, {name: level})
+        self._told.difference_update(*map(self._expected.users_of, {module for module, _, _ in found}))
 
     def _limit(self) -> None:
         """Have a change be followed where it can make a difference among these modules."""

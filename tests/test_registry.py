@@ -1854,6 +1854,43 @@ def test_a_circle_is_settled_in_the_order_of_a_fresh_interpreter(project, regist
     assert (repr(start.FOUND), "1" in before) == (before.replace("1", "2"), True)
 
 
+def test_a_circle_is_gone_through_as_afresh_also_after_what_no_source_tells(project, registry, monkeypatch, capsys):
+    """
+    Who computes a value from what an execution within the circle read outside of the program has another one then.
+    """
+    monkeypatch.setenv("NUMBER", "1")
+    project.write("base.py", "K = 1\n")
+    project.write("one.py", "print('one')\nimport base, start, os\nW = base.K\nV = os.environ['NUMBER']\n")
+    project.write("two.py", "print('two')\nimport start, three\nX = three.N\n")
+    project.write("three.py", "print('three')\nimport base, start, one\nJ = base.K\nN = one.V\n")
+    project.load("start", "import base\nimport one\nimport two\nimport three\nA = base.K\n")
+    before = capsys.readouterr().out
+    project.write("base.py", "K = 2\n")
+    monkeypatch.setenv("NUMBER", "2")
+
+    registry.refresh()
+
+    assert (sys.modules["two"].X, capsys.readouterr().out) == ("2", before)
+
+
+def test_who_came_before_a_registration_has_no_circle_executed_as_a_whole(project, dropping):
+    """
+    Who catches that another module is halfway, and reads what is registered after it, is not executed for that.
+    """
+    project.write("base.py", "items = []\ndef add(f):\n    items.append(f)\n    return f\n")
+    project.write("guarded.py", "try:\n    from start import LATE\nexcept ImportError:\n    pass\nimport base\nN = len(base.items)\n")
+    project.write("fill.py", "from base import add\nimport start\n")
+    project.write("more.py", "import start, last\n")
+    project.write("last.py", "import start\n")
+    project.load("start", "import guarded, fill, more\nLATE = 1\n")
+    project.write("start.py", "import guarded, fill, more\nLATE = 2\n")
+    project.write("fill.py", "from base import add\nimport start\n@add\ndef f(): pass\n")
+
+    done = dropping.refresh()
+
+    assert {step.module for step in done.steps} == {"start", "fill"}
+
+
 REGISTRY = "found = []\ndef add(x):\n    found.append(x)\n    return x\n"
 FILLED = {
     "a registry in a module": ("from .base import found, add\nfrom . import one, two\n", "from .base import found\n", "base"),
