@@ -314,7 +314,8 @@ def _is_leading(old: object, new: object) -> bool:
 
 def _is_defined_as(value: Any, name: str) -> bool:  # what a function may lead to
     """Whether *name* is where it was defined, or where a lambda, an instance or what a function made was put."""
-    is_named = type(value) is FunctionType or is_class(value) or (type(value) is CACHED and hasattr(value, "__name__"))
+    is_cached = type(value) is CACHED and hasattr(value, "__qualname__")  # it has none but of what it calls
+    is_named = type(value) is FunctionType or is_class(value) or is_cached
     if not is_named:
         return True
     qualname = qualname_of(value)

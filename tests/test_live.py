@@ -2719,12 +2719,13 @@ def test_lru_cache_is_emptied(project, registry):
     assert held(1) == 2
 
 
-def test_lru_cache_of_what_has_no_name_becomes_a_function(project, dropping):
+@pytest.mark.parametrize("naming", ["", "p.__name__ = 'f'\n"])
+def test_lru_cache_of_what_has_no_name_becomes_a_function(project, dropping, naming):
     """
     Results of what was no function may have been kept as well, and a function may take its name.
     """
     source = "import functools\ndef g(a, b): return a + b\n{}\n"
-    m = project.load("m", source.format("f = functools.lru_cache(functools.partial(g, 1))"))
+    m = project.load("m", source.format(f"p = functools.partial(g, 1)\n{naming}f = functools.lru_cache(p)"))
     held = m.f
     project.write("m.py", source.format("def f(b): return -b"))
 
