@@ -29,14 +29,20 @@ def settle(former: Mapping[str, object], namespace: dict[str, object], owner: st
     names = [
         name
         for name, new in namespace.copy().items()
-        if (type(new) is FunctionType or type(new) is type) and former.get(name, new) is not new
+        if _is_settled(new) and former.get(name, new) is not new
     ]
     back = {
         name: former[name]
         for name, new, count in _counted(names, namespace)
-        if _is_own(new, owner) and _is_free(new, count) and _is_redefined(Pair(former[name], new))
+        # Another thread may have bound the name to anything meanwhile.
+        if _is_settled(new) and _is_own(new, owner) and _is_free(new, count) and _is_redefined(Pair(former[name], new))
     }
     namespace.update(back)  # one step for other threads
+
+
+def _is_settled(value: object) -> bool:
+    """Whether a value is a definition of the most usual kinds."""
+    return type(value) is FunctionType or type(value) is type
 
 
 def settle_instances(former: Mapping[str, object], namespace: dict[str, object]) -> None:

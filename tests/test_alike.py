@@ -160,6 +160,26 @@ def test_what_the_program_changed_is_left_to_patching():
     assert namespace["C"] is not former["C"]
 
 
+@pytest.mark.parametrize("value", [None, 3, "text"])
+def test_what_another_thread_binds_meanwhile_is_left_alone(value):
+    """
+    A name may come to stand for anything, or for nothing, between two looks at a namespace.
+    """
+
+    class Shared(dict):
+        def get(self, name):
+            self[name] = value
+            return value
+
+    former, namespace = {"__name__": "m"}, Shared(__name__="m")
+    exec("def f(): pass", former)
+    exec("def f(): pass", namespace)
+
+    settle(former, namespace, "m")
+
+    assert namespace["f"] is value
+
+
 def test_what_another_module_defines_is_left_alone():
     """A function that another module makes anew at each execution is not this module's to settle."""
     namespace, former = world("f.__module__ = 'other'")
