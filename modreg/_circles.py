@@ -157,11 +157,12 @@ class Circles:
 
     def fewer_before(self) -> Fewer:
         """The same for all that may take part, with the sources that are current."""
-        return self._before._fewest(self._before._as_it_came, self.by_start(self.names))
+        names = self.by_start(self.names)
+        return self._before._fewest(self._before._rehearsed(names), names)
 
     def caught_otherwise(self) -> list[str]:
         """The modules that go on without what they import only now, or no more: their circle is entered elsewhere."""
-        now, before = self._entered, self._before._as_it_came
+        now, before = self._entered, self._before._succeeding(self.by_start(self.names))
         if now is None or not before.failed.isdisjoint(self.names):
             return []
         return [name for name in self.names if (name in now.caught) != (name in before.caught)]
@@ -170,11 +171,6 @@ class Circles:
     def _before(self) -> Circles:
         """The same with the sources that are current."""
         return attrs.evolve(self, parts={})
-
-    @functools.cached_property
-    def _as_it_came(self) -> Rehearsal:
-        """What a fresh interpreter comes to that imports all that may take part as it came."""
-        return self._rehearsed(self.by_start(self.names))
 
     def _fewest(self, first: Rehearsal, names: tuple[str, ...]) -> Fewer:
         """What is not brought, unless there is another order of imports in which all is."""
