@@ -72,16 +72,19 @@ from modreg._values import is_atom, is_definition, label_of, state
 from modreg._view import declared
 from modreg._window import Window, held, is_held, is_listed, orphan, point, replace
 
-Stated = tuple[Statements, Statements, Callable[[str], bool]]
+_Stated = tuple[Statements, Statements, Callable[[str], bool]]
 """The statements of both versions of a module, and whether a name from elsewhere stands for what it stood for."""
 
 
 @attrs.define(eq=False)
-class Run:
+class _Run:
     """
     One execution of a module in the namespace that it had.
 
     Attributes:
+        part: What is executed.
+        module: The module, of whatever class.
+        namespace: Its namespace, which is retained.
         former: What the namespace held before.
         since: How many entries the journal had before.
         nested: The modules that were executed within it.
@@ -306,7 +309,7 @@ class Execution(Ordered):
         if body is not None:
             made &= body.bound - body.all_imported
         values = ((each, space_of(name).get(each)) for each in made)
-        return any(value is not former.get(each) and _is_holder(value, name) for each, value in values)
+        return any(value is not former.get(each) and _may_lead_to_twins(value, name) for each, value in values)
 
     def execute_dependent(self, name: str) -> bool:
         affected = self.draft.needs.affected
@@ -413,7 +416,7 @@ class Execution(Ordered):
 
     def _execute_in(self, part: Part, module: Any, namespace: dict[str, object]) -> None:  # a module of any class
         """The usual case: the new code in the retained namespace."""
-        run = Run(part, module, namespace, namespace.copy(), len(self.journal.entries))
+        run = _Run(part, module, namespace, namespace.copy(), len(self.journal.entries))
         finished, kind = len(self.finished), type(module)
         is_used = self.draft.needs.is_used(part.name)
         is_followed = is_used and self.draft.needs.is_followed(part.name)
@@ -445,7 +448,7 @@ class Execution(Ordered):
         self.draft.needs.executed.add(part.name)
         self.phase = Phase.EXECUTE
 
-    def _let_go_of_late(self, run: Run) -> None:
+    def _let_go_of_late(self, run: _Run) -> None:
         """
         Submodules that star imports brought only because somebody has imported them since leave again.
 
@@ -463,7 +466,7 @@ class Execution(Ordered):
             else:
                 del namespace[name]
 
-    def _is_mended(self, error: BaseException, run: Run) -> bool:
+    def _is_mended(self, error: BaseException, run: _Run) -> bool:
         """Whether a module that failed came through once more, what it has registered being out of the way."""
         # What was defined until then may be anywhere, and the old definitions go on.
         if self.window.is_leaking(run.namespace):
@@ -473,7 +476,7 @@ class Execution(Ordered):
         self.findings.append(_refused(run.part.name, error))
         return True
 
-    def _bring_up_to_date(self, run: Run) -> None:
+    def _bring_up_to_date(self, run: _Run) -> None:
         """Have what is held of a module be what its new source defines, and names keep what they are to keep."""
         part, former, namespace = run.part, run.former, run.namespace
         if self.is_dropping and not part.is_unchanged and self.registrations.has_of(part.name):
@@ -499,12 +502,12 @@ class Execution(Ordered):
         if self.is_dropping and not (is_same or is_as_defined(former, namespace)):
             self._drop_gone(run)
 
-    def _run_in(self, run: Run) -> None:
+    def _run_in(self, run: _Run) -> None:
         self._prepare(run.part, run.module, run.namespace)
         self._move_window(but=run.part.name)
         self._run(run.part, run.module, run.namespace)
 
-    def _is_refused(self, error: BaseException, run: Run) -> bool:
+    def _is_refused(self, error: BaseException, run: _Run) -> bool:
         """Whether code that a module called raised an error: it may mind what the former source left behind."""
         frames = [each.tb_frame for each in walk(error)]
         called = [*dropwhile(lambda each: each.f_globals is not run.namespace, frames)]
@@ -515,7 +518,7 @@ class Execution(Ordered):
             return False
         return isinstance(error, Exception) and not isinstance(error, ImportError)
 
-    def _run_again(self, run: Run) -> bool:
+    def _run_again(self, run: _Run) -> bool:
         """
         Execute a module while what it has registered is out of the way, and put that back; if there is any.
 
@@ -541,7 +544,7 @@ class Execution(Ordered):
             self.registrations.put_back(taken, told)
         return True
 
-    def _drop_gone(self, run: Run) -> None:
+    def _drop_gone(self, run: _Run) -> None:
         """What to do about definitions that left the source."""
         name, number = run.part.name, run.part.record.number + 1
         self.registrations.forget(name, run.former, run.namespace)
@@ -550,7 +553,7 @@ class Execution(Ordered):
         if self.is_live:
             settle_instances(run.former, run.namespace)  # a former container may have become like the new one
 
-    def _tell(self, run: Run, held_before: Held) -> None:
+    def _tell(self, run: _Run, held_before: Held) -> None:
         """Note what the execution changed, for those that depend on it."""
         needs, part = self.draft.needs, run.part
         old = needs.view(part.name) if needs.is_followed(part.name) else None
@@ -582,7 +585,7 @@ class Execution(Ordered):
             for each in more - (set(order[first:]) - (self.passed - {present})):
                 del needs.affected[each]
 
-    def _keep_in_classes(self, run: Run, stated: Stated) -> list[Pair]:
+    def _keep_in_classes(self, run: _Run, stated: _Stated) -> list[Pair]:
         """Give new classes the values of the former ones where nothing that made them changed."""
         old, new, is_stable = stated
         if not old.classes.keys() & new.classes.keys():
@@ -591,7 +594,7 @@ class Execution(Ordered):
         sides = run.former, run.namespace
         return keep_in_classes(*sides, old, new, lambda name: name in same or is_stable(name), remade(*sides, same))
 
-    def _statements(self, run: Run) -> Stated:
+    def _statements(self, run: _Run) -> _Stated:
         part = run.part
         trees = [_tree(source) for source in (part.record.source, part.source)]
         if trees[0] is None or trees[1] is None:
@@ -624,14 +627,14 @@ class Execution(Ordered):
         computed = self.draft.needs.called.get(part.name, ())
         return {*map(part.record.resolved, called), *computed, *declared(part.name, "__depends__")}
 
-    def _withdraw(self, run: Run) -> None:
+    def _withdraw(self, run: _Run) -> None:
         """Take out of containers what the former source put there, and the present one does not."""
         name = run.part.name
         old, new = self.draft.needs.view(name).statements, run.part.view.statements
         gone = {} if old is None or new is None else _uses.withdrawn(old, new)
         self.registrations.withdraw(name, gone, run.former, run.namespace)
 
-    def _patch(self, run: Run) -> bool:
+    def _patch(self, run: _Run) -> bool:
         """Make the old objects the new definitions, and point everything to them; whether they are the same anyway."""
         name, former, namespace = run.part.name, run.former, run.namespace
         begun = len(self.journal.entries)
@@ -656,7 +659,7 @@ class Execution(Ordered):
         self.moving.extend((name, each) for each in moving(former, namespace, name))
         return False
 
-    def _taken(self, run: Run) -> set[str]:
+    def _taken(self, run: _Run) -> set[str]:
         """The names that an execution took from other modules: each has the very object that is there."""
         view, namespace = run.part.view, run.namespace
         starred = {mine for mine, module, name in view.taking() if space_of(module).get(name) is namespace.get(mine)}
@@ -868,7 +871,7 @@ class Execution(Ordered):
         """The kept objects under their names, but for some, in one step for other threads."""
         namespace.update({name: kept for name, kept in twins.among(namespace.copy()).items() if name not in but})
 
-    def _stand_in(self, twins: Twins, run: Run) -> Twins:
+    def _stand_in(self, twins: Twins, run: _Run) -> Twins:
         """Have the kept objects stand wherever the execution put those made for them; answer what stands for what."""
         namespace = run.namespace
         self._publish(twins, namespace)
@@ -880,7 +883,7 @@ class Execution(Ordered):
         self._revise(instead, run)
         return instead
 
-    def _revise(self, twins: Twins, run: Run) -> None:
+    def _revise(self, twins: Twins, run: _Run) -> None:
         """
         Look after the modules in a circle with this one, which were executed within it.
 
@@ -922,7 +925,7 @@ class Execution(Ordered):
         return done.instead
 
 
-def _is_holder(value: object, owner: str) -> bool:
+def _may_lead_to_twins(value: object, owner: str) -> bool:
     """
     Whether a value is a definition of a module, or a container where it is likely to put one.
 

@@ -18,10 +18,10 @@ class Forecast:
     """
     What an execution of some modules will make necessary among others.
 
-    Args:
+    Attributes:
         needs: What is known of the transaction.
         seeds: The modules that are going to be executed, each with what reads its new source.
-        order: All that may have to be executed, dependencies first.
+        order: All that may have to be executed, dependencies first; what was asked of later comes behind.
     """
 
     needs: Needs

@@ -328,7 +328,7 @@ def have_call(function: FunctionType, target: object, journal: Journal) -> None:
 
 
 @attrs.frozen(eq=False)
-class Wrapped(Whole):
+class _Wrapped(Whole):
     """
     What a wrapper holds, which can be initialised again.
 
@@ -359,10 +359,10 @@ class Wrapped(Whole):
                 self.wrapper.__doc__ = doc
 
 
-def place_in(wrapper: object) -> Wrapped | None:
+def place_in(wrapper: object) -> _Wrapped | None:
     """Where a wrapper holds what it wraps; `None` of what is no such wrapper."""
     is_known = type(wrapper) in (staticmethod, classmethod, functools.partial) or property in mro(wrapper)
-    return Wrapped(wrapper) if is_known else None
+    return _Wrapped(wrapper) if is_known else None
 
 
 def mapped(held: tuple[Any, ...], kept: Callable[[Any], Any]) -> tuple[Any, ...]:  # what a place above gave
