@@ -49,6 +49,7 @@ from modreg._removed import retire
 from modreg._retained import (
     IMPORT_SYSTEM,
     bind_submodules,
+    bring_unlisted,
     drop,
     drop_lacking,
     drop_stars,
@@ -435,10 +436,11 @@ class Execution(Ordered):
         if place.get() is not module:  # it put something else there, which a rollback has to tell from what others put
             self.journal.entries.append(Entry(place, module, place.get()))
             self._lead_on(part.name, module)
+        lacking = self.draft.lacking(part.name)
         if self.is_dropping:
-            lacking = self.draft.lacking(part.name)
             drop_stars(part, namespace, self.starred.get(part.name, NONE), lacking)
             drop_lacking(part.body, namespace, lacking)
+        bring_unlisted(part.body, namespace, lacking)
         if self.is_live:
             self._let_go_of_late(run)
         self.phase = Phase.PATCH

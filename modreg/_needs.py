@@ -427,7 +427,9 @@ class Needs:
         view = self.view(user)
         for each in self.stars.get(module, ()) if name == ANY else (top,):
             is_own = each in view.bound or each in view.taken
-            if (is_own and not view.is_covered(each, module)) or not (name == ANY or _is_public(module, each)):
+            if is_own and not view.is_covered(each, module):
+                continue
+            if name != ANY and not self._is_brought(user, module, each):
                 continue
             if not is_own and level is Level.PRESENCE:
                 given, present = view.given_by_stars(each), space_of(user).get(each, MISSING)
@@ -445,6 +447,11 @@ class Needs:
             if name == ANY and any(not p.owner and p.ref.use is not Use.TAKEN for p in view.uses(module, each)):
                 self.affect(user, f"it uses {each}, which {module} gives to star imports no more, or only now")
             yield (each if name == ANY else name), level
+
+    def _is_brought(self, user: str, module: str, name: str) -> bool:
+        """Whether a star import takes a name, or took it before ``__all__`` was there."""
+        former = self.former.get((module, name), MISSING)
+        return _is_public(module, name) or (former is not MISSING and space_of(user).get(name) is former)
 
     def affect(self, user: str, reason: str, statement: Statement | None = None) -> None:
         """Note a reason to execute a module, and the statement whose outcome it concerns, if it is one alone."""

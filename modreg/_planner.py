@@ -44,6 +44,7 @@ from modreg._spec import (
     refusal,
     told,
 )
+from modreg._stars import unlisted
 from modreg._statements import EMPTY, Body
 from modreg._view import View
 from modreg.errors import NotLoadedError, RefusedError, SourceError
@@ -302,6 +303,8 @@ class Planner:
             mine, theirs = before.get(name, {}), draft.lacking(name)
             for base in {**mine, **theirs}:
                 lost, had = theirs.get(base, NONE), mine.get(base, NONE)
+                if (base in mine) != (base in theirs):  # it came to its ``__all__`` before, or does so now
+                    lost, had = (lost, had | unlisted(base)) if base in theirs else (lost | unlisted(base), had)
                 rebinds = dict.fromkeys(lost - had, (base, "")) | {each: (base, each) for each in had - lost}
                 if rebinds:
                     draft.needs.rebinds.setdefault(name, {}).update(rebinds)

@@ -13,7 +13,7 @@ from modreg._importer import namespace_of, space_of
 from modreg._journal import Item, Journal, is_submodule
 from modreg._pairs import is_own
 from modreg._scan import Import
-from modreg._stars import all_given_names
+from modreg._stars import all_given_names, unlisted
 from modreg._statements import Body
 from modreg._values import ATOMS
 from modreg._view import declared
@@ -107,6 +107,13 @@ def drop_lacking(body: Body | None, namespace: dict[str, object], lacking: Mappi
         for name in names - body.bound:
             if name in namespace and namespace[name] is source.get(name, namespace):
                 del namespace[name]
+
+
+def bring_unlisted(body: Body | None, namespace: dict[str, object], lacking: Mapping[str, frozenset[str]]) -> None:
+    """Names come that star imports bring in a fresh interpreter before ``__all__`` is there, of the modules halfway."""
+    for module, names in lacking.items():
+        for name in unlisted(module).difference(names, namespace, body.bound if body is not None else ()):
+            namespace[name] = space_of(module)[name]
 
 
 def forget_overloads(module: str, journal: Journal) -> None:

@@ -31,6 +31,13 @@ def all_given_names(package: str, imports: Iterable[Import], halfway: Collection
     return frozenset(name for each, give in names.items() for name in give(space_of(each)))
 
 
+def unlisted(module: str) -> frozenset[str]:
+    """The public names of a module that its ``__all__`` leaves out, but for those of its submodules."""
+    theirs = space_of(module)
+    names = set(_public_names(theirs)).difference(_given_names(theirs))
+    return frozenset(name for name in names if not is_submodule(module, name, theirs))
+
+
 def brought_late(
     package: str, imports: Iterable[Import], former: Mapping[str, object], namespace: Mapping[str, object]
 ) -> dict[str, str]:

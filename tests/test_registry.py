@@ -3064,6 +3064,37 @@ def test_a_star_import_of_what_is_halfway_goes_by_no_list_of_names(project, drop
     assert (second.A, second.B, hasattr(second, "C")) == (4, 2, False)
 
 
+@pytest.mark.parametrize("edited", [[], ["second.py"], ["second.py", "first.py"]], ids=len)
+def test_a_star_import_brings_more_where_an_edit_elsewhere_has_it_come_before_the_list_of_names(
+    project, dropping, edited
+):
+    """
+    What is not in the ``__all__`` that is to come is brought as well; when it comes first again, it is not any more.
+    """
+    text = "A = 1\nB = 2\nimport third\nC = 3\n__all__ = ['A', 'C']\n"
+    project.write("third.py", "")
+    project.load("first", text)
+    second = project.load("second", "from first import *\nE = 5\n")
+    project.write("third.py", "import second\n")
+    for name in edited:
+        project.write(name, (project.root / name).read_text() + "D = 4\n")
+
+    dropping.refresh()
+
+    assert (second.A, second.B, second.E, hasattr(second, "C")) == (1, 2, 5, False)
+    project.write("first.py", text.replace("B = 2", "B = 7"))
+    dropping.refresh()
+    assert (second.A, second.B, hasattr(second, "C")) == (1, 7, False)
+    dropping.rollback("first")
+    assert second.B == 2
+    dropping.reload("first")
+    assert second.B == 7
+    project.write("third.py", "")
+    for name in edited:
+        project.write(name, (project.root / name).read_text() + "F = 6\n")
+    dropping.refresh()
+    assert (second.A, hasattr(second, "B"), second.C) == (1, False, 3)
+
 
 def test_a_circle_in_which_a_former_name_would_hide_a_failure_is_entered_by_what_is_new(project, dropping):
     """
