@@ -634,7 +634,13 @@ class Execution(Ordered):
         name = run.part.name
         old, new = self.draft.needs.view(name).statements, run.part.view.statements
         gone = {} if old is None or new is None else _uses.withdrawn(old, new)
-        self.registrations.withdraw(name, gone, run.former, run.namespace)
+        self.registrations.withdraw(name, gone, run.former, run.namespace, self._giving)
+
+    def _giving(self, value: object) -> list[object]:
+        """By what the module that defines a value may give it away."""
+        _, module, name = label_of(value) or (None, "", "")
+        statements = self.draft.needs.view(module).statements if module in self.draft.graph else ()
+        return [space_of(module).get(each) for each in _uses.given_by(statements or (), name.partition(".")[0])]
 
     def _patch(self, run: _Run) -> bool:
         """Make the old objects the new definitions, and point everything to them; whether they are the same anyway."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import ModuleType
 
 import attrs
@@ -16,10 +16,13 @@ from modreg._noted import Noted, Noting
 from modreg._pairs import is_own
 from modreg._registered import Theirs, subjects, unwrapped
 from modreg._twins import Twins
-from modreg._values import is_definition
+from modreg._values import is_atom, is_definition, label_of
 from modreg._window import point
 
 Names = Mapping[str, object]
+
+Giving = Callable[[object], Iterable[object]]
+"""Tells by what the module that defines an object may give it away."""
 
 
 @attrs.define(eq=False)
@@ -146,18 +149,37 @@ class Registrations:
         """Whether anything that a module defines stood in one of the containers before."""
         return bool(self.noted.of(owner))
 
-    def withdraw(self, owner: str, gone: Mapping[str, Collection[str]], former: Names, namespace: Names) -> None:
+    def withdraw(
+        self,
+        owner: str,
+        gone: Mapping[str, Collection[str]],
+        former: Names,
+        namespace: Names,
+        giving: Giving,
+    ) -> None:
         """
         Take out what the former source of a module put there, and the present one does not.
 
-        It registers the names that are *gone* no more; with each are those by which it did.
+        It registers the names that are *gone* no more; with each are those by which it did.  What stands there because
+        the module that defines it has put it there, by what *giving* tells, stays.
         """
         for entry in self.noted.of(owner) if gone else ():
             leading = {n for by in gone.values() for n in by if self._may_lead(former.get(n), entry, owner)}
-            names = {name for name, by in gone.items() if not leading.isdisjoint(by)}
-            known = {id(value): name for each in (former, namespace) for name, value in each.items() if name in names}
+            names = {
+                name
+                for name, by in gone.items()
+                if not (leading.isdisjoint(by) or self._is_put_at_home(former.get(name), entry, owner, giving))
+            }
+            values = ((id(x), n) for each in (former, namespace) for n, x in each.items() if not is_atom(type(x)))
+            known = {key: name for key, name in values if name in names}
             told = functools.partial(_registered.names_in, owner=owner, names=names, known=known)
             _registered.withdraw(entry.place, entry.before, told)
+
+    def _is_put_at_home(self, value: object, entry: Noting, owner: str, giving: Giving) -> bool:
+        """Whether the module that defines a value, if that is another one, puts it into a container by itself."""
+        label = label_of(value)
+        is_of_others = label is not None and label[1] != owner
+        return is_of_others and any(self._may_lead(each, entry, "") for each in giving(value))
 
     def _may_lead(self, value: object, entry: Noting, owner: str) -> bool:
         """Whether code may put something into a container by what a name of a module stands for."""

@@ -251,6 +251,12 @@ def withdrawn(old: tuple[Statement, ...], new: tuple[Statement, ...]) -> dict[st
     return found
 
 
+def given_by(statements: Iterable[Statement], name: str) -> set[str]:
+    """The names by which statements may give away what has a name there."""
+    about = [each for each in statements if name and name in each.text]
+    return {other for given, _, by in _giving(about, ()) if given == name for other in by - {name}}
+
+
 def _giving(statements: Iterable[Statement], other: Iterable[Statement]) -> Iterator[tuple[str, str, set[str]]]:
     """Names that statements may give away, of which the other module has none that are written alike."""
     known = {each.text for each in other}
@@ -261,7 +267,15 @@ def _giving(statements: Iterable[Statement], other: Iterable[Statement]) -> Iter
             yield from ((node.name, ast.dump(each), by) for each in parts)
         elif not (isinstance(node, IMPORTS) or _is_display(node)):
             names, text = _names(node), ast.dump(node)
-            yield from ((name, text, names) for name in names)
+            taken = _only_called(node).difference(*[each.bound for each in statements if not each.taken])
+            yield from ((name, text, names) for name in names - taken)
+
+
+def _only_called(node: ast.stmt) -> set[str]:
+    """The names of which a statement does no more than to call what they stand for: that does not give it away."""
+    called = {id(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)}
+    names = [each for each in ast.walk(node) if isinstance(each, ast.Name)]
+    return {each.id for each in names} - {each.id for each in names if id(each) not in called}
 
 
 def _is_display(node: ast.stmt) -> bool:

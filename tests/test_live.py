@@ -2124,6 +2124,38 @@ def test_what_others_registered_stays_when_a_registration_leaves(project, droppi
     assert [each.__name__ for each in base.ALL] == ["f"]
 
 
+@pytest.mark.parametrize("statement", ["f()", "(f(), [g()])", "f(g)", "f(5)", "f(N)", "f(M)", "f(f)"])
+def test_what_is_in_a_container_for_others_stays_when_a_statement_changes(project, dropping, statement):
+    """
+    Who calls something, or hands a value on, has not put there what others did, though that is the same.
+    """
+    home = "ALL = [5, 'name']\ndef add(f):\n    ALL.append(f)\n    return f\n@add\ndef f(x=1): return x\n@add\ndef g(): return 2\n"
+    base = project.load("base", home)
+    source = f"from base import add, f, g\nN, M = 5, 'name'\n@add\ndef mine(): pass\nX = {statement}, {{}}\n"
+    project.load("m", source.format(1))
+    project.write("m.py", source.format(2))
+
+    dropping.refresh()
+
+    assert [getattr(each, "__name__", each) for each in base.ALL] == [5, "name", "f", "g", "mine"]
+
+
+def test_what_a_decorated_function_of_another_module_was_put_to_leaves(project, dropping):
+    """
+    A decorator that leads nowhere near the container did not put it there.
+    """
+    project.write("tools.py", "import functools\nMADE = []\ndef tool(f):\n    MADE.append(f)\n    return functools.wraps(f)(lambda: f())\n")
+    views = project.load("views", "import tools\n@tools.tool\ndef index(): return 1\n@tools.tool\ndef other(): return 2\n")
+    base = project.load("base", "ALL = {}\ndef add(path, view): ALL[path] = view\n")
+    source = "import base, views\ndef mine(): pass\nbase.add('/mine', mine)\nbase.add('/', views.index)\n"
+    project.load("urls", source + "from views import other\nbase.add('/other', other)\n")
+    project.write("urls.py", source)
+
+    dropping.refresh()
+
+    assert [*base.ALL.items()] == [("/mine", sys.modules["urls"].mine), ("/", views.index)]
+
+
 @pytest.mark.parametrize("put", ["ALL.append(f)", "ALL.insert(0, f)", "ALL.append(('/f', f))", "ALL.extend([(f, 1), (f, 2)])"])
 def test_what_is_imported_and_registered_again_is_there_once(project, dropping, put):
     """
