@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from packaging.requirements import Requirement
@@ -146,9 +147,25 @@ NOT_YET = {
 }
 
 
+def is_of_faults(item):
+    """Whether a test is of the fault sweep."""
+    return "test_faults.py" in item.nodeid
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Have the fault sweep raise in a thread of its own: what it leaves in the interpreter's hooks ends with that."""
+    if not is_of_faults(pyfuncitem):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(pyfuncitem.obj, **arguments).result()
+    return True
+
+
 def pytest_collection_modifyitems(items):
-    """Expect what is known not to hold to fail; the fault sweep comes last, for it raises inside the interpreter's hooks."""
-    items.sort(key=lambda item: "test_faults.py" in item.nodeid)
+    """Expect what is known not to hold to fail; the fault sweep comes first, for it searches all that tests leave behind."""
+    items.sort(key=lambda item: not is_of_faults(item))
     for item in items:
         if "test_live.py" in item.nodeid and item.name in NOT_YET:
             item.add_marker(pytest.mark.xfail(reason=f"not yet: {NOT_YET[item.name]}"))
