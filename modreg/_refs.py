@@ -371,6 +371,9 @@ class Reader:
             self._note((name,), Use.USED, owner)
             for each in _beside_globals(node):
                 self._expression(each, Use.USED, owner)
+        elif isinstance(node, ast.Call) and path_of(node.func) == ("dir",) and not node.args:
+            if not self.is_in_class:
+                self.read.append((owner, Ref((ANY,), Use.STORED, is_held=False)))  # it gives their names alone
         elif (_is_globals(node) and not self.is_in_class) or _is_itself(node):
             self._note((ANY,), Use.USED, owner)
         elif isinstance(node, (ast.Attribute, ast.Name)):
@@ -562,7 +565,11 @@ def _spelled(node: Any) -> str:  # any node
 
 
 def _is_globals(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and path_of(node.func) in (("globals",), ("vars",), ("locals",)) and not node.args
+    """Whether it gives the names that there are."""
+    return isinstance(node, ast.Call) and path_of(node.func) in _GIVING_NAMES and not node.args
+
+
+_GIVING_NAMES: Final = (("globals",), ("vars",), ("locals",), ("dir",))
 
 
 def _is_itself(node: Any) -> bool:  # any node

@@ -163,7 +163,7 @@ class Statement:
         for owner, ref in reader.found():
             if ref.use > Use.NAMED:
                 found[""][ref] = None
-            if ref.use is Use.SUBSCRIPTED and not ref.is_held:
+            if ref.use in (Use.STORED, Use.SUBSCRIPTED) and not ref.is_held:
                 continue
             for name in (owner,) if owner else self.names:
                 found.setdefault(name, {})[ref] = None
@@ -187,7 +187,7 @@ class _Said:
 
 
 # Of a call without arguments, and of a module that gets itself by its name, they do not spell what they give either.
-_ASKING_ANY: Final = REACHING_ANY | {"vars()", "locals()", "modules[__name__]"}
+_ASKING_ANY: Final = REACHING_ANY | {"vars()", "locals()", "dir()", "modules[__name__]"}
 
 
 def is_same(one: tuple[Statement, ...], other: tuple[Statement, ...]) -> bool:
