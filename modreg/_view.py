@@ -136,8 +136,8 @@ class View:
         base = self.absolute(taken)
         self._add((base, taken.name), Place(name, _TAKEN))
         if self._lead(base, taken.name)[1]:
-            self._add((base, "__getattr__"), Place("", _USED))
-            self._add((base, "__getattr__"), Place(name, _USED))
+            self._add(_giving(base), Place("", _USED))
+            self._add(_giving(base), Place(name, _USED))
             self._add(behind(self.name, base, taken.name), Place(name, _TAKEN))
 
     def _add(self, target: tuple[str, str], place: Place) -> None:
@@ -321,7 +321,7 @@ class View:
         yield module, rest[0] if rest else "", rest[1:]
         _, is_asked_for, other = self._lead(module, rest[0]) if rest else _NOWHERE
         if is_asked_for:
-            yield module, "__getattr__", rest
+            yield *_giving(module), rest
             yield *behind(self.name, module, rest[0]), rest[1:]
         elif other:
             yield from self._inside(other, rest[1:])
@@ -377,8 +377,19 @@ def _lead(module: str, name: str) -> _Lead:
     namespace = space_of(module)
     value = namespace.get(name)
     other = value.__name__ if type(value) is ModuleType else ""
-    is_asked_for = "__getattr__" in namespace and name not in namespace
+    is_asked_for = name not in namespace and ("__getattr__" in namespace or _is_of_class(module, name))
     return is_submodule(module, name), is_asked_for, other if other in sys.modules else ""
+
+
+def _is_of_class(module: str, name: str) -> bool:
+    """Whether a module has a name by a class that was written for it."""
+    kind = type(sys.modules.get(module))
+    return kind is not ModuleType and issubclass(kind, ModuleType) and hasattr(kind, name)
+
+
+def _giving(module: str) -> tuple[str, str]:
+    """What gives the names that a module lacks: its class may ask it for anything."""
+    return module, "__getattr__" if "__getattr__" in space_of(module) else ""
 
 
 def declared(module: str, name: str) -> tuple[str, ...]:
