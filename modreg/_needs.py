@@ -25,6 +25,7 @@ from modreg._importer import space_of
 from modreg._journal import MISSING
 from modreg._matters import Changes, Level, is_called_blindly, is_copied, is_type, matters
 from modreg._model import Edge
+from modreg._pairs import is_own
 from modreg._refs import ANY, Use
 from modreg._twins import is_alike
 from modreg._uses import Statement
@@ -426,6 +427,9 @@ class Needs:
         top = name.partition(".")[0]
         view = self.view(user)
         for each in self.stars.get(module, ()) if name == ANY else (top,):
+            if name == ANY and each not in space_of(module):
+                self.affect(user, f"it takes all from {module}, which lists {each} and has no such name")
+                continue
             is_own = each in view.bound or each in view.taken
             if is_own and not view.is_covered(each, module):
                 continue
@@ -607,12 +611,24 @@ class Needs:
                 self.former[name, each] = before
         both = former.keys() & namespace.keys() if former.get("__all__") is not namespace.get("__all__") else ()
         self.stars[name] = {each for each in both if is_given(each, former) != is_given(each, namespace)}
+        public = namespace.get("__all__") if both else ()
+        if isinstance(public, (list, tuple)):
+            self.stars[name] |= {each for each in public if each not in namespace}
         if self.stars[name]:
             found[ANY] = Level.PRESENCE
         if old is not None:
             self._reorder(old)
         told = {each: level for each, level in found.items() if each not in _OF_IMPORT_SYSTEM}
+        if old is not None and (told or said):
+            told = {**dict.fromkeys(self._made_unseen(name, namespace), Level.SHAPE), **told}
         return told if old is None else _with_leading(name, told, said)
+
+
+    def _made_unseen(self, name: str, namespace: Mapping[str, object]) -> Iterator[str]:
+        """The definitions of a module that no statement binds: any may have made them (``globals()[name] = f``)."""
+        view = self.view(name)
+        every = ((each, value) for each, value in namespace.items() if not view.is_binding(each))
+        return (each for each, value in every if is_own(value, name))
 
 
 # Names that every execution writes, and that no definition depends on.

@@ -2549,3 +2549,79 @@ def test_who_is_called_as_one_of_the_library_may_do_what_it_likes(project, dropp
     user = f"def {name}(kind): return kind.told()\nknown = {name}({'kind=' * is_given_by_name}Kind)"
 
     assert known_after(project, dropping, user, KIND, ("return 1", "return 2")).known == 2
+
+
+def test_who_lists_its_names_is_executed_when_a_star_import_brings_another(project, dropping):
+    """
+    ``dir()`` tells which names there are, and nothing of what they stand for.
+    """
+    project.load("tax", "__all__ = ['rate']\ndef rate(): return 1\ndef other(): return 2\n")
+    client = project.load("client", "from tax import *\nnames = [name for name in dir() if name in ('rate', 'other')]\n")
+    project.write("tax.py", "__all__ = ['rate']\ndef rate(): return 3\ndef other(): return 2\n")
+    first = dropping.refresh()
+    project.write("tax.py", "__all__ = ['rate', 'other']\ndef rate(): return 3\ndef other(): return 2\n")
+
+    second = dropping.refresh()
+
+    assert [[each.name for each in done.versions] for done in (first, second)] == [["tax"], ["tax", "client"]]
+    assert sorted(client.names) == ["other", "rate"]
+
+
+@pytest.mark.parametrize(
+    "binding",
+    [
+        "globals()['f'] = make()",
+        "def install(name):\n    globals()[name] = make()\ninstall('f')",
+        "def install():\n    global f\n    f = make()\ninstall()",
+        "import sys\nsetattr(sys.modules[__name__], 'f', make())",
+        "exec('f = make()')",
+    ],
+)
+def test_what_no_statement_binds_may_be_made_by_any_of_them(project, dropping, binding):
+    """
+    Who calls such a function while it is executed is executed when its module changed.
+    """
+    source = f"def make():\n    def f(): return 1\n    return f\n{binding}\n"
+    factory = project.load("factory", source)
+    client = project.load("client", "import factory\nfrom factory import f\nknown = f() + factory.f()\n")
+    held = factory.f
+    project.write("factory.py", source.replace("return 1", "return 2"))
+
+    dropping.refresh()
+
+    assert (client.known, held()) == (4, 2)
+
+
+@pytest.mark.parametrize("edit", [("return 1", "return 2"), ("rate = 1", "rate = 2")])
+@pytest.mark.parametrize("user", ["import tax\nknown = tax.now", "from tax import now\nknown = now"])
+def test_a_property_of_a_modules_own_class_is_used_by_who_takes_it(project, dropping, user, edit):
+    """
+    What a module gives by its class may come of anything that it has.
+    """
+    own = "import sys, types\nclass Tax(types.ModuleType):\n    @property\n    def now(self): return self.by() * self.rate\n"
+    source = f"{own}rate = 1\ndef by(): return 1\nsys.modules[__name__].__class__ = Tax\n"
+    project.load("tax", source)
+    client = project.load("client", user + "\n")
+    project.write("tax.py", source.replace(*edit))
+
+    dropping.refresh()
+
+    assert client.known == 2
+
+
+def test_a_star_import_of_a_list_with_a_name_that_is_not_there_fails(project, dropping):
+    """
+    As in a fresh interpreter, though nothing else changed; a submodule that is listed is imported.
+    """
+    project.write("shop/tax.py", "")
+    shop = project.load("shop.__init__", "__all__ = ['rate']\nrate = 1\n")
+    client = project.load("client", "from shop import *\n")
+    project.write("shop/__init__.py", "__all__ = ['rate', 'other']\nrate = 1\n")
+
+    with pytest.raises(ReloadError, match=r"'client' failed.*'other'"):
+        dropping.refresh()
+    assert shop.__all__ == ["rate"]
+    project.write("shop/__init__.py", "__all__ = ['rate', 'tax']\nrate = 1\n")
+    dropping.refresh()
+
+    assert client.tax is sys.modules["shop.tax"]
