@@ -24,7 +24,7 @@ from modreg._draft import Part
 from modreg._edges import grouped
 from modreg._elsewhere import Elsewhere
 from modreg._history import NONE, Record
-from modreg._holding import Held, holding
+from modreg._holding import Held, holding, is_value
 from modreg._hooks import has_dispose
 from modreg._importer import BOOTSTRAP, namespace_of, space_of
 from modreg._journal import (
@@ -68,7 +68,7 @@ from modreg._stars import all_star_names, brought_late
 from modreg._state import NOTHING, Statements, bind, keep, keep_in_classes, remade, take_over, unchanged
 from modreg._successor import living
 from modreg._transaction import walk
-from modreg._twins import Twins, alone, is_variable_of
+from modreg._twins import Twins, alone, is_alike, is_variable_of
 from modreg._values import is_atom, is_definition, label_of, state
 from modreg._view import declared
 from modreg._window import Window, held, is_held, is_listed, orphan, point, replace
@@ -493,10 +493,7 @@ class Execution(Ordered):
         is_same = self.is_live and self._patch(run)
         if self.is_live:
             settle_instances(former, namespace)
-        kept = keep(former, namespace, unchanged(*stated) - stated[1].definitions, self.journal) if stated else []
-        instead = remade(former, namespace) if in_classes else {}
-        for each in in_classes:
-            take_over(each.old, each.new, instead, self.journal)
+        kept = self._keep_names(run, stated, in_classes) if stated else []
         kept += bind(former, namespace, declared(part.name, "__keep__"))
         twins = Twins.of(self.window.made(kept, namespace)) if kept and self.is_live else None
         if twins:
@@ -595,6 +592,22 @@ class Execution(Ordered):
         same = unchanged(old, new, is_stable)
         sides = run.former, run.namespace
         return keep_in_classes(*sides, old, new, lambda name: name in same or is_stable(name), remade(*sides, same))
+
+    def _keep_names(self, run: _Run, stated: _Stated, in_classes: list[Pair]) -> list[Pair]:
+        """Have names keep their objects, but for plain values made of what stands in containers, if that changed."""
+        made, statements, owner = run.namespace.copy(), stated[1], run.part.name
+        names = unchanged(*stated) - statements.definitions
+        kept = keep(run.former, run.namespace, names, self.journal)
+        instead = remade(run.former, run.namespace) if in_classes else {}
+        for each in in_classes:
+            take_over(each.old, each.new, instead, self.journal)
+        if self.is_dropping:
+            self.registrations.forget(owner, run.former, run.namespace)
+        read = statements.computed_with(self.registrations.filled_in(owner))
+        anew = {name: made[name] for name in read & names & made.keys() if is_value(made[name])}
+        anew = {name: value for name, value in anew.items() if not is_alike(run.former.get(name), value)}
+        run.namespace.update(anew)
+        return [each for each in kept if not any(each.new is value for value in anew.values())]
 
     def _statements(self, run: _Run) -> _Stated:
         part = run.part

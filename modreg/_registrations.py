@@ -101,6 +101,11 @@ class Registrations:
         self.noted.read(found)
         return owners(self.reached & self.graph.keys() if found else (), found)
 
+    def filled_in(self, name: str) -> set[str]:
+        """The names of a module that lead to a container in which there is something else now than before."""
+        found = {id(entry.place.container) for entry in self.noted.open() if self._is_filled(entry, {})}
+        return {each for _, each in owners([name] if found else (), found)}
+
     def _is_filled(self, entry: Noting, changed: Mapping[str, Collection[str]]) -> bool:
         """Whether there is something else in a container than before, or it has changed."""
         self._settle(entry)

@@ -76,6 +76,16 @@ class Statements:
         instances = {name: found for name, found in called.items() if found and len(makers[name]) == 1}
         return cls(texts, read, frozenset(makers) - values, frozenset(imported), classes, instances)
 
+    def computed_with(self, names: Iterable[str]) -> set[str]:
+        """The names of values that are computed with others, all the way down."""
+        found = {*names}
+        queue = [*found]
+        for each in queue:  # it grows while it is walked
+            more = {name for name, read in self.inputs.items() if each in read} - self.definitions - found
+            found |= more
+            queue.extend(more)
+        return found.difference(names)
+
     def besides(self, name: str) -> list[str]:
         """The texts of the statements that may change the class of a name, and do not define it."""
         return [text for text in self.makers[name] if not text.startswith("ClassDef(")]
@@ -131,7 +141,7 @@ def _is_made_alike(old: Statements, new: Statements, name: str, changed: set[str
     if old.makers.get(name) != new.makers[name]:
         return False
     classes = changed & new.inputs[name]
-    if not classes <= new.instances[name] & old.classes.keys() & new.classes.keys():
+    if not classes or not classes <= new.instances[name] & old.classes.keys() & new.classes.keys():
         return False
     if any(len(each.makers[c]) != 1 for c in classes for each in (old, new)):
         return False

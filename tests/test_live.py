@@ -4013,3 +4013,50 @@ def test_a_class_that_gave_way_by_its_layout_comes_back_as_it_was(project, regis
     assert m.C is held
     assert dict(vars(held)) == before
     assert held(2).x == 2
+
+
+REGISTRY = "table = {}\ndef add(f):\n    table[f.__name__] = f\n    return f\n"
+ADDING = "@add\ndef one(): pass\n@add\ndef two(): pass\n"
+
+
+@pytest.mark.parametrize(
+    ("registry", "edit", "names"),
+    [
+        (REGISTRY, ("def two", "def other"), ["one", "other"]),
+        (REGISTRY, ("@add\ndef two(): pass\n", ""), ["one"]),
+        (REGISTRY, ("names =", "@add\ndef other(): pass\nnames ="), ["one", "other", "two"]),
+        ("from base import add, table\n", ("names =", "@add\ndef other(): pass\nnames ="), ["late", "one", "other", "two"]),
+    ],
+)
+def test_what_a_registry_came_to_is_computed_anew_where_it_is_kept(project, dropping, registry, edit, names):
+    """
+    With ``state="keep"`` a plain value is kept as long as that is so of what it was made of; a registry stays itself.
+    """
+    project.write("base.py", REGISTRY)
+    source = f"{registry}{ADDING}names = sorted(table)\nhits = []\ndef told(known=names): return len(known)\n"
+    shop = project.load("shop", source)
+    shop.hits.append(1)
+    table = shop.table
+    table["late"] = len
+    project.write("shop.py", source.replace(*edit))
+
+    dropping.refresh(state="keep")
+
+    assert shop.table is table
+    assert set(shop.names) | {"late"} == {*table}
+    assert shop.names == names
+    assert shop.told() == len(names)
+    assert shop.hits == [1]
+
+
+def test_what_is_evaluated_from_a_text_is_kept_by_no_statement(project, dropping):
+    """
+    With ``state="keep"`` what a statement reads besides its names cannot be told.
+    """
+    source = "exec('rate = 1')\ntotal = eval('rate + 1')\n"
+    tax = project.load("tax", source)
+    project.write("tax.py", source.replace("= 1", "= 2"))
+
+    dropping.refresh(state="keep")
+
+    assert tax.total == 3
