@@ -110,7 +110,6 @@ class Execution(Ordered):
         restores: For each module that is brought back by executing it, the version brought back.
 
     Attributes:
-        loaded: The names of the modules that were loaded when the execution began.
         moving: What a name led to before and, of that name in another module, leads to now; each with its module.
         returned: What left an earlier version and was there again, and so was made before the transaction.
         starred: For each module that may take part and has star imports the names that its star imports had bound.
@@ -124,7 +123,6 @@ class Execution(Ordered):
     window: Window = attrs.field(factory=Window)
     twins: Twins = attrs.field(factory=Twins)
     held: Twins = attrs.field(factory=Twins)
-    loaded: Collection[str] = ()
     moving: list[tuple[str, Pair]] = attrs.field(factory=list)
     returned: list[object] = attrs.field(factory=list)
     disposed: set[str] = attrs.field(factory=set)
@@ -151,7 +149,7 @@ class Execution(Ordered):
         self._make_ready()
         self._dispose_first()
         self.elsewhere.put_originals()
-        self.loaded = [*sys.modules]
+        self.loaded = sys.modules.copy()
         try:
             self.window.open()
             for name in self.draft.unload:
@@ -229,6 +227,8 @@ class Execution(Ordered):
     def _abort(self, error: BaseException) -> None:
         kept = [(x.place.namespace, x.before) for x in self.journal if isinstance(x.place, Namespace)]
         made = [x for namespace, (_, before) in kept for x in made_classes(namespace, (*before, *self.returned))]
+        others = [(name, each) for name, each in self.loaded.items() if sys.modules.get(name) is not each]
+        self.journal.entries.extend(Entry(Item(sys.modules, name), each, MISSING) for name, each in others)
         super()._abort(error)
         orphan(made)
 

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from types import TracebackType
+from types import ModuleType, TracebackType
 
 import attrs
 
@@ -35,6 +35,7 @@ class Work:
         made: The versions made so far, in order.
         rebound: The names that were given other objects, by module; not in the steps yet.
         within: Who takes part, from the tear-down to the set-up.
+        loaded: The modules that were loaded when the execution began, by name.
     """
 
     history: History
@@ -54,6 +55,7 @@ class Work:
     replaced: list[tuple[str, Pair]] = attrs.field(factory=list)
     patched: set[str] = attrs.field(factory=set)
     snapshots: dict[str, Snapshot] = attrs.field(factory=dict)
+    loaded: dict[str, ModuleType] = attrs.field(factory=dict)
     started: float = attrs.field(factory=time.perf_counter)
     is_begun: bool = False
     is_committed: bool = False
@@ -124,7 +126,8 @@ class Work:
         at = _in_package(name)
         if at is not None:
             self.journal.keep(at)
-        self.journal.entries.append(Entry(Item(sys.modules, name), MISSING, MISSING))
+        before = self.loaded.get(name, MISSING)  # code that is executed may have taken it out
+        self.journal.entries.append(Entry(Item(sys.modules, name), before, MISSING))
 
     def added(self, record: Record, module: object) -> None:
         """Take in a module that something else executed while this is open: for the first time, or again."""

@@ -1380,6 +1380,36 @@ def test_deleted_module_leaves(project, registry):
     assert tax.RATE == 7
 
 
+@pytest.mark.parametrize("again", ["import other\n", ""])
+def test_what_code_takes_out_of_sys_modules_is_there_again_after_an_abort(project, dropping, again):
+    """
+    What is imported anew in its place gives way to it.
+    """
+    other = project.load("other", "")
+    main = project.load("main", "")
+    project.write("main.py", f"import sys\ndel sys.modules['other']\n{again}raise OSError\n")
+
+    with pytest.raises(ReloadError):
+        dropping.refresh()
+
+    assert (sys.modules["main"], sys.modules["other"]) == (main, other)
+
+
+def test_what_code_imports_in_the_place_of_a_module_gives_way_to_it_with_a_rollback(project, dropping):
+    """
+    A rollback brings back what was in `sys.modules` under the name.
+    """
+    other = project.load("other", "")
+    project.load("main", "")
+    project.write("main.py", "import sys\ndel sys.modules['other']\nimport other\n")
+    dropping.refresh()
+    replaced = sys.modules["other"]
+
+    dropping.rollback("main")
+
+    assert sys.modules["other"] is other is not replaced
+
+
 def test_deleted_module_that_is_still_imported_fails(project, registry):
     """
     Where a dependent imports what is gone, a fresh interpreter would fail, and so does the refresh.
