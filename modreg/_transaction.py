@@ -199,7 +199,7 @@ class Work:
         current = self.history.current(name)
         if declined is current.declined:
             return current.turned_away
-        return sign(source) if declined else None
+        return sign(current.source or source) if declined else None  # the file of what goes may be another one
 
     def unload(self, name: str) -> None:
         """Take a module out of `sys.modules` and off its package."""

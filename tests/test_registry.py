@@ -1410,6 +1410,26 @@ def test_what_code_imports_in_the_place_of_a_module_gives_way_to_it_with_a_rollb
     assert sys.modules["other"] is other is not replaced
 
 
+@pytest.mark.parametrize("former", ["shop/tax.py", "shop.py"])
+def test_a_package_that_was_turned_away_is_taken_when_it_is_written_again(project, dropping, former):
+    """
+    Its text may be the very same, and what a rollback went back to has another file, or none.
+    """
+    project.write(former, "rate = 1\n")
+    project.load("shop.tax" if former == "shop/tax.py" else "shop")
+    if former == "shop.py":
+        (project.root / former).unlink()
+    project.write("shop/__init__.py", "rate = 2\n")
+    dropping.refresh()
+    dropping.rollback("shop")
+    left_alone = dropping.refresh()
+    project.write("shop/__init__.py", "rate = 2\n")
+
+    dropping.refresh()
+
+    assert (bool(left_alone), sys.modules["shop"].rate) == (False, 2)
+
+
 def test_deleted_module_that_is_still_imported_fails(project, registry):
     """
     Where a dependent imports what is gone, a fresh interpreter would fail, and so does the refresh.
