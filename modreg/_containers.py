@@ -37,6 +37,22 @@ def places(name: str, findings: list[Finding], large: set[int]) -> Iterator[Cach
             findings.append(Finding(code="container-over-bound", module=name, message=said))
 
 
+def data_of(name: str) -> list[Contents]:
+    """The places of the containers of data within those of a module, as long as they are few."""
+    queue = [value for _, value in _held(name) if id(type(value)) in PLAIN]
+    found: dict[int, Any] = {}
+    for container in queue:  # it grows while it is walked
+        inside = elements_of(container) if len(container) <= ROOM else ()
+        more = {id(each): each for each in inside if id(type(each)) in PLAIN and id(each) not in found}
+        if len(found) + len(more) <= _FEW:
+            found |= more
+            queue.extend(more.values())
+    return [*map(Contents, found.values())]
+
+
+_FEW: Final = 20  # to note them takes longer than all else in a module with a large table
+
+
 def owners(names: Iterable[str], containers: Collection[int]) -> Iterator[tuple[str, str]]:
     """The modules and names there through which containers, by their identities, are found."""
     for name in names:

@@ -9,7 +9,7 @@ from types import ModuleType
 import attrs
 
 from modreg import _graph, _registered
-from modreg._containers import elements_of, is_namespace, of_instance, owners, places
+from modreg._containers import data_of, elements_of, is_namespace, of_instance, owners, places
 from modreg._journal import PLAIN, Cache, Contents, Journal, Place
 from modreg._model import Edge, Finding
 from modreg._noted import Noted, Noting
@@ -62,6 +62,9 @@ class Registrations:
             for place in places(owner, self.findings, self.large):
                 if not self.noted.is_known(place, owner):  # others may have taken it from there
                     self._note_place(owner, place)
+        for place in data_of(name):
+            if not self.noted.is_known(place, name):
+                self.journal.keep(place)
 
     def _note_place(self, owner: str, place: Place) -> None:
         self.journal.keep(place)

@@ -11,6 +11,7 @@ import pickle
 import shutil
 import sys
 import threading
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -1428,6 +1429,24 @@ def test_a_package_that_was_turned_away_is_taken_when_it_is_written_again(projec
     dropping.refresh()
 
     assert (bool(left_alone), sys.modules["shop"].rate) == (False, 2)
+
+
+@pytest.mark.parametrize("is_failing", [True, False])
+def test_data_within_what_is_kept_goes_back_as_well(project, dropping, is_failing):
+    """
+    A module that changes what is deep in its state and fails has not changed it; a large table is no hindrance.
+    """
+    start = "TABLE = [[n] for n in range(1_000)]\ntry: state\nexcept NameError: state = {'a': {'b': [1]}, 'c': {1}}\n"
+    shop = project.load("shop", start)
+    project.write("shop.py", f"{start}state['a']['b'] += [2]\nstate['c'].clear()\n" + "raise OSError\n" * is_failing)
+
+    with pytest.raises(ReloadError) if is_failing else nullcontext():
+        dropping.refresh()
+    if not is_failing:
+        assert shop.state == {"a": {"b": [1, 2]}, "c": set()}
+        dropping.rollback("shop")
+
+    assert shop.state == {"a": {"b": [1]}, "c": {1}}
 
 
 def test_deleted_module_that_is_still_imported_fails(project, registry):
