@@ -28,23 +28,22 @@ def _contents(value: object) -> dict[str, object]:
     queue: list[tuple[str, object]] = [("", value)]
     seen: set[int] = set()
     for path, each in queue:  # it grows while it is walked
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        if id(type(each)) in PLAIN or _is_instance(each):
+        if id(type(each)) in CONSTANTS or id(type(each)) in PLAIN or _is_instance(each):
             found[path] = each
-        else:
-            inside = ((name, part) for name, part in parts(each) if not (_is_bare(part) or name.startswith("__")))
+        elif id(each) not in seen:
+            seen.add(id(each))
+            inside = ((n, part) for n, part in parts(each) if not (_is_bare_function(part) or n.startswith("__")))
             queue.extend((f"{path}.{name}", part) for name, part in inside)
     return found
 
 
 def _is_bare(value: object) -> bool:
     """Whether there is nothing in a value, as in nearly all functions."""
-    kind = type(value)
-    if kind is FunctionType:
-        return not (value.__closure__ or value.__dict__)  # type: ignore[attr-defined]  # by the line above
-    return id(kind) in ATOMS
+    return id(type(value)) in ATOMS or _is_bare_function(value)
+
+
+def _is_bare_function(value: object) -> bool:
+    return type(value) is FunctionType and not (value.__closure__ or value.__dict__)
 
 
 def _is_instance(value: object) -> bool:
@@ -57,13 +56,13 @@ def _is_instance(value: object) -> bool:
 def is_holding(value: object, former: Mapping[str, object]) -> bool:
     """Whether a definition still holds what it did, or its like."""
     present = _contents(value)
-    return all(path not in present or _is_like(each, present[path]) for path, each in former.items())
+    return present.keys() == former.keys() and all(_is_like(each, present[path]) for path, each in former.items())
 
 
 def _is_like(old: Any, new: Any) -> bool:  # any objects
     if is_alike(old, new):
         return True
-    return type(old) is type(new) and id(type(old)) not in PLAIN and is_alike(attributes(old), attributes(new))
+    return type(old) is type(new) and _is_instance(old) and is_alike(attributes(old), attributes(new))
 
 
 def is_value(value: object, depth: int = 6) -> bool:

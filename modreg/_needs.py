@@ -563,11 +563,16 @@ class Needs:
             targets = [(new.absolute(taken), taken.name) for taken in every]
             if any(self.levels.get(target) is Level.PRESENCE for target in targets):
                 found[each] = Level.OBJECT
-        places = ((target, place) for target, every in new.places.items() for place in every)
+        places = [(target, place) for target, every in new.places.items() for place in every]
         inputs = {  # what is computed with something that changed, or asks something of which a part did
             place.owner
             for (module, each), place in places
             if (module, each) in self.levels or (place.ref.use >= Use.MADE and each in self.changed.get(module, ()))
+        }
+        called = {  # a class may have what that gives
+            place.owner
+            for (module, each), place in places
+            if place.ref.use >= Use.FORMED and each in self.changed.get(module, ())
         }
         for each in new.made:
             value = namespace.get(each)
@@ -576,7 +581,7 @@ class Needs:
                     found[each] = Level.OBJECT
             elif not is_definition(value) and not any(parts(value)) and (each in inputs or not is_type(value)):
                 found[each] = Level.OBJECT
-            elif _containers.is_filled(value, name, users):
+            elif (is_class(value) and each in called) or _containers.is_filled(value, name, users):
                 found[each] = Level.SHAPE
         return {each: level for each, level in found.items() if self.levels.get((name, each), 0) < level}
 

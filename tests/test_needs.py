@@ -2625,3 +2625,38 @@ def test_a_star_import_of_a_list_with_a_name_that_is_not_there_fails(project, dr
     dropping.refresh()
 
     assert client.tax is sys.modules["shop.tax"]
+
+
+CLASSES = {
+    "class User:\n    table = name('User')\n": "helper",
+    "class User(metaclass=Meta): pass\n": "metaclass",
+    "class User(Base): pass\n": "base",
+    "@told\nclass User: pass\n": "decorator",
+    "class User:\n    field = Field()\n": "attribute",
+    "class User: pass\ntold(User)\n": "call",
+    "class User: pass\nfor each in (User,):\n    each.table = name('User')\n": "loop",
+    "class User: pass\nif name('User') == 'USER':\n    User.table = 'USER'\n": "came",
+}
+
+
+@pytest.mark.parametrize("text", CLASSES, ids=CLASSES.values())
+@pytest.mark.parametrize("user", ["from users import User\nknown = getattr(User, 'table', '')", "import users\nclass K:\n    known = users.User.__dict__.get('table')"])
+@pytest.mark.parametrize("state", ["reset", "keep"])
+def test_who_takes_what_a_class_came_to_have_is_executed(project, dropping, text, user, state):
+    """
+    A class has what its body computes, and what a metaclass, a base, a decorator or an attribute gives it.
+    """
+    names = (
+        "def name(n): return n.lower()\nclass Meta(type):\n    def __init__(cls, *args): cls.table = name(cls.__name__)\n"
+        "class Base:\n    def __init_subclass__(cls): cls.table = name(cls.__name__)\n"
+        "def told(cls):\n    cls.table = name(cls.__name__)\n    return cls\n"
+        "class Field:\n    def __set_name__(self, cls, n): cls.table = name(cls.__name__)\n"
+    )
+    project.load("names", names)
+    project.load("users", f"from names import *\n{text}")
+    client = project.load("client", user + "\n")
+    project.write("names.py", names.replace("lower", "upper"))
+
+    dropping.refresh(state=state)
+
+    assert getattr(client, "K", client).known == "USER"
