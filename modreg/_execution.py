@@ -618,6 +618,9 @@ class Execution(Ordered):
         levels = self.draft.needs.levels
         others = {*self.finished, *self.executing, *self.unloaded}
         taken = {name.partition(".")[0] for module, name in (*levels, *self.draft.lost) if module == part.name}
+        changed = {(module, name.partition(".")[0]) for module, name in levels}
+        # By way of other modules as well: the first name of ``shop.tax.RATE``.
+        taken |= {place.ref.path[0] for each in changed for place in part.view.uses(*each)}
         modules = {*others, *(module for module, _ in levels)}
         if not modules.isdisjoint(self._called(part)):
             return NOTHING, NOTHING, bool  # which of its statements has to do with them is not looked for

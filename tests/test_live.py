@@ -4060,3 +4060,19 @@ def test_what_is_evaluated_from_a_text_is_kept_by_no_statement(project, dropping
     dropping.refresh(state="keep")
 
     assert tax.total == 3
+
+
+@pytest.mark.parametrize("use", ["known = shop.tax.rate", "known = [shop.tax.rate][0]", "class K:\n    known = shop.tax.rate\n"])
+def test_what_is_taken_by_way_of_another_module_is_not_kept(project, dropping, use):
+    """
+    With ``state="keep"`` a value is computed anew where something in a module changed that another one leads to.
+    """
+    project.write("tax.py", "rate = 1\n")
+    project.load("shop", "import tax\n")
+    client = project.load("client", f"import shop\nstate = {{}}\n{use}\n")
+    client.state["hits"] = 1
+    project.write("tax.py", "rate = 2\n")
+
+    dropping.refresh(state="keep")
+
+    assert (getattr(client, "K", client).known, client.state) == (2, {"hits": 1})
