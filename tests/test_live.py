@@ -4076,3 +4076,25 @@ def test_what_is_taken_by_way_of_another_module_is_not_kept(project, dropping, u
     dropping.refresh(state="keep")
 
     assert (getattr(client, "K", client).known, client.state) == (2, {"hits": 1})
+
+
+@pytest.mark.parametrize("state", ["reset", "keep"])
+@pytest.mark.parametrize("registry", [REGISTRY, "from base import add, table\n"])
+@pytest.mark.parametrize(("now", "names"), [("", ["one"]), ("@add\ndef other(): pass\n", ["one", "other"])])
+def test_a_module_does_not_read_what_it_registered_and_does_no_more(project, dropping, state, registry, now, names):
+    """
+    With ``removed="drop"`` what left the source is in no registry any more while its module is executed.
+    """
+    project.write("base.py", REGISTRY)
+    source = f"{registry}{ADDING}names = sorted(table)\n"
+    shop = project.load("shop", source)
+    two = shop.two
+    project.write("shop.py", source.replace("@add\ndef two(): pass\n", now) + "raise OSError\n")
+    with pytest.raises(modreg.ReloadError):
+        dropping.refresh(state=state)
+    assert shop.table == {"one": shop.one, "two": two}
+    project.write("shop.py", source.replace("@add\ndef two(): pass\n", now))
+
+    dropping.refresh(state=state)
+
+    assert shop.names == sorted(shop.table) == names
