@@ -121,7 +121,8 @@ def unchanged(old: Statements, new: Statements, is_stable: Callable[[str], bool]
     """
     The names whose makers are the same, and so are, all the way down, what these read.
 
-    What comes from elsewhere (an import, a built-in) is the same if *is_stable* says so.
+    What comes from elsewhere (an import, a built-in) is the same if *is_stable* says so.  What has a name like
+    ``__all__`` is no state, whoever fills it.
     """
     changed = {name for name in {*old.makers, *new.makers} if old.makers.get(name) != new.makers.get(name)}
     changed |= {name for read in new.inputs.values() for name in read if name not in new.makers and not is_stable(name)}
@@ -133,7 +134,7 @@ def unchanged(old: Statements, new: Statements, is_stable: Callable[[str], bool]
         changed |= more
         grown = bool(more)
     made = {name for name in changed & new.instances.keys() if _is_made_alike(old, new, name, changed)}
-    return frozenset(new.makers) - changed | made
+    return frozenset(name for name in (*(new.makers.keys() - changed), *made) if not re.fullmatch("__.+__", name))
 
 
 def _is_made_alike(old: Statements, new: Statements, name: str, changed: set[str]) -> bool:
@@ -267,8 +268,7 @@ def _unchanged_in_class(old: Statements, new: Statements, name: str, is_same: Ca
         return
     if all(map(is_same, reading)):
         mine, theirs = (Statements.of(ast.Module(each.body, [])) for each in (one, other))
-        names = unchanged(mine, theirs, is_same) - theirs.definitions
-        yield from (each for each in names if not (each.startswith("__") and each.endswith("__")))
+        yield from unchanged(mine, theirs, is_same) - theirs.definitions
 
 
 def _head(statement: ast.ClassDef) -> ast.ClassDef:

@@ -4090,7 +4090,7 @@ def test_a_module_does_not_read_what_it_registered_and_does_no_more(project, dro
     shop = project.load("shop", source)
     two = shop.two
     project.write("shop.py", source.replace("@add\ndef two(): pass\n", now) + "raise OSError\n")
-    with pytest.raises(modreg.ReloadError):
+    with pytest.raises(ReloadError):
         dropping.refresh(state=state)
     assert shop.table == {"one": shop.one, "two": two}
     project.write("shop.py", source.replace("@add\ndef two(): pass\n", now))
@@ -4098,3 +4098,17 @@ def test_a_module_does_not_read_what_it_registered_and_does_no_more(project, dro
     dropping.refresh(state=state)
 
     assert shop.names == sorted(shop.table) == names
+
+
+def test_the_list_of_what_is_public_is_no_state(project, dropping):
+    """
+    With ``state="keep"`` ``__all__`` is what the source makes it, also where decorators fill it.
+    """
+    source = "__all__ = []\ndef public(f):\n    __all__.append(f.__name__)\n    return f\n@public\ndef one(): pass\n"
+    shop = project.load("shop", source)
+    client = project.load("client", "from shop import *\n")
+    project.write("shop.py", source + "@public\ndef two(): pass\n")
+
+    dropping.refresh(state="keep")
+
+    assert (shop.__all__, client.two) == (["one", "two"], shop.two)
