@@ -503,7 +503,7 @@ class Execution(Ordered):
 
     def _run_in(self, run: _Run) -> None:
         self._prepare(run.part, run.module, run.namespace)
-        if self.is_dropping and not run.part.is_unchanged:  # it may read what it registers
+        if self.is_dropping and not run.former.keys() <= run.namespace.keys():  # it may read what it registers
             self.registrations.forget(run.part.name, run.former, run.namespace)
         self._move_window(but=run.part.name)
         self._run(run.part, run.module, run.namespace)
