@@ -43,7 +43,7 @@ from modreg._matters import Level
 from modreg._model import Cause, Decision, Finding, Foreseen, Phase, Step
 from modreg._order import Ordered
 from modreg._pairs import Pair, home, is_other, is_own, moving, pair
-from modreg._patch import forget_checks, forget_subscripts, forward, patch, renew_abstract
+from modreg._patch import enrol, forget_checks, forget_subscripts, forward, patch, renew_abstract
 from modreg._registrations import Registrations
 from modreg._removed import retire
 from modreg._retained import (
@@ -931,6 +931,7 @@ class Execution(Ordered):
         """Point all else that the execution made to the kept objects; answer what stands for what."""
         self.twins.update(twins)
         self.registrations.again.update(id(each.old) for each in twins.pairs)
+        enrol(twins, self.journal)
         instead = self._pointed(twins)
         self.window.has_remains |= any(is_listed(each.new) for each in instead.pairs)
         self.twins.drop(twins)

@@ -443,6 +443,23 @@ class Registered:
 
 
 @attrs.define(eq=False)
+class Registration(Whole):
+    """Whether one class is registered with an abstract base class, which may be anybody's: all others stay so."""
+
+    cls: Any  # a class whose metaclass is abc.ABCMeta
+    registered: type
+
+    def get(self) -> bool:
+        return any(each is self.registered for each in Registered(self.cls).get())
+
+    def put(self, value: bool) -> None:
+        if value:
+            _abc._abc_register(self.cls, self.registered)
+        else:
+            Registered(self.cls).put(each for each in Registered(self.cls).get() if each is not self.registered)
+
+
+@attrs.define(eq=False)
 class Cache(Whole):
     """A cache of results that a changed definition makes wrong: whatever is written, it is emptied."""
 

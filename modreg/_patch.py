@@ -8,8 +8,9 @@ import enum
 import functools
 import sys
 import typing
+import weakref
 from collections.abc import Callable, Mapping
-from types import CodeType, FunctionType, WrapperDescriptorType
+from types import BuiltinFunctionType, CodeType, FunctionType, WrapperDescriptorType
 from typing import Any, Final
 
 import attrs
@@ -26,6 +27,7 @@ from modreg._journal import (
     Item,
     Journal,
     Registered,
+    Registration,
     Whole,
     entries_of,
     is_exchangeable,
@@ -72,6 +74,27 @@ def renew_abstract(journal: Journal) -> None:
 
 
 _ABSTRACT: Final = "__abstractmethods__"
+
+
+def enrol(twins: Twins, journal: Journal) -> None:
+    """
+    Have abstract base classes know what is kept for the classes that an execution registered with them.
+
+    They are anybody's, and refer to these weakly, as they do to what they were once asked about.
+    """
+    if not any(map(_is_known_to_abstract, (each.new for each in twins.pairs))):
+        return
+    for cls in _all_classes():
+        known = Registered(cls).get() if "_abc_impl" in table(cls) and cls not in twins else ()
+        for each in known:
+            if each in twins:
+                journal.write(Registration(cls, twins.kept(each)), True)
+
+
+def _is_known_to_abstract(value: object) -> bool:
+    """Whether an abstract base class may refer to a class, by the function that it has called when that goes."""
+    callbacks = (each.__callback__ for each in weakref.getweakrefs(value)) if is_class(value) else ()
+    return any(type(each) is BuiltinFunctionType and each.__name__ == "_destroy" for each in callbacks)
 
 
 def _all_classes() -> list[type]:

@@ -2463,6 +2463,31 @@ def test_abstract_registration_in_another_module(project, registry):
     assert isinstance(m.C(), base.Base)
 
 
+@pytest.mark.parametrize("base", ["base.Base", "numbers.Number"])
+def test_a_class_that_is_registered_with_an_abstract_base_from_now_on(project, registry, base):
+    """
+    A class that was there already is registered with an abstract base elsewhere, whosever that is, until a rollback.
+    """
+    project.load("base", "import abc\nclass Base(abc.ABC): pass\n")
+    old = f"import base, numbers\nclass C: pass\nclass D: pass\n{base}.register(C)\n"
+    m = project.load("m", old)
+    abstract, held = eval(base, vars(m)), m.D()
+    assert not isinstance(held, abstract)
+    project.write("m.py", f"{old}{base}.register(D)\nraise OSError('disk')\n")
+    with pytest.raises(ReloadError):
+        registry.reload(m)
+    assert not isinstance(held, abstract)
+    project.write("m.py", f"{old}{base}.register(D)\n")
+
+    registry.reload(m)
+
+    assert isinstance(held, abstract)
+    assert issubclass(m.C, abstract)
+    registry.rollback(m)
+    assert not isinstance(held, abstract)
+    assert issubclass(m.C, abstract)
+
+
 def test_abstract_base_that_others_registered_with(project, registry):
     """
     An abstract base that is executed again keeps the classes that others registered.
