@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from types import FunctionType, MethodType
 from typing import Any, Final
 
+from modreg._classes import is_class
 from modreg._journal import Contents, counted_off
 from modreg._values import ATOMS, attributes, is_definition, is_holder, label_of, parts
 from modreg._weak import target
@@ -48,7 +49,7 @@ def settle(place: Contents, before: Any, again: Collection[int], renewed: set[in
     if repeated and not is_dict:
         renewed.update(map(id, counted_off(left, (_signature(now[at]) for at in repeated), _signature)[0]))
     free = [x for x in left if identity(x) not in renewed]
-    instead = matched([x for x in more if any(id(each) in again for each in _stands_for(x))], free)
+    instead = matched([x for x in more if any(id(each) in again for each in _stands_for(x))], free, again)
     if instead or repeated or back:
         place.put(tuple(exchanged([x for at, x in enumerate(now) if at not in repeated], instead)))
 
@@ -169,17 +170,19 @@ def exchanged(elements: Iterable[Element], instead: Mapping[int, Element]) -> It
     return (instead.get(id(each), each) for each in elements if id(each) not in moved)
 
 
-def matched(added: Sequence[Element], left: Iterable[Element]) -> dict[int, Element]:
+def matched(added: Sequence[Element], left: Iterable[Element], own: Collection[int] = ()) -> dict[int, Element]:
     """
     What of the added elements stands for the same as one that is *left*, each time for the first that is free.
+
+    Where it stands for one of the *own* definitions, by their identities, no class of other modules counts.
 
     Returns:
         The added elements, by the identity of those in whose place they stand.
     """
     waiting: dict[object, deque[Element]] = {}
     for each in left if added else ():
-        waiting.setdefault(_mark(each), deque()).append(each)
-    lines = ((each, waiting.get(_mark(each))) for each in added)
+        waiting.setdefault(_mark(each, own), deque()).append(each)
+    lines = ((each, waiting.get(_mark(each, own))) for each in added)
     return {id(line.popleft()): each for each, line in lines if line}
 
 
@@ -187,9 +190,16 @@ def _parts(element: Element) -> tuple[object, ...]:
     return element if type(element) is tuple else (element,)
 
 
-def _mark(element: Element) -> object:
-    """All that an element stands for, and how it is made: a pair of a string and a function, say."""
-    return tuple(id(each) for each in (*_stands_for(element), *map(type, _parts(element))))
+def _mark(element: Element, own: Collection[int]) -> object:
+    """
+    What an element stands for, and how it is made: a pair of a string and a function, say.
+
+    Classes of others are what a definition is there for, as a string would be, where it stands for *own* ones, too.
+    """
+    found = [*_stands_for(element)]
+    modules = {label[1] for x in found if id(x) in own and (label := label_of(x)) is not None}
+    foreign = {id(x) for x in found if modules and is_class(x) and (label_of(x) or ("", ""))[1] not in modules}
+    return tuple(id(x) for x in found if id(x) not in foreign), tuple(id(type(x)) for x in _parts(element))
 
 
 def _stands_for(element: Element) -> Iterator[object]:

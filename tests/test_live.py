@@ -2366,6 +2366,35 @@ def test_a_new_entry_is_read_by_who_comes_later_alone(project, dropping):
     assert (before.FOUND, after.FOUND) == (0, 2)
 
 
+@pytest.mark.parametrize("body", [1, 2])
+def test_what_is_registered_for_another_class_is_there_for_that_alone(project, dropping, body):
+    """
+    Where the key of a registration is a class of others, it stands under the present one, as under any other key.
+    """
+    table = project.load("table", """
+        import functools
+        handlers = {}
+        @functools.singledispatch
+        def shown(value): return None
+        """)
+    code = """
+        import table
+        @table.shown.register({0})
+        def show(value): return {1}
+        table.handlers[{0}] = show
+        """
+    m = project.load("m", code.format("int", 1))
+    project.write("m.py", code.format("str", body))
+
+    dropping.refresh()
+
+    assert table.handlers == {str: m.show}
+    assert [table.shown(1), table.shown("")] == [None, body]
+    dropping.rollback(m)
+    assert table.handlers == {int: m.show}
+    assert [table.shown(1), table.shown("")] == [1, None]
+
+
 def test_what_a_dispatching_function_remembers_leaves_with_the_definition(project, dropping):
     """
     A function that dispatches by type forgets what it has found in a registration that left the source.
