@@ -12,10 +12,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import compress
 from types import (
+    AsyncGeneratorType,
     BuiltinMethodType,
     CellType,
+    CoroutineType,
     FrameType,
     FunctionType,
+    GeneratorType,
     GenericAlias,
     GetSetDescriptorType,
     MappingProxyType,
@@ -324,7 +327,7 @@ class _Search:
         holders = [x for x in holders if id(x) not in mine]
         tables = self._tables(holders)
         for holder in {id(owner): owner for x in holders for owner in (tables.get(id(x), x),)}.values():
-            if not _is_left_alone(holder) and holder not in self.instead:
+            if not _is_left_alone(holder, self.instead) and holder not in self.instead:
                 self._change(holder)
 
     def _tables(self, holders: list[object]) -> dict[int, type]:
@@ -364,10 +367,23 @@ class _Search:
             self.targets.append(holder)
 
 
-def _is_left_alone(holder: object) -> bool:
-    """A frame keeps what it runs with, a class its own descriptors; modreg's records go on seeing both."""
+_FRAMES: Final = {
+    id(kind): kind.__dict__[name].__get__
+    for kind, name in ((GeneratorType, "gi_frame"), (CoroutineType, "cr_frame"), (AsyncGeneratorType, "ag_frame"))
+}
+
+
+def _is_left_alone(holder: object, twins: Twins) -> bool:
+    """
+    A frame keeps what it runs with, a class its own descriptors; modreg's records go on seeing both.
+
+    A generator keeps the function that it is of, too, which nobody gets from it; its variables are another matter.
+    """
     if type(holder) in (FrameType, GetSetDescriptorType, MemberDescriptorType):
         return True
+    if (get := _FRAMES.get(id(type(holder)))) is not None:
+        frame = get(holder)
+        return frame is None or not any(value in twins for value in frame.f_locals.values())
     module = table(type(holder)).get("__module__")
     return type(module) is str and module.startswith("modreg._")
 

@@ -2855,7 +2855,10 @@ def test_cached_results_that_an_aborted_execution_left_are_gone(project, registr
     assert held(1) == 2
 
 
-@pytest.mark.parametrize("code", ["X = map(f, [1])", "import itertools\nX = itertools.repeat(f)"])
+@pytest.mark.parametrize(
+    "code",
+    ["X = map(f, [1])", "import itertools\nX = itertools.repeat(f)", "def g(f): yield f\nX = g(f)"],
+)
 def test_what_cannot_be_written_is_told_of(project, registry, code):
     """
     An object that holds a twin where Python code cannot write is a finding, and so it stays until it goes.
@@ -2866,6 +2869,27 @@ def test_what_cannot_be_written_is_told_of(project, registry, code):
     registry.reload(m)
 
     assert [finding.code for finding in registry.transactions()[-1].findings] == ["stale-holder"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "X = f(1)",
+        "import contextlib\nX = contextlib.contextmanager(f)\n@X(1)\ndef g(): return 1",
+        "import contextlib\n@contextlib.asynccontextmanager\nasync def c(): yield 1\n@c()\nasync def g(): return 1",
+    ],
+)
+def test_a_generator_that_has_not_begun_is_no_stale_holder(project, registry, code):
+    """
+    The function that a generator is of is nothing that anybody could get from it.
+    """
+    m = project.load("m", "def f(x): yield 1\n" + code + "\n")
+    project.write("m.py", "def f(x): yield 2\n" + code + "\n")
+
+    registry.reload(m)
+
+    assert registry.transactions()[-1].findings == ()
+    assert list(m.f(1)) == [2]
 
 
 def test_old_instances_move_to_a_class_in_another_place(project, registry):
