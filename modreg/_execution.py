@@ -65,7 +65,17 @@ from modreg._snapshot import Attributes, Snapshot
 from modreg._source import Source
 from modreg._spec import features, problem
 from modreg._stars import all_star_names, brought_late
-from modreg._state import NOTHING, Statements, bind, keep, keep_in_classes, remade, take_over, unchanged
+from modreg._state import (
+    NOTHING,
+    Statements,
+    bind,
+    keep,
+    keep_in_classes,
+    keep_in_functions,
+    remade,
+    take_over,
+    unchanged,
+)
 from modreg._successor import living
 from modreg._transaction import walk
 from modreg._twins import Twins, alone, is_alike, is_variable_of
@@ -486,14 +496,15 @@ class Execution(Ordered):
         _uses.trees.let_go()  # what is searched next are all objects that were made meanwhile, and trees are very many
         self.registrations.noted.renew(part.name)
         stated = self._statements(run) if self.is_keeping else None
-        in_classes = self._keep_in_classes(run, stated) if stated else []
+        same = unchanged(*stated) if stated else NONE
+        inside = self._keep_inside(run, stated, same) if stated else []
         both = [Pair(former.get(name), value) for name, value in namespace.copy().items()] if stated else []
-        for each in (*both, *in_classes):
+        for each in (*both, *inside):
             self.registrations.noted.renew_from(each.old, each.new)
         is_same = self.is_live and self._patch(run)
         if self.is_live:
             settle_instances(former, namespace)
-        kept = self._keep_names(run, stated, in_classes) if stated else []
+        kept = self._keep_names(run, stated[1], same, inside) if stated else []
         kept += bind(former, namespace, declared(part.name, "__keep__"))
         twins = Twins.of(self.window.made(kept, namespace)) if kept and self.is_live else None
         if twins:
@@ -586,22 +597,21 @@ class Execution(Ordered):
             for each in more - (set(order[first:]) - (self.passed - {present})):
                 del needs.affected[each]
 
-    def _keep_in_classes(self, run: _Run, stated: _Stated) -> list[Pair]:
-        """Give new classes the values of the former ones where nothing that made them changed."""
+    def _keep_inside(self, run: _Run, stated: _Stated, same: frozenset[str]) -> list[Pair]:
+        """Give new classes and functions the values of the former ones where nothing that made them changed."""
         old, new, is_stable = stated
-        if not old.classes.keys() & new.classes.keys():
-            return []
-        same = unchanged(old, new, is_stable)
         sides = run.former, run.namespace
-        return keep_in_classes(*sides, old, new, lambda name: name in same or is_stable(name), remade(*sides, same))
+        instead = remade(*sides, same)
+        in_classes = keep_in_classes(*sides, old, new, lambda name: name in same or is_stable(name), instead)
+        return in_classes + keep_in_functions(*sides, same, instead)
 
-    def _keep_names(self, run: _Run, stated: _Stated, in_classes: list[Pair]) -> list[Pair]:
+    def _keep_names(self, run: _Run, statements: Statements, same: frozenset[str], inside: list[Pair]) -> list[Pair]:
         """Have names keep their objects, but for plain values made of what stands in containers, if that changed."""
-        made, statements, owner = run.namespace.copy(), stated[1], run.part.name
-        names = unchanged(*stated) - statements.definitions
+        made, owner = run.namespace.copy(), run.part.name
+        names = same - (statements.definitions & statements.imported)
         kept = keep(run.former, run.namespace, names, self.journal)
-        instead = remade(run.former, run.namespace) if in_classes else {}
-        for each in in_classes:
+        instead = remade(run.former, run.namespace) if inside else {}
+        for each in inside:
             take_over(each.old, each.new, instead, self.journal)
         if self.is_dropping:
             self.registrations.forget(owner, run.former, run.namespace)

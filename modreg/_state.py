@@ -8,13 +8,14 @@ import re
 from abc import ABCMeta
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from types import FunctionType
 from typing import Any, Final
 
 import attrs
 
 from modreg import _uses
 from modreg._classes import table
-from modreg._journal import MISSING, PLAIN, Contents, Item, Journal
+from modreg._journal import MISSING, PLAIN, Cell, Contents, Item, Journal
 from modreg._pairs import Pair
 from modreg._refs import DEFINITIONS, FUNCTIONS, IMPORTS, REACHING_ANY, taken_by, targets
 from modreg._registered import exchanged, matched, subjects
@@ -285,6 +286,54 @@ def _give(before: type, after: type, name: str, instead: Mapping[int, object]) -
         return Pair(new, new)
     type.__setattr__(after, name, old)
     return Pair(old, new)
+
+
+def keep_in_functions(
+    former: Mapping[str, object], namespace: Mapping[str, object], names: Iterable[str], instead: Mapping[int, object]
+) -> list[Pair]:
+    """
+    Give functions that an execution made what the former ones hold, where nothing changed that made them.
+
+    They are to give way to the former functions, which so keep it: in their closures, as a counter with ``nonlocal``,
+    and in their attributes.  So do the functions that they wrap.
+
+    Returns:
+        The former values with those that the execution made.
+    """
+    kept: list[Pair] = []
+    seen: set[int] = set()
+    queue = [Pair(former.get(name), namespace.get(name)) for name in sorted(names)]
+    for each in queue:  # it grows while it is walked
+        if id(each.new) not in seen and _is_of_one_text(each.old, each.new):
+            seen.add(id(each.new))
+            for place, both in _held_by(each.old, each.new):
+                if is_definition(both.old) or is_definition(both.new):
+                    queue.append(both)
+                elif both.old is not both.new and _is_kept_inside(both, instead):
+                    place.put(both.old)
+                    kept.append(both)
+    return kept
+
+
+def _held_by(old: FunctionType, new: FunctionType) -> Iterator[tuple[Cell | Item, Pair]]:
+    """What a function captures, and has for attributes, each with what another one has there, and the place of that."""
+    places: list[tuple[Cell | Item, Cell | Item]] = []
+    places += zip(map(Cell, old.__closure__ or ()), map(Cell, new.__closure__ or ()), strict=True)
+    places += ((Item(old.__dict__, name), Item(new.__dict__, name)) for name in [*old.__dict__])
+    yield from ((other, Pair(mine.get(), other.get())) for mine, other in places)
+
+
+def _is_kept_inside(both: Pair, instead: Mapping[int, object]) -> bool:
+    """Whether a function keeps what it holds, but for what it remembers of classes as they were (`singledispatch`)."""
+    return data_for(both.old, both.new) is None and not _is_renewed(both.old, both.new, instead)
+
+
+def _is_of_one_text(old: object, new: object) -> bool:
+    """Whether two objects are functions that are made in one place, and capture the same."""
+    if old is new or not (type(old) is FunctionType and type(new) is FunctionType):
+        return False
+    mine, other = old.__code__, new.__code__
+    return (mine.co_qualname, mine.co_freevars) == (other.co_qualname, other.co_freevars)
 
 
 def bind(former: Mapping[str, object], namespace: dict[str, object], names: Iterable[str]) -> list[Pair]:

@@ -1581,6 +1581,105 @@ def test_an_instance_is_state_while_only_methods_change(project, registry, state
     assert is_kept is False or made.get() == type(made)().get()
 
 
+COUNTED = """
+import functools
+def counted(f):
+    n = 0
+    @functools.wraps(f)
+    def count():
+        nonlocal n
+        n = count.times = n + 1
+        return n, count.times, f()
+    count.times = 0
+    return count
+class Counted:
+    def __init__(self, f): self.n, self.f = 0, f
+    def __call__(self):
+        self.n += 1
+        return self.n, self.n, self.f()
+def counter():
+    n = 0
+    def step():
+        nonlocal n
+        n += 1
+        return n, n, 1
+    return step, step
+def value(): return 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "edit", "now"),
+    [
+        ("@counted\ndef f(): return value()", ("", "X = 1"), (2, 2, 1)),
+        ("@counted\ndef f(): return value()", ("return value()", "return 2"), (1, 1, 2)),
+        ("@counted\ndef f(): return value()", ("value(): return 1", "value(): return 2"), (1, 1, 2)),
+        ("@counted\ndef f(): return value()", ("n = 0", "n = 5"), (6, 6, 1)),
+        ("@Counted\ndef f(): return value()", ("", "X = 1"), (2, 2, 1)),
+        ("@Counted\ndef f(): return value()", ("return value()", "return 2"), (1, 1, 2)),
+        ("f, g = counter()", ("", "X = 1"), (2, 2, 1)),
+        ("f, g = counter()", ("return n, n, 1", "return n, n, 2"), (1, 1, 2)),
+        ("def f(): f.n = getattr(f, 'n', 0) + 1; return f.n", ("", "X = 1"), 2),
+        ("def f(): f.n += 1; return f.n\nf.n = 0", ("f.n = 0", "f.n = 5"), 6),
+    ],
+)
+def test_what_functions_hold_is_state_too(project, registry, statement, edit, now):
+    """
+    With ``state="keep"`` a function goes on with what it captures and its attributes, where nothing that made it changed.
+    """
+    source = f"{COUNTED}{statement}\n"
+    m = project.load("m", source)
+    held = m.f
+    held()
+    new = source.replace(*edit) if edit[0] else f"{edit[1]}\n{source}"
+    project.write("m.py", new + "raise OSError('disk')\n")
+    with pytest.raises(ReloadError):
+        registry.refresh(state="keep")
+    project.write("m.py", new)
+
+    registry.refresh(state="keep")
+
+    assert m.f() == now
+    assert m.f is held or now != (2, 2, 1)
+    registry.rollback(m)
+    assert m.f is held
+
+
+def test_what_functions_registered_stays_in_what_they_hold(project, dropping):
+    """
+    With ``state="keep"`` a registry in a closure has what its module registers now, and what others have put there.
+    """
+    source = """
+        import functools
+        def registry():
+            handlers = []
+            def add(f): handlers.append(f); return f
+            def fire(): return [each() for each in handlers]
+            return add, fire
+        add, fire = registry()
+        @functools.singledispatch
+        def shown(value): return "any"
+        @shown.register
+        def _(value: int): return "int"
+        @add
+        def first(): return {0}
+        """
+    m = project.load("m", source.format(1))
+    m.add(lambda: "theirs")
+    m.shown.register(bytes, lambda value: "theirs")
+    assert (m.fire(), m.shown("")) == ([1, "theirs"], "any")
+    more = "@add\ndef second(): return 3\n@shown.register\ndef of_str(value: str): return 'str'\n"
+    project.write("m.py", textwrap.dedent(source).format(2) + more)
+
+    dropping.refresh(state="keep")
+
+    assert m.fire() == [2, "theirs", 3]
+    assert [m.shown(1), m.shown(""), m.shown(b"")] == ["int", "str", "theirs"]
+    dropping.rollback(m)
+    assert m.fire() == [1, "theirs"]
+    assert [m.shown(1), m.shown(""), m.shown(b"")] == ["int", "any", "theirs"]
+
+
 def test_what_is_computed_from_an_instance_is_computed_anew(project, registry):
     """
     A method that changed may give another value, also where the instance is kept.
