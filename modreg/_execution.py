@@ -603,7 +603,7 @@ class Execution(Ordered):
         sides = run.former, run.namespace
         instead = remade(*sides, same)
         in_classes = keep_in_classes(*sides, old, new, lambda name: name in same or is_stable(name), instead)
-        return in_classes + keep_in_functions(*sides, same, instead)
+        return in_classes + keep_in_functions([Pair(*(each.get(name) for each in sides)) for name in same], instead)
 
     def _keep_names(self, run: _Run, statements: Statements, same: frozenset[str], inside: list[Pair]) -> list[Pair]:
         """Have names keep their objects, but for plain values made of what stands in containers, if that changed."""

@@ -248,14 +248,16 @@ def keep_in_classes(
         The former values with those that the execution made.
     """
     kept: list[Pair] = []
+    methods: list[Pair] = []
     for name in old.classes.keys() & new.classes.keys():
         before: Any = former.get(name)  # any object
         after: Any = namespace.get(name)
         if before is not after and type(before) is type(after) and type(after) in _PLAIN_CLASSES:
             private = f"_{name.lstrip('_')}"
-            names = _unchanged_in_class(old, new, name, is_same)
-            kept.extend(_give(before, after, private + x if x.startswith("__") else x, instead) for x in names)
-    return [each for each in kept if each.old is not each.new]
+            names = [private + x if x.startswith("__") else x for x in _unchanged_in_class(old, new, name, is_same)]
+            kept.extend(_give(before, after, x, instead) for x in names)
+            methods.extend(Pair(table(before).get(x), table(after).get(x)) for x in names)
+    return [each for each in kept if each.old is not each.new] + keep_in_functions(methods, instead)
 
 
 _PLAIN_CLASSES: Final = (type, ABCMeta)
@@ -269,7 +271,7 @@ def _unchanged_in_class(old: Statements, new: Statements, name: str, is_same: Ca
         return
     if all(map(is_same, reading)):
         mine, theirs = (Statements.of(ast.Module(each.body, [])) for each in (one, other))
-        yield from unchanged(mine, theirs, is_same) - theirs.definitions
+        yield from unchanged(mine, theirs, is_same)
 
 
 def _head(statement: ast.ClassDef) -> ast.ClassDef:
@@ -288,9 +290,7 @@ def _give(before: type, after: type, name: str, instead: Mapping[int, object]) -
     return Pair(old, new)
 
 
-def keep_in_functions(
-    former: Mapping[str, object], namespace: Mapping[str, object], names: Iterable[str], instead: Mapping[int, object]
-) -> list[Pair]:
+def keep_in_functions(alike: Iterable[Pair], instead: Mapping[int, object]) -> list[Pair]:
     """
     Give functions that an execution made what the former ones hold, where nothing changed that made them.
 
@@ -302,7 +302,7 @@ def keep_in_functions(
     """
     kept: list[Pair] = []
     seen: set[int] = set()
-    queue = [Pair(former.get(name), namespace.get(name)) for name in sorted(names)]
+    queue = [*alike]
     for each in queue:  # it grows while it is walked
         if id(each.new) not in seen and _is_of_one_text(each.old, each.new):
             seen.add(id(each.new))

@@ -1619,6 +1619,8 @@ def value(): return 1
         ("@Counted\ndef f(): return value()", ("return value()", "return 2"), (1, 1, 2)),
         ("f, g = counter()", ("", "X = 1"), (2, 2, 1)),
         ("f, g = counter()", ("return n, n, 1", "return n, n, 2"), (1, 1, 2)),
+        ("class C:\n    @staticmethod\n    def g(): pass\n    @counted\n    def h(): return value()\nf = C.h", ("pass", "1"), (2, 2, 1)),
+        ("class C:\n    @counted\n    def h(): return value()\nf = C.h", ("return value()", "return 2"), (1, 1, 2)),
         ("def f(): f.n = getattr(f, 'n', 0) + 1; return f.n", ("", "X = 1"), 2),
         ("def f(): f.n += 1; return f.n\nf.n = 0", ("f.n = 0", "f.n = 5"), 6),
     ],
