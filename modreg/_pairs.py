@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from modreg._classes import is_class, looked_up, mro, qualname_of, table
-from modreg._values import ATOMS, CACHED, NAMESPACE, is_atom, is_holder, is_wrapper, label_of, parts, state
+from modreg._values import ATOMS, CACHED, NAMESPACE, ROOM, is_atom, is_holder, is_wrapper, label_of, parts, state
 
 
 @attrs.define(eq=False)
@@ -125,7 +125,7 @@ def _follow(
         if old is new or id(type(new)) in ATOMS or (id(old), id(new)) in seen:
             continue
         seen.add((id(old), id(new)))
-        if depth < _DEPTH and type(new) is not FunctionType and is_holder(old) and is_holder(new):
+        if depth < _DEPTH and type(new) is not FunctionType and _is_looked_into(old) and _is_looked_into(new):
             places = _at_equal_places(old, new)  # nearly all hold what the loop would pass over, one by one
             queue.extend((x, y, depth + 1) for x, y in places if x is not y and id(type(y)) not in ATOMS)
             continue
@@ -161,12 +161,34 @@ _DEPTH: Final = 3
 """How many containers and instances around a definition are looked into."""
 
 
+def _is_looked_into(value: object) -> bool:
+    """Whether definitions may stand in a value, also in a collection of another class than the plain ones."""
+    base = _collection(value)
+    return is_holder(value) or (base is not None and not is_class(value) and base.__len__(value) <= ROOM)
+
+
+def _collection(value: object) -> Any:  # one of these classes, or nothing
+    """The class of collections that a value's class is derived from, or is."""
+    return next((cls for cls in mro(value) if id(cls) in _COLLECTIONS), None)
+
+
+_COLLECTIONS: Final = frozenset(map(id, (dict, list, tuple, deque)))
+
+
+def _elements(value: Any) -> dict[object, object]:  # any object
+    """What a collection holds by key or by index; those of another length have other things at an index."""
+    base = _collection(value)
+    if base is dict:
+        return dict.copy(value)
+    return {(base.__len__(value), at): x for at, x in enumerate(base.__iter__(value))} if base is not None else {}
+
+
 def _at_equal_places(old: Any, new: Any) -> Iterator[tuple[object, object]]:  # two holders
     """What both hold under one key, one index, or one attribute."""
     if type(old) is type(new) and type(new) in (list, tuple):
         yield from zip(tuple(old), tuple(new), strict=False) if len(old) == len(new) else ()
     elif label_of(type(old)) == label_of(type(new)):
-        sides = (state(each).items() for each in (old, new))
+        sides = ({**_elements(each), **state(each)}.items() for each in (old, new))
         before, after = ({k if type(k) in (str, int) else _named(k): x for k, x in each} for each in sides)
         yield from ((before[key], after[key]) for key in after if key in before)
 
