@@ -7,7 +7,7 @@ import functools
 import re
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from importlib import util
 from inspect import CO_OPTIMIZED
 from itertools import dropwhile
@@ -20,6 +20,7 @@ from modreg import _lines, _positions, _registered, _uses, _weak
 from modreg._alike import settle, settle_instances
 from modreg._classes import is_class, mro, mro_of, table
 from modreg._closures import renew
+from modreg._containers import elements_of
 from modreg._draft import Part
 from modreg._edges import grouped
 from modreg._elsewhere import Elsewhere
@@ -491,12 +492,12 @@ class Execution(Ordered):
     def _bring_up_to_date(self, run: _Run) -> None:
         """Have what is held of a module be what its new source defines, and names keep what they are to keep."""
         part, former, namespace = run.part, run.former, run.namespace
-        if self.is_dropping and not part.is_unchanged and self.registrations.has_of(part.name):
-            self._withdraw(run)
-        _uses.trees.let_go()  # what is searched next are all objects that were made meanwhile, and trees are very many
-        self.registrations.noted.renew(part.name)
         stated = self._statements(run) if self.is_keeping else None
         same = unchanged(*stated) if stated else NONE
+        if self.is_dropping and not part.is_unchanged and self.registrations.has_of(part.name):
+            self._withdraw(run, {*same, *declared(part.name, "__keep__")})
+        _uses.trees.let_go()  # what is searched next are all objects that were made meanwhile, and trees are very many
+        self.registrations.noted.renew(part.name)
         inside = self._keep_inside(run, stated, same) if stated else []
         both = [Pair(former.get(name), value) for name, value in namespace.copy().items()] if stated else []
         for each in (*both, *inside):
@@ -657,12 +658,18 @@ class Execution(Ordered):
         computed = self.draft.needs.called.get(part.name, ())
         return {*map(part.record.resolved, called), *computed, *declared(part.name, "__depends__")}
 
-    def _withdraw(self, run: _Run) -> None:
-        """Take out of containers what the former source put there, and the present one does not."""
+    def _withdraw(self, run: _Run, kept: Container[str]) -> None:
+        """
+        Take out of containers what the former source put there, and the present one does not.
+
+        Those that were made anew have nothing of it: what is in the former ones is compared with what is in them.
+        """
         name = run.part.name
+        other = [x for key, x in run.former.items() if key not in kept and run.namespace.get(key) is not x]
+        former = {id(each) for x in other if id(type(x)) in PLAIN for each in (x, *elements_of(x))}
         old, new = self.draft.needs.view(name).statements, run.part.view.statements
         gone = {} if old is None or new is None else _uses.withdrawn(old, new)
-        self.registrations.withdraw(name, gone, run.former, run.namespace, self._giving)
+        self.registrations.withdraw(name, gone, run.former, run.namespace, self._giving, without=former)
 
     def _giving(self, value: object) -> list[object]:
         """By what the module that defines a value may give it away."""

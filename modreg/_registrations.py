@@ -164,14 +164,15 @@ class Registrations:
         former: Names,
         namespace: Names,
         giving: Giving,
+        without: Collection[int],
     ) -> None:
         """
-        Take out what the former source of a module put there, and the present one does not.
+        Take out what the former source of a module put there, and the present one does not; *without* some containers.
 
         It registers the names that are *gone* no more; with each are those by which it did.  What stands there because
         the module that defines it has put it there, by what *giving* tells, stays.
         """
-        for entry in self.noted.of(owner) if gone else ():
+        for entry in [x for x in self.noted.of(owner) if id(x.place.container) not in without] if gone else ():
             leading = {n for by in gone.values() for n in by if self._may_lead(former.get(n), entry, owner)}
             names = {
                 name

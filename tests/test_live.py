@@ -2154,6 +2154,25 @@ def test_what_is_not_registered_any_more_leaves(project, dropping, kind):
     assert eval(ask, {"base": base}) == was
 
 
+@pytest.mark.parametrize("table", ["[H(lambda: {})]", "{{'a': [H(lambda: {})]}}['a']", "{{'a': H(lambda: {})}}"])
+def test_a_container_that_is_made_anew_loses_nothing_before(project, dropping, table):
+    """
+    What the former one held is what the definitions in the new one are compared with, and stays in it.
+    """
+    source = "class H:\n    def __init__(self, f): self.f = f\nT = " + table + "\n"
+    m = project.load("m", source.format(1))
+    former = m.T
+    held = (former["a"] if type(former) is dict else former[0]).f
+    project.write("m.py", source.format(2))
+
+    dropping.refresh()
+
+    assert held() == 2
+    assert len(former) == 1
+    dropping.rollback(m)
+    assert (held(), m.T is former) == (1, True)
+
+
 @pytest.mark.parametrize("old", ["@functools.cache\ndef f(): pass", "def f(): pass\nbase.ALL.append(g)", "def f(): pass\nX = f()"])
 def test_what_others_registered_stays_when_a_registration_leaves(project, dropping, old):
     """
