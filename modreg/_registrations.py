@@ -172,17 +172,21 @@ class Registrations:
         It registers the names that are *gone* no more; with each are those by which it did.  What stands there because
         the module that defines it has put it there, by what *giving* tells, stays.
         """
-        for entry in [x for x in self.noted.of(owner) if id(x.place.container) not in without] if gone else ():
-            leading = {n for by in gone.values() for n in by if self._may_lead(former.get(n), entry, owner)}
-            names = {
-                name
-                for name, by in gone.items()
-                if not (leading.isdisjoint(by) or self._is_put_at_home(former.get(name), entry, owner, giving))
-            }
+        open_ones = self.noted.of(owner) if gone else []
+        for entry in (each for each in open_ones if id(each.place.container) not in without):
+            names = self._given_up(entry, owner, gone, former, giving)
             values = ((id(x), n) for each in (former, namespace) for n, x in each.items() if not is_atom(type(x)))
             known = {key: name for key, name in values if name in names}
             told = functools.partial(_registered.names_in, owner=owner, names=names, known=known)
             _registered.withdraw(entry.place, entry.before, told)
+
+    def _given_up(
+        self, entry: Noting, owner: str, gone: Mapping[str, Collection[str]], former: Names, giving: Giving
+    ) -> set[str]:
+        """The names that are *gone* which the former source may have put into a container."""
+        leading = {n for by in gone.values() for n in by if self._may_lead(former.get(n), entry, owner)}
+        found = (name for name, by in gone.items() if not leading.isdisjoint(by))
+        return {name for name in found if not self._is_put_at_home(former.get(name), entry, owner, giving)}
 
     def _is_put_at_home(self, value: object, entry: Noting, owner: str, giving: Giving) -> bool:
         """Whether the module that defines a value, if that is another one, puts it into a container by itself."""
