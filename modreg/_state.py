@@ -19,7 +19,7 @@ from modreg._journal import MISSING, PLAIN, Cell, Contents, Item, Journal
 from modreg._pairs import Pair
 from modreg._refs import DEFINITIONS, FUNCTIONS, IMPORTS, REACHING_ANY, taken_by, targets
 from modreg._registered import exchanged, matched, subjects
-from modreg._values import CONSTANTS, ROOM, attributes, is_definition, is_holder
+from modreg._values import CONSTANTS, ROOM, attributes, is_definition, is_holder, is_wrapper, parts
 from modreg._weak import data_for
 
 _READING_ANY: Final = REACHING_ANY | {"vars", "locals", "dir"}  # what they give no statement says
@@ -122,8 +122,8 @@ def unchanged(old: Statements, new: Statements, is_stable: Callable[[str], bool]
     """
     The names whose makers are the same, and so are, all the way down, what these read.
 
-    What comes from elsewhere (an import, a built-in) is the same if *is_stable* says so.  What has a name like
-    ``__all__`` is no state, whoever fills it.
+    What comes from elsewhere (an import, a built-in) is the same if *is_stable* says so.  ``__all__`` is no state,
+    whoever fills it.
     """
     changed = {name for name in {*old.makers, *new.makers} if old.makers.get(name) != new.makers.get(name)}
     changed |= {name for read in new.inputs.values() for name in read if name not in new.makers and not is_stable(name)}
@@ -135,7 +135,7 @@ def unchanged(old: Statements, new: Statements, is_stable: Callable[[str], bool]
         changed |= more
         grown = bool(more)
     made = {name for name in changed & new.instances.keys() if _is_made_alike(old, new, name, changed)}
-    return frozenset(name for name in (*(new.makers.keys() - changed), *made) if not re.fullmatch("__.+__", name))
+    return frozenset(new.makers.keys() - changed | made) - {"__all__"}
 
 
 def _is_made_alike(old: Statements, new: Statements, name: str, changed: set[str]) -> bool:
@@ -253,14 +253,18 @@ def keep_in_classes(
         before: Any = former.get(name)  # any object
         after: Any = namespace.get(name)
         if before is not after and type(before) is type(after) and type(after) in _PLAIN_CLASSES:
-            private = f"_{name.lstrip('_')}"
-            names = [private + x if x.startswith("__") else x for x in _unchanged_in_class(old, new, name, is_same)]
-            kept.extend(_give(before, after, x, instead) for x in names)
+            names = [_mangled(x, name) for x in _unchanged_in_class(old, new, name, is_same)]
+            kept.extend(_give(before, after, x, instead) for x in names if not x.endswith("__"))
             methods.extend(Pair(table(before).get(x), table(after).get(x)) for x in names)
     return [each for each in kept if each.old is not each.new] + keep_in_functions(methods, instead)
 
 
 _PLAIN_CLASSES: Final = (type, ABCMeta)
+
+
+def _mangled(name: str, cls: str) -> str:
+    """A name in the body of a class as the class has it."""
+    return f"_{cls.lstrip('_')}{name}" if name.startswith("__") and not name.endswith("__") else name
 
 
 def _unchanged_in_class(old: Statements, new: Statements, name: str, is_same: Callable[[str], bool]) -> Iterator[str]:
@@ -295,7 +299,7 @@ def keep_in_functions(alike: Iterable[Pair], instead: Mapping[int, object]) -> l
     Give functions that an execution made what the former ones hold, where nothing changed that made them.
 
     They are to give way to the former functions, which so keep it: in their closures, as a counter with ``nonlocal``,
-    and in their attributes.  So do the functions that they wrap.
+    and in their attributes.  So do the functions that they wrap, and those in static methods, properties and the like.
 
     Returns:
         The former values with those that the execution made.
@@ -304,8 +308,12 @@ def keep_in_functions(alike: Iterable[Pair], instead: Mapping[int, object]) -> l
     seen: set[int] = set()
     queue = [*alike]
     for each in queue:  # it grows while it is walked
-        if id(each.new) not in seen and _is_of_one_text(each.old, each.new):
-            seen.add(id(each.new))
+        if id(each.new) in seen:
+            continue
+        seen.add(id(each.new))
+        if is_wrapper(each.new) and type(each.old) is type(each.new):
+            queue.extend(map(Pair, *(dict(parts(x)).values() for x in (each.old, each.new))))
+        elif _is_of_one_text(each.old, each.new):
             for place, both in _held_by(each.old, each.new):
                 if is_definition(both.old) or is_definition(both.new):
                     queue.append(both)

@@ -1621,6 +1621,8 @@ def value(): return 1
         ("f, g = counter()", ("return n, n, 1", "return n, n, 2"), (1, 1, 2)),
         ("class C:\n    @staticmethod\n    def g(): pass\n    @counted\n    def h(): return value()\nf = C.h", ("pass", "1"), (2, 2, 1)),
         ("class C:\n    @counted\n    def h(): return value()\nf = C.h", ("return value()", "return 2"), (1, 1, 2)),
+        ("class C:\n    @staticmethod\n    @counted\n    def h(): return value()\nf = C.h", ("", "X = 1"), (2, 2, 1)),
+        ("class C:\n    @staticmethod\n    @counted\n    def __call__(): return value()\nf = C.__call__", ("", "X = 1"), (2, 2, 1)),
         ("def f(): f.n = getattr(f, 'n', 0) + 1; return f.n", ("", "X = 1"), 2),
         ("def f(): f.n += 1; return f.n\nf.n = 0", ("f.n = 0", "f.n = 5"), 6),
     ],
@@ -1645,6 +1647,21 @@ def test_what_functions_hold_is_state_too(project, registry, statement, edit, no
     assert m.f is held or now != (2, 2, 1)
     registry.rollback(m)
     assert m.f is held
+
+
+def test_names_with_underscores_around_them_are_state_like_others(project, registry):
+    """
+    With ``state="keep"`` so is what a class has made of them; only ``__all__`` is what the source makes it.
+    """
+    source = "__cache__ = {}\n__version__ = '1.0'\nclass C:\n    pool = [__version__]\n"
+    m = project.load("m", source)
+    m.__cache__["hits"] = 1
+    m.C.pool.append("mine")
+    project.write("m.py", source + "X = 1\n")
+
+    registry.refresh(state="keep")
+
+    assert (m.__cache__, m.C.pool) == ({"hits": 1}, ["1.0", "mine"])
 
 
 def test_what_functions_registered_stays_in_what_they_hold(project, dropping):
