@@ -238,7 +238,7 @@ class Execution(Ordered):
     def _abort(self, error: BaseException) -> None:
         kept = [(x.place.namespace, x.before) for x in self.journal if isinstance(x.place, Namespace)]
         made = [x for namespace, (_, before) in kept for x in made_classes(namespace, (*before, *self.returned))]
-        others = [(name, each) for name, each in self.loaded.items() if sys.modules.get(name) is not each]
+        others = [(name, each) for name, each in self.loaded.items() if sys.modules.get(name, MISSING) is not each]
         self.journal.entries.extend(Entry(Item(sys.modules, name), each, MISSING) for name, each in others)
         super()._abort(error)
         orphan(made)
@@ -616,7 +616,8 @@ class Execution(Ordered):
             take_over(each.old, each.new, instead, self.journal)
         if self.is_dropping:
             self.registrations.forget(owner, run.former, run.namespace)
-        read = statements.computed_with(self.registrations.filled_in(owner))
+        is_listing = not is_alike(run.former.get("__all__"), made.get("__all__"))  # that is not kept
+        read = statements.computed_with(self.registrations.filled_in(owner) | ({"__all__"} if is_listing else set()))
         anew = {name: made[name] for name in read & names & made.keys() if is_value(made[name])}
         anew = {name: value for name, value in anew.items() if not is_alike(run.former.get(name), value)}
         run.namespace.update(anew)

@@ -1387,13 +1387,13 @@ def test_what_code_takes_out_of_sys_modules_is_there_again_after_an_abort(projec
     What is imported anew in its place gives way to it.
     """
     other = project.load("other", "")
-    main = project.load("main", "")
-    project.write("main.py", f"import sys\ndel sys.modules['other']\n{again}raise OSError\n")
+    main = project.load("main", "import sys\nsys.modules['blocked'] = None\n")
+    project.write("main.py", f"import sys\ndel sys.modules['other'], sys.modules['blocked']\n{again}raise OSError\n")
 
     with pytest.raises(ReloadError):
         dropping.refresh()
 
-    assert (sys.modules["main"], sys.modules["other"]) == (main, other)
+    assert [sys.modules[name] for name in ("main", "other", "blocked")] == [main, other, None]
 
 
 def test_what_code_imports_in_the_place_of_a_module_gives_way_to_it_with_a_rollback(project, dropping):
