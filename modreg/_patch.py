@@ -86,8 +86,9 @@ def enrol(twins: Twins, journal: Journal) -> None:
         return
     for cls in _all_classes():
         known = Registered(cls).get() if "_abc_impl" in table(cls) and cls not in twins else ()
+        present = set(map(id, known))
         for each in known:
-            if each in twins:
+            if each in twins and id(twins.kept(each)) not in present:
                 journal.write(Registration(cls, twins.kept(each)), True)
 
 

@@ -6,7 +6,7 @@ import ast
 import functools
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import attrs
@@ -257,9 +257,10 @@ def given_by(statements: Iterable[Statement], name: str) -> set[str]:
     return {other for given, _, by in _giving(about, ()) if given == name for other in by - {name}}
 
 
-def _giving(statements: Iterable[Statement], other: Iterable[Statement]) -> Iterator[tuple[str, str, set[str]]]:
+def _giving(statements: Collection[Statement], other: Iterable[Statement]) -> Iterator[tuple[str, str, set[str]]]:
     """Names that statements may give away, of which the other module has none that are written alike."""
     known = {each.text for each in other}
+    own = frozenset().union(*(each.bound for each in statements if not each.taken))
     for node in (each.node for each in statements if each.text not in known):
         if isinstance(node, DEFINITIONS):
             parts = [*node.decorator_list, *getattr(node, "bases", ()), *getattr(node, "keywords", ())]
@@ -267,8 +268,7 @@ def _giving(statements: Iterable[Statement], other: Iterable[Statement]) -> Iter
             yield from ((node.name, ast.dump(each), by) for each in parts)
         elif not (isinstance(node, IMPORTS) or _is_display(node)):
             names, text = _names(node), ast.dump(node)
-            taken = _only_called(node).difference(*[each.bound for each in statements if not each.taken])
-            yield from ((name, text, names) for name in names - taken)
+            yield from ((name, text, names) for name in names - (_only_called(node) - own))
 
 
 def _only_called(node: ast.stmt) -> set[str]:
