@@ -163,8 +163,10 @@ _DEPTH: Final = 3
 
 def _is_looked_into(value: object) -> bool:
     """Whether definitions may stand in a value, also in a collection of another class than the plain ones."""
+    if is_holder(value):
+        return True
     base = _collection(value)
-    return is_holder(value) or (base is not None and not is_class(value) and base.__len__(value) <= ROOM)
+    return base is not None and base.__len__(value) <= ROOM
 
 
 def _collection(value: object) -> Any:  # one of these classes, or nothing
@@ -178,9 +180,12 @@ _COLLECTIONS: Final = frozenset(map(id, (dict, list, tuple, deque)))
 def _elements(value: Any) -> dict[object, object]:  # any object
     """What a collection holds by key or by index; those of another length have other things at an index."""
     base = _collection(value)
+    if base is None:
+        return {}
     if base is dict:
-        return dict.copy(value)
-    return {(base.__len__(value), at): x for at, x in enumerate(base.__iter__(value))} if base is not None else {}
+        return dict(dict.items(value))  # `dict.copy` asks a class that overrides `__iter__`
+    elements = tuple(base.__iter__(value))  # one step: other threads may change it meanwhile
+    return {(len(elements), at): x for at, x in enumerate(elements)}
 
 
 def _at_equal_places(old: Any, new: Any) -> Iterator[tuple[object, object]]:  # two holders

@@ -367,9 +367,9 @@ class _Search:
             self.targets.append(holder)
 
 
-_FRAMES: Final = {
+_CODES: Final = {
     id(kind): kind.__dict__[name].__get__
-    for kind, name in ((GeneratorType, "gi_frame"), (CoroutineType, "cr_frame"), (AsyncGeneratorType, "ag_frame"))
+    for kind, name in ((GeneratorType, "gi_code"), (CoroutineType, "cr_code"), (AsyncGeneratorType, "ag_code"))
 }
 
 
@@ -377,13 +377,13 @@ def _is_left_alone(holder: object, twins: Twins) -> bool:
     """
     A frame keeps what it runs with, a class its own descriptors; modreg's records go on seeing both.
 
-    A generator keeps the function that it is of, too, which nobody gets from it; its variables are another matter.
+    A generator keeps the function that it is of, too, which nobody gets from it; what else it holds is another matter.
     """
     if type(holder) in (FrameType, GetSetDescriptorType, MemberDescriptorType):
         return True
-    if (get := _FRAMES.get(id(type(holder)))) is not None:
-        frame = get(holder)
-        return frame is None or not any(value in twins for value in frame.f_locals.values())
+    if (code := _CODES.get(id(type(holder)))) is not None:
+        held = [value for value in gc.get_referents(holder) if value in twins]
+        return len(held) == 1 and type(held[0]) is FunctionType and held[0].__code__ is code(holder)
     module = table(type(holder)).get("__module__")
     return type(module) is str and module.startswith("modreg._")
 

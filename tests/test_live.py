@@ -940,6 +940,15 @@ PLACED = [
         2,
     ),
     case(
+        "a lambda in a dict that is to be asked for nothing",
+        "class D(dict):\n    def __getattribute__(self, name): raise OSError\n    __iter__ = __len__ = None\nT = D(a=lambda: 1)",
+        "class D(dict):\n    def __getattribute__(self, name): raise OSError\n    __iter__ = __len__ = None\nT = D(a=lambda: 2)",
+        "dict.get(m.T, 'a')",
+        "held()",
+        1,
+        2,
+    ),
+    case(
         "what a factory made, in a tuple",
         "def make(n):\n    def get(): return n\n    return get\nT = (make(1), make(2))",
         "def make(n):\n    def get(): return n\n    return get\nT = (make(1), make(3))",
@@ -2921,7 +2930,12 @@ def test_cached_results_that_an_aborted_execution_left_are_gone(project, registr
 
 @pytest.mark.parametrize(
     "code",
-    ["X = map(f, [1])", "import itertools\nX = itertools.repeat(f)", "def g(f): yield f\nX = g(f)"],
+    [
+        "X = map(f, [1])",
+        "import itertools\nX = itertools.repeat(f)",
+        "def g(f): yield f\nX = g(f)",
+        "def g(): print(f, (yield))\nX = g()\nnext(X)",
+    ],
 )
 def test_what_cannot_be_written_is_told_of(project, registry, code):
     """
@@ -4247,10 +4261,11 @@ def test_the_list_of_what_is_public_is_no_state(project, dropping):
     With ``state="keep"`` ``__all__`` is what the source makes it, also where decorators fill it.
     """
     source = "__all__ = []\ndef public(f):\n    __all__.append(f.__name__)\n    return f\n@public\ndef one(): pass\n"
-    shop = project.load("shop", source)
+    names = "names = sorted(__all__)\n"
+    shop = project.load("shop", source + names)
     client = project.load("client", "from shop import *\n")
-    project.write("shop.py", source + "@public\ndef two(): pass\n")
+    project.write("shop.py", f"{source}@public\ndef two(): pass\n{names}")
 
     dropping.refresh(state="keep")
 
-    assert (shop.__all__, client.two) == (["one", "two"], shop.two)
+    assert (shop.__all__, shop.names, client.two) == (["one", "two"], ["one", "two"], shop.two)
