@@ -526,8 +526,13 @@ class Journal:
         del self.entries[begun:]
 
     def settle(self) -> None:
-        """Note what the code left in the containers that were kept; those left alone are forgotten."""
-        self.entries = [entry for entry in self.entries if _is_still_wanted(entry)]
+        """
+        Note what the code left in the containers that were kept; those left alone are forgotten.
+
+        Of several changes of one container the first tells what it held: to merge them one by one loses the order.
+        """
+        first = {_whose(entry): entry for entry in reversed(self.entries)}
+        self.entries = [each for each in self.entries if first[_whose(each)] is each and _is_still_wanted(each)]
 
     def undo(self) -> None:
         """
@@ -624,6 +629,11 @@ _LONGEST: Final = 0.05
 def _is_turn(entry: Entry, first: dict[Callable[[], object], Entry]) -> bool:
     """Whether an entry is to be taken back now; a cache waits until all else that concerns it has been."""
     return not isinstance(entry.place, Cache) or first[entry.place.clear] is entry
+
+
+def _whose(entry: Entry) -> int:
+    """What several entries for one container have in common; of other places each stands for itself."""
+    return id(entry.place.container if isinstance(entry.place, Contents) else entry)
 
 
 def _is_still_wanted(entry: Entry) -> bool:

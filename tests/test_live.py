@@ -4269,3 +4269,19 @@ def test_the_list_of_what_is_public_is_no_state(project, dropping):
     dropping.refresh(state="keep")
 
     assert (shop.__all__, shop.names, client.two) == (["one", "two"], ["one", "two"], shop.two)
+
+
+def test_a_registry_that_is_kept_has_its_order_again_after_a_rollback(project, dropping):
+    """
+    With ``state="keep"`` something leaves it and something comes: a rollback takes both back at once.
+    """
+    source = "L, D = [], {}\ndef add(f):\n    L.append(f)\n    D[f.__name__] = f\n    return f\n@add\ndef one(): pass\n@add\ndef two(): pass\n"
+    shop = project.load("shop", source)
+    shop.add(len)
+    project.write("shop.py", source.replace("two", "three"))
+    dropping.refresh(state="keep")
+    assert [*shop.D] == [each.__name__ for each in shop.L] == ["one", "len", "three"]
+
+    dropping.rollback(shop)
+
+    assert [*shop.D] == [each.__name__ for each in shop.L] == ["one", "two", "len"]
