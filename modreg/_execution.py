@@ -608,20 +608,24 @@ class Execution(Ordered):
 
     def _keep_names(self, run: _Run, statements: Statements, same: frozenset[str], inside: list[Pair]) -> list[Pair]:
         """Have names keep their objects, but for plain values made of what stands in containers, if that changed."""
-        made, owner = run.namespace.copy(), run.part.name
+        made = run.namespace.copy()
         names = same - (statements.definitions & statements.imported)
         kept = keep(run.former, run.namespace, names, self.journal)
         instead = remade(run.former, run.namespace) if inside else {}
         for each in inside:
             take_over(each.old, each.new, instead, self.journal)
         if self.is_dropping:
-            self.registrations.forget(owner, run.former, run.namespace)
-        is_listing = not is_alike(run.former.get("__all__"), made.get("__all__"))  # that is not kept
-        read = statements.computed_with(self.registrations.filled_in(owner) | ({"__all__"} if is_listing else set()))
-        anew = {name: made[name] for name in read & names & made.keys() if is_value(made[name])}
-        anew = {name: value for name, value in anew.items() if not is_alike(run.former.get(name), value)}
+            self.registrations.forget(run.part.name, run.former, run.namespace)
+        read = statements.computed_with(self._filled_in(run, made))
+        values = {name: made[name] for name in read & names & made.keys() if is_value(made[name])}
+        anew = {name: value for name, value in values.items() if not is_alike(run.former.get(name), value)}
         run.namespace.update(anew)
         return [each for each in kept if not any(each.new is value for value in anew.values())]
+
+    def _filled_in(self, run: _Run, made: dict[str, object]) -> set[str]:
+        """The names of what a module keeps in which there is something else now, and ``__all__``, which it does not."""
+        found = self.registrations.filled_in(run.part.name)
+        return found if is_alike(run.former.get("__all__"), made.get("__all__")) else found | {"__all__"}
 
     def _statements(self, run: _Run) -> _Stated:
         part = run.part
