@@ -136,8 +136,8 @@ class View:
         base = self.absolute(taken)
         self._add((base, taken.name), Place(name, _TAKEN))
         if self._lead(base, taken.name)[1]:
-            self._add(_giving(base), Place("", _USED))
-            self._add(_giving(base), Place(name, _USED))
+            self._add(_giver(base), Place("", _USED))
+            self._add(_giver(base), Place(name, _USED))
             self._add(behind(self.name, base, taken.name), Place(name, _TAKEN))
 
     def _add(self, target: tuple[str, str], place: Place) -> None:
@@ -321,7 +321,7 @@ class View:
         yield module, rest[0] if rest else "", rest[1:]
         _, is_asked_for, other = self._lead(module, rest[0]) if rest else _NOWHERE
         if is_asked_for:
-            yield *_giving(module), rest
+            yield *_giver(module), rest
             yield *behind(self.name, module, rest[0]), rest[1:]
         elif other:
             yield from self._inside(other, rest[1:])
@@ -387,7 +387,7 @@ def _is_of_class(module: str, name: str) -> bool:
     return kind is not ModuleType and issubclass(kind, ModuleType) and hasattr(kind, name)
 
 
-def _giving(module: str) -> tuple[str, str]:
+def _giver(module: str) -> tuple[str, str]:
     """What gives the names that a module lacks: its class may ask it for anything."""
     return module, "__getattr__" if "__getattr__" in space_of(module) else ""
 

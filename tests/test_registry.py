@@ -3165,6 +3165,24 @@ def test_a_star_import_brings_more_where_an_edit_elsewhere_has_it_come_before_th
     assert (second.A, hasattr(second, "B"), second.C) == (1, False, 3)
 
 
+@pytest.mark.parametrize("edited", [[], ["second.py"]], ids=len)
+def test_a_star_import_brings_more_also_where_names_linger(project, registry, edited):
+    """
+    What comes before the list of names comes with ``removed="keep"`` as well, and what it would lack stays.
+    """
+    text = "A = 1\nB = 2\nimport third\nC = 3\n__all__ = ['A', 'C']\n"
+    project.write("third.py", "")
+    project.load("first", text)
+    second = project.load("second", "from first import *\n")
+    project.write("third.py", "import second\n")
+    for name in edited:
+        project.write(name, "from first import *\nD = 4\n")
+
+    registry.refresh()
+
+    assert (second.A, second.B, second.C) == (1, 2, 3)
+
+
 def test_a_circle_in_which_a_former_name_would_hide_a_failure_is_entered_by_what_is_new(project, dropping):
     """
     Who lacks a name in a fresh interpreter finds the former one, so that nobody fails, and computes with that.
