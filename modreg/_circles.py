@@ -12,9 +12,10 @@ from modreg._arrivals import Arrivals, brought
 from modreg._draft import Part
 from modreg._edges import edges_to, strongest
 from modreg._history import History
+from modreg._importer import space_of
 from modreg._model import Edge
 from modreg._rehearsal import Rehearsal, Role
-from modreg._scan import Import
+from modreg._scan import Import, absolute
 from modreg._scope import packages_of
 from modreg._stars import Fewer
 
@@ -108,13 +109,22 @@ class Circles:
 
         The other order is asked for where some of them would never come through, and where the program would end with
         an error that nobody sees here, as those that lack a name find the former one; and where who imports one that
-        came later than the program would go on without it, though it is there now.
+        came later than the program would go on without it, though it has it now.
         """
         first = self._rehearsed(names)
         is_hidden = first.is_broken and first.misled.issubset(names)
-        if is_hidden or not first.begun.keys() >= {*names} or not first.failed.isdisjoint(self._later(names)):
+        late = first.failed.intersection(self._later(names))
+        is_lost = any(self._has_now(user, each) for each in late for user in first.caught.intersection(names))
+        if is_hidden or not first.begun.keys() >= {*names} or is_lost:
             return next(self._otherwise(first, names), first)
         return first
+
+    def _has_now(self, user: str, name: str) -> bool:
+        """Whether a module got what it imports of another, where it may catch that it does not."""
+        record, had = self.history.current(user), set(map(id, space_of(user).copy().values()))
+        found = [each for each in record.read() if each.is_guarded and absolute(each, record.package) == name]
+        taken = [[space_of(name).get(n) for n in each.names] or [sys.modules.get(name)] for each in found]
+        return any(had.issuperset(map(id, each)) for each in taken)
 
     def _otherwise(self, first: Rehearsal, names: tuple[str, ...]) -> Iterator[Rehearsal]:
         """
@@ -163,7 +173,7 @@ class Circles:
     def caught_otherwise(self) -> list[str]:
         """The modules that go on without what they import only now, or no more: their circle is entered elsewhere."""
         now, before = self._entered, self._before._succeeding(self.by_start(self.names))
-        if now is None or not before.failed.isdisjoint(self.names):
+        if now is None or not before.begun.keys() >= {*self.names}:
             return []
         return [name for name in self.names if (name in now.caught) != (name in before.caught)]
 

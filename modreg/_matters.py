@@ -60,6 +60,8 @@ def matters(user: str, module: str, name: str, member: str, level: Level, place:
     if place.ref.use is Use.SET:  # who sets it elsewhere has to set it again
         return user != module or not _is_set_plainly(value)
     if is_class(value):
+        if place.ref.is_seen:
+            return level >= Level.SHAPE and not _is_put_unseen(place.ref.by, space_of(user))
         return _matters_of_class(value, member, level, place.ref.use, made)
     if level >= Level.SHAPE and is_copied(value):
         return True
@@ -135,6 +137,16 @@ def is_made_unseen(cls: type) -> bool:
     if not is_quiet(type(cls)) or any(_has_own(each, {"__init_subclass__"}) for each in bases_of(cls)):
         return False
     return not any(_has_own(type(each), {"__set_name__"}) for each in list(table(cls).values()))
+
+
+def _is_put_unseen(by: str, namespace: Mapping[str, object]) -> bool:
+    """Whether nobody looks at what is put into the body of a class, or at that where it is within others."""
+    for name in by.split("."):
+        cls = namespace.get(name)
+        if not is_class(cls) or not is_made_unseen(cls):
+            return False
+        namespace = table(cls)
+    return True
 
 
 _FORMING: Final = frozenset({"__new__", "__init__", "__prepare__", "mro"})

@@ -139,7 +139,7 @@ def _followed(needs: Needs, module: str, name: str, level: Level, is_within: boo
                 if place.ref.use is Use.NAMED and much < Level.OBJECT:
                     continue
                 if place.ref.use is not Use.TAKEN:
-                    is_kept = _is_put_away(place, much) and not is_copied(space_of(owner).get(each))
+                    is_kept = _is_put_away(place, much, space_of(owner).get(each))
                     if place.owner == ANY or not (place.owner or is_kept) or _is_outcome(user, place):
                         return None
                     following = user, place.owner, Level.SHAPE
@@ -159,8 +159,10 @@ def _followed(needs: Needs, module: str, name: str, level: Level, is_within: boo
     return rebinds
 
 
-def _is_put_away(place: Place, level: Level) -> bool:
+def _is_put_away(place: Place, level: Level, value: object) -> bool:
     """Whether a module that is executed does no more with a definition than to put it somewhere."""
+    if is_copied(value) or (place.ref.is_seen and is_class(value)):
+        return False
     return place.ref.use is Use.STORED and not (place.rest or place.ref.of or place.ref.to) and level < Level.OBJECT
 
 

@@ -87,6 +87,7 @@ class Ref:
         to: What it is given to in calls and kept by, as dotted names.
         is_held: Whether what is defined so goes on with what is made of it; a class goes on with its base.
         is_called: Whether it is called, and no more.
+        is_seen: Whether it is put into the body of a class, where who sees that while it is made may look at it.
     """
 
     path: tuple[str, ...]
@@ -99,6 +100,7 @@ class Ref:
     to: tuple[tuple[str, ...], ...] = ()
     is_held: bool = True
     is_called: bool = False
+    is_seen: bool = False
 
 
 @attrs.define(eq=False)
@@ -112,6 +114,8 @@ class Reader:
         is_future: Whether annotations wait until somebody asks for them, be it a decorator, a base or a metaclass.
         asked: What those who see a definition while it is made may do with what its annotations name.
         by: The class that is being made, if no decorator sees what is in it.
+        seen_by: The class whose body is read, dotted, if no decorator sees what is put there; `None` out of any.
+        is_seen: Whether it is that what is read is put there.
         is_run: Whether what functions use when they are called, and what is put somewhere, is used at once.
         is_in_class: Whether it is the body of a class that is read, of which ``vars()`` has the names.
     """
@@ -129,6 +133,8 @@ class Reader:
     is_called: bool = False
     is_run: bool = False
     is_in_class: bool = False
+    seen_by: str | None = None
+    is_seen: bool = False
 
     def found(self) -> Iterator[tuple[str, Ref]]:
         for owner, ref in self.read:
@@ -157,7 +163,8 @@ class Reader:
             if owner:  # the body of a class has what it takes as its attributes
                 self._import(node)
                 names = taken_by(node) if isinstance(node, ast.ImportFrom) else ()
-                self.read.extend((owner, Ref((name,), Use.STORED, taken)) for name, taken in names)
+                seen = Ref(("",), Use.STORED, by=self.seen_by or "", is_seen=True)
+                self.read.extend((owner, attrs.evolve(seen, path=(name,), taken=taken)) for name, taken in names)
         else:
             for child in ast.iter_child_nodes(node):
                 if isinstance(child, (ast.stmt, ast.ExceptHandler, ast.match_case)):
@@ -175,16 +182,24 @@ class Reader:
                 self._filling(target, Use.USED, owner)
         if node.value is not None:
             is_run = any(_is_unpacked(each, node.value) for each in targets(node))
-            self._expression(node.value, Use.USED if is_run else Use.STORED, owner)
+            self._put(node.value, Use.USED if is_run else Use.STORED, owner)
         if isinstance(node, ast.AnnAssign) and (owner or not self.is_future):
             self._annotation(node.annotation, owner)
 
+    def _put(self, node: ast.AST, use: Use, owner: str) -> None:
+        """Read what is put somewhere, be it into the body of a class."""
+        was, self.is_seen = self.is_seen, self.seen_by is not None
+        self._expression(node, use, owner)
+        self.is_seen = was
+
     def _class(self, node: ast.ClassDef, owner: str, *, is_top: bool) -> None:
         own = node.name if is_top else owner
-        was = self.asked, self.by
+        was = self.asked, self.by, self.seen_by
         is_seen = not is_top or not all(_last(each) in _LOOKING for each in _called(node.decorator_list))
         self.asked, self.by = max(self.asked, _use_of_annotations(node)), "" if is_seen else node.name
         self._parameters(node, own)
+        for base in filter(path_of, node.bases) if self.seen_by is not None else ():  # what it inherits is there, too
+            self._put(base, Use.STORED, own)
         for base in node.bases:
             self.is_filling = self.is_base = True
             self._type(base, _use_of_bases(node), own)
@@ -193,8 +208,12 @@ class Reader:
             self._filling(keyword.value, Use.FORMED if keyword.arg == "metaclass" else Use.USED, own)
         for decorator in node.decorator_list:
             self._filling(decorator, Use.USED, own)
+        if self.seen_by is None:
+            self.seen_by = self.by
+        elif self.seen_by:
+            self.seen_by = "" if node.decorator_list else f"{self.seen_by}.{node.name}"
         self._body(node.body, own, is_top=is_top)
-        self.asked, self.by = was
+        self.asked, self.by, self.seen_by = was
 
     def _body(self, body: list[ast.stmt], owner: str, *, is_top: bool) -> None:
         """Read the body of a class; once more as run what it puts under a name of its own and uses further down."""
@@ -421,16 +440,18 @@ class Reader:
         if self.is_run and not self.is_annotation and use in (Use.LATER, Use.STORED, Use.MADE):
             use = Use.USED
         by = self.by if Use.SHOWN <= use <= Use.FORMED or self.is_base else ""
+        is_seen = self.is_seen and use is Use.STORED
         ref = Ref(
             path,
             use,
             is_filling=is_filling or self.is_filling,
-            by=by,
+            by=self.seen_by or "" if is_seen else by,
             is_annotation=self.is_annotation,
             of=self.of,
             to=self.to,
             is_held=not self.is_base,
             is_called=self.is_called,
+            is_seen=is_seen,
         )
         self.read.append((owner, ref))
 

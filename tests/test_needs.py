@@ -2481,6 +2481,63 @@ def test_who_asks_a_class_for_something_else_is_executed(project, dropping, text
     assert user.ran == 2
 
 
+LOOKING = """
+def fields(cls):
+    found = cls.__dict__.get("Meta", cls)
+    cls.fields = sorted(name for name in vars(found.model) if not name.startswith("_"))
+    return cls
+class Meta(type):
+    def __init__(cls, name, bases, names): fields(cls) if bases else None
+class Form(metaclass=Meta): pass
+class Told:
+    def __init_subclass__(cls): fields(cls)
+"""
+LOOKED_AT = {
+    "by a metaclass": "class F(looking.Form):\n    {}",
+    "by a base": "class F(looking.Told):\n    {}",
+    "by a decorator": "@looking.fields\nclass F:\n    {}",
+}
+PUT_INTO = ["model = models.T", "from models import T as model", "class Meta: model = models.T", "class Meta(models.T): model = models.T"]
+
+
+@pytest.mark.parametrize("who", LOOKED_AT)
+@pytest.mark.parametrize("body", PUT_INTO)
+@pytest.mark.parametrize("more", ["y = 2", "def y(self): pass"])
+def test_who_has_a_class_looked_at_in_the_body_of_another_is_executed(project, dropping, who, body, more):
+    """
+    Forms and serializers tell by the class in their body what it has; that its methods do otherwise is nothing to them.
+    """
+    text = "class T:\n    x = 1\n    def go(self): return 1\n"
+    project.load("looking", LOOKING)
+    project.load("models", text)
+    user = project.load("user", f"{HEAD}import looking, models\n{LOOKED_AT[who].format(body)}\n")
+    project.write("models.py", text.replace("return 1", "return 2"))
+    dropping.refresh()
+    ran = user.ran
+    project.write("models.py", f"{text}    {more}\n")
+
+    dropping.refresh()
+
+    assert (ran, user.ran, user.F.fields) == (1, 2, ["go", "x", "y"])
+
+
+@pytest.mark.parametrize("body", PUT_INTO)
+@pytest.mark.parametrize("head", ["class F:", "@dataclasses.dataclass\nclass F:", "class F(typing.Generic[K]):"])
+def test_who_has_a_class_in_the_body_of_another_that_nobody_looks_at_is_left_alone(project, dropping, head, body):
+    """
+    A class that only has another one for its attribute is what it was.
+    """
+    text = "class T:\n    x = 1\n"
+    project.load("models", text)
+    user = f"{HEAD}import dataclasses, models, typing\nK = typing.TypeVar('K')\n{head}\n    {body}\n"
+    user = project.load("user", user)
+    project.write("models.py", text + "    y = 2\n")
+
+    dropping.refresh()
+
+    assert (user.ran, user.F.__dict__.get("Meta", user.F).model.y) == (1, 2)
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="annotations wait")
 @pytest.mark.parametrize("text", ["def f(x: Box[int] = None): pass", "class C:\n    x: list[Box[int]]", "x: Box[int]"])
 def test_who_asks_in_an_annotation_for_a_subscript_that_is_another_is_executed(project, dropping, text):

@@ -3276,3 +3276,43 @@ def test_an_optional_module_that_is_there_stays_where_an_edit_closes_a_circle_ro
 
     assert (base.extra, user.RATE) == (was, 2)
     assert was is not None
+
+
+@pytest.mark.parametrize("line", ["import extra as got", "from extra import f as got"])
+def test_an_optional_module_that_could_not_be_imported_in_its_circle_stays_away(project, registry, line):
+    """
+    Who went on without it does so after an edit elsewhere in the circle, though it has come later by itself.
+    """
+    project.write("part.py", "RATE = 1\n")
+    text = f"import user\ntry:\n    {line}\nexcept ImportError:\n    got = None\nlast = RATE = 1\n"
+    project.write("user.py", "import base\nfrom part import RATE\n")
+    base = project.load("base", text)
+    project.write("extra.py", "from user import RATE\nfrom base import last\ndef f(): pass\n")
+    registry.refresh()
+    was = base.got
+    extra = project.load("extra")
+    project.write("part.py", "RATE = 2\n")
+    project.write("base.py", text.replace("1", "2"))
+
+    registry.refresh()
+
+    assert (was, base.got, extra.RATE, extra.last) == (None, None, 2, 2)
+
+
+def test_an_optional_module_comes_when_an_edit_elsewhere_lets_its_circle_go(project, registry):
+    """
+    Who went on without it, because something that it needs was halfway, is executed once that needs nothing any more.
+    """
+    text = "import user\ntry:\n    import extra as got\nexcept ImportError:\n    got = None\nlast = 1\n"
+    project.write("user.py", "import base\n")
+    base = project.load("base", text)
+    project.write("extra.py", "import middle\n")
+    project.write("middle.py", "from base import last\n")
+    registry.refresh()
+    was = base.got
+    extra = project.load("extra")
+    project.write("middle.py", "import base\n")
+
+    registry.refresh()
+
+    assert (was, base.got) == (None, extra)
