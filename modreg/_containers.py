@@ -5,12 +5,21 @@ from __future__ import annotations
 import functools
 from abc import ABCMeta
 from collections.abc import Collection, Iterable, Iterator
-from types import FunctionType, ModuleType
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any, Final
 
 from modreg._classes import is_class, table
 from modreg._importer import space_of
-from modreg._journal import PLAIN, Cache, Contents, Registered
+from modreg._journal import (
+    PLAIN,
+    Cache,
+    Contents,
+    Registered,
+    containers_in,
+    elements_of,
+    is_container,
+    size_of,
+)
 from modreg._model import Finding
 from modreg._registered import all_told
 from modreg._values import ATOMS, CONSTANTS, ROOM, attributes, enclosed, label_of
@@ -27,23 +36,23 @@ def places(name: str, findings: list[Finding], large: set[int]) -> Iterator[Cach
     What is none is the cache of a function made by `functools.singledispatch`, and an abstract base class.
     """
     for path, value in _held(name):
-        if id(type(value)) not in PLAIN:
+        if not is_container(value):
             yield from _registers(value)
-        elif len(value) <= BOUND:
+        elif (size := size_of(value)) <= BOUND:
             yield Contents(value)
         elif id(value) not in large:
             large.add(id(value))
-            said = f"{path} has {len(value)} entries: what a failing execution does to it is not undone"
+            said = f"{path} has {size} entries: what a failing execution does to it is not undone"
             findings.append(Finding(code="container-over-bound", module=name, message=said))
 
 
 def data_of(name: str) -> list[Contents]:
     """The places of the containers of data within those of a module, as long as they are few."""
-    queue = [value for _, value in _held(name) if id(type(value)) in PLAIN]
+    queue = [value for _, value in _held(name) if is_container(value)]
     found: dict[int, Any] = {}
     for container in queue:  # it grows while it is walked
-        inside = elements_of(container) if len(container) <= ROOM else ()
-        more = {id(each): each for each in inside if id(type(each)) in PLAIN and id(each) not in found}
+        inside = elements_of(container) if size_of(container) <= ROOM else ()
+        more = {id(each): each for each in containers_in(inside) if id(each) not in found}
         if len(found) + len(more) <= _FEW:
             found |= more
             queue.extend(more.values())
@@ -65,9 +74,9 @@ def leading(owner: str, names: Collection[str]) -> list[str]:
         return []
     labels = {*names, "<lambda>"}  # of which nothing tells one from another
     found = {name: None for name, value in space_of(owner).copy().items() if _labelled(value, owner) in names}
-    plain = ((path, value) for path, value in _held(owner) if id(type(value)) in PLAIN)
+    plain = ((path, value) for path, value in _held(owner) if is_container(value))
     for path, value in plain:
-        told = all_told(elements_of(value)) if len(value) <= ROOM else ()
+        told = all_told(elements_of(value)) if size_of(value) <= ROOM else ()
         if any(_labelled(each, owner) in labels for each in told):
             found[path.partition(".")[0]] = None
     return [name for name in found if name not in names]
@@ -77,7 +86,7 @@ def is_filled(value: object, owner: str, users: Collection[str]) -> bool:
     """Whether users of a module have put definitions of theirs into a container in the body of a class there."""
     if not is_class(value):
         return False
-    held = [each for name, each in _inside(value, owner) if id(type(each)) in PLAIN and not name.startswith("__")]
+    held = [each for name, each in _inside(value, owner) if is_container(each) and not name.startswith("__")]
     told = (label_of(each) for container in held for each in all_told(elements_of(container)[:ROOM]))
     return any(label is not None and label[1] in users for label in told)
 
@@ -101,13 +110,14 @@ def _held(owner: str) -> Iterator[tuple[str, Any]]:  # any object
         if kind is FunctionType and not value.__closure__:
             continue
         yield name, value
-        if id(kind) in PLAIN:
+        if is_container(value):
             yield from ((name, inner) for inner in _inner(value))
+        if id(kind) in PLAIN:
             continue
         if issubclass(kind, type):
             queue.extend(_dispatching(name, value, owner))
         for n, held in _inside(value, owner):
-            if id(type(held)) in PLAIN:
+            if is_container(held):
                 yield f"{name}.{n}", held
                 yield from ((f"{name}.{n}", inner) for inner in _inner(held))
 
@@ -120,25 +130,17 @@ def _dispatching(name: str, cls: type, owner: str) -> Iterator[tuple[str, Any]]:
         yield from ((f"{name}.{n}", each.dispatcher) for n, each in found)
 
 
-def _inner(container: Any) -> Iterator[Any]:  # plain containers of anything
+def _inner(container: Any) -> Iterator[Any]:  # one with anything in it
     """The containers in one, such as lists of handlers by event; those that hold nothing but data are data."""
-    inside = elements_of(container)
-    if len(inside) <= ROOM and not PLAIN.isdisjoint(map(id, map(type, inside))):
-        for each in inside:
-            if id(type(each)) in PLAIN and not (each and _DATA.issuperset(map(id, map(type, elements_of(each))))):
-                yield each
+    for each in containers_in(elements_of(container)) if size_of(container) <= ROOM else ():
+        if not (size_of(each) and _DATA.issuperset(map(id, map(type, elements_of(each))))):
+            yield each
 
 
 def is_namespace(container: Any) -> bool:  # as above
     """Whether it is that of a module: what code puts there are names, and nothing registers."""
     name = container.get("__name__") if type(container) is dict else None
     return type(name) is str and space_of(name) is container
-
-
-def elements_of(container: Any) -> list[object]:  # as above
-    """What is in a container: of a dict its keys and its values."""
-    copy = container.copy()
-    return [*copy, *copy.values()] if isinstance(copy, dict) else [*copy]
 
 
 def _registers(value: Any) -> Iterator[Cache | Registered]:  # as above
@@ -159,27 +161,41 @@ def _in_closures(function: FunctionType, depth: int = 2) -> Iterator[tuple[str, 
 
 
 def _inside(value: Any, owner: str) -> Iterable[tuple[str, object]]:  # any object
-    """What a module's own class, instance or function holds by name; of a class only where a container is among it."""
+    """What a module's own class, instance or function holds by name, and what instances in a class have."""
     if type(value) is FunctionType:
         return _in_closures(value)
     if not is_class(value):
         return of_instance(value)
     found = dict(table(value))
-    if found.get("__module__") != owner or PLAIN.isdisjoint(map(id, map(type, found.values()))):
-        return ()
-    return found.items()
+    return _in_body(found) if found.get("__module__") == owner else ()
+
+
+def _in_body(names: dict[str, object]) -> Iterator[tuple[str, object]]:
+    for name, held in names.items():
+        if id(type(held)) not in _IN_MOST_BODIES:
+            yield name, held
+            if "_member_map_" not in names:  # the members of an enumeration hold their values
+                yield from _of_another(name, held, 2)
 
 
 def of_instance(value: object, depth: int = 2) -> Iterator[tuple[str, object]]:
     """What an instance has in its attributes, and the instances there in theirs, as an application its router's."""
     for name, held in (attributes(value) or {}).copy().items():
         yield name, held
-        if depth > 1 and id(type(held)) not in _WITHOUT_ATTRIBUTES and not is_class(held):
-            yield from ((f"{name}.{each}", inner) for each, inner in of_instance(held, depth - 1))
+        yield from _of_another(name, held, depth - 1)
+
+
+def _of_another(name: str, held: object, depth: int) -> Iterator[tuple[str, object]]:
+    """What an instance has that stands under a name of another one, or of a class."""
+    if depth and id(type(held)) not in _WITHOUT_ATTRIBUTES and not is_class(held):
+        yield from ((f"{name}.{each}", inner) for each, inner in of_instance(held, depth))
 
 
 _DATA: Final = ATOMS | PLAIN
 _WITHOUT_CONTAINERS: Final = CONSTANTS | {id(ModuleType)}
 _WITHOUT_ATTRIBUTES: Final = _WITHOUT_CONTAINERS | PLAIN | {id(FunctionType)}
+_IN_MOST_BODIES: Final = _WITHOUT_CONTAINERS | {
+    id(kind) for kind in (FunctionType, staticmethod, classmethod, property, GetSetDescriptorType, MemberDescriptorType)
+}
 _OF_IMPORT: Final = frozenset({"__builtins__", "__spec__", "__loader__"})
 """What the import system puts into every namespace."""

@@ -20,7 +20,6 @@ from modreg import _lines, _positions, _registered, _uses, _weak
 from modreg._alike import settle, settle_instances
 from modreg._classes import is_class, mro, mro_of, table
 from modreg._closures import renew
-from modreg._containers import elements_of
 from modreg._draft import Part
 from modreg._edges import grouped
 from modreg._elsewhere import Elsewhere
@@ -38,6 +37,8 @@ from modreg._journal import (
     Entry,
     Item,
     Namespace,
+    containers_in,
+    elements_of,
     is_submodule,
 )
 from modreg._matters import Level
@@ -80,7 +81,7 @@ from modreg._state import (
 from modreg._successor import living
 from modreg._transaction import walk
 from modreg._twins import Twins, alone, is_alike, is_variable_of
-from modreg._values import is_atom, is_definition, label_of, state
+from modreg._values import attributes, is_atom, is_definition, label_of, state
 from modreg._view import declared
 from modreg._window import Window, held, is_held, is_listed, orphan, point, replace
 
@@ -540,6 +541,7 @@ class Execution(Ordered):
         part, former, namespace = run.part, run.former, run.namespace
         own = {name: value for name, value in former.items() if name in part.bound and not is_atom(type(value))}
         known = {id(value): name for name, value in own.items() if label_of(value) is None}
+        known |= {id(value): name for name, cls in own.items() if is_own(cls, part.name) for value in _made_for(cls)}
         told = functools.partial(_registered.names_in, owner=part.name, names=former.keys(), known=known)
         taken = self.registrations.take_out(told)
         defined = {n for n in part.bound if is_own(former.get(n), part.name)} if _is_asking(part) else set()
@@ -671,7 +673,7 @@ class Execution(Ordered):
         """
         name = run.part.name
         other = [x for key, x in run.former.items() if key not in kept and run.namespace.get(key) is not x]
-        former = {id(each) for x in other if id(type(x)) in PLAIN for each in (x, *elements_of(x))}
+        former = {id(each) for x in containers_in(other) for each in (x, *elements_of(x))}
         old, new = self.draft.needs.view(name).statements, run.part.view.statements
         gone = {} if old is None or new is None else _uses.withdrawn(old, new)
         self.registrations.withdraw(name, gone, run.former, run.namespace, self._giving, without=former)
@@ -972,6 +974,12 @@ class Execution(Ordered):
             if (twin := _weak.target(each.new)) is not each.new:
                 self.held.add(_weak.target(each.old), twin)  # if it went before its references, they would go too
         return done.instead
+
+
+def _made_for(cls: object) -> Iterator[object]:
+    """The instances in the body of a class, as a table that its metaclass made: they may be registered elsewhere."""
+    values = dict(table(cls)).values() if is_class(cls) else ()
+    return (x for x in values if label_of(x) is None and not is_class(x) and attributes(x) is not None)
 
 
 def _may_lead_to_twins(value: object, owner: str) -> bool:

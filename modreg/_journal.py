@@ -316,6 +316,35 @@ The types whose contents can be put back without running anybody's code.
 By identity, as all sets of types here: what a metaclass has for ``__eq__`` may be anything, and is instead of a hash.
 """
 
+_BUILT_IN: Final = (dict, list, set, deque)
+
+
+def is_container(value: object) -> bool:
+    """Whether a value is a plain container, or of a class that is derived from one."""
+    return id(type(value)) in PLAIN or issubclass(type(value), _BUILT_IN)
+
+
+def containers_in(values: Iterable[object]) -> list[Any]:  # containers
+    """The containers among many values, most of which are of few types."""
+    values = [*values]
+    kinds = {id(kind): kind for kind in map(type, values)}
+    wanted = {key for key, kind in kinds.items() if key in PLAIN or issubclass(kind, _BUILT_IN)}
+    return [each for each in values if id(type(each)) in wanted] if wanted else []
+
+
+def size_of(container: Any) -> int:  # one of them
+    """How much is in a container, whatever its class says."""
+    return int(_base(container).__len__(container))
+
+
+def elements_of(container: Any) -> list[object]:  # as above
+    """What is in a container: of a dict its keys and its values."""
+    base = _base(container)
+    if issubclass(base, dict):
+        copy = dict.copy(container)
+        return [*copy, *copy.values()]
+    return [*(frozenset(container) if base is set else base.__iter__(container))]
+
 
 @attrs.define(eq=False)
 class Contents:
@@ -327,7 +356,7 @@ class Contents:
     find their places again.
     """
 
-    container: Any  # one of PLAIN, or an instance of a subclass
+    container: Any  # one that :func:`is_container` tells
 
     def get(self) -> Collection[object]:
         base = _base(self.container)

@@ -9,8 +9,8 @@ from types import ModuleType
 import attrs
 
 from modreg import _graph, _registered
-from modreg._containers import data_of, elements_of, is_namespace, of_instance, owners, places
-from modreg._journal import PLAIN, Cache, Contents, Journal, Place
+from modreg._containers import data_of, is_namespace, of_instance, owners, places
+from modreg._journal import Cache, Contents, Journal, Place, containers_in, elements_of
 from modreg._model import Edge, Finding
 from modreg._noted import Noted, Noting
 from modreg._pairs import is_own
@@ -199,8 +199,8 @@ class Registrations:
         of = value if is_definition(value) else type(value)
         module = value.__name__ if type(value) is ModuleType else getattr(of, "__module__", "")
         container = entry.place.container
-        held = [value] if id(type(value)) in PLAIN else [each for _, each in of_instance(value)]
-        inside = (x for each in held if id(type(each)) in PLAIN for x in (each, *elements_of(each)))
+        held = [value, *(each for _, each in of_instance(value))]
+        inside = (x for each in containers_in(held) for x in (each, *elements_of(each)))
         if any(x is container for x in inside):
             return True
         # A decorator that only wraps has no container; what stands in one elsewhere was put there by others.

@@ -7,7 +7,7 @@ import operator
 import re
 from abc import ABCMeta
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from types import FunctionType
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ import attrs
 
 from modreg import _uses
 from modreg._classes import table
-from modreg._journal import MISSING, PLAIN, Cell, Contents, Item, Journal
+from modreg._journal import MISSING, PLAIN, Cell, Contents, Item, Journal, is_container
 from modreg._pairs import Pair
 from modreg._refs import DEFINITIONS, FUNCTIONS, IMPORTS, REACHING_ANY, taken_by, targets
 from modreg._registered import exchanged, matched, subjects
@@ -387,32 +387,52 @@ def take_over(old: Any, new: Any, instead: Mapping[int, object], journal: Journa
     """
     if old is new or type(old) is not type(new):  # any objects
         return
-    if id(type(old)) in PLAIN:
-        _take(old, new, instead, journal)
+    had: Any
+    has: Any  # pairs or elements
+    if is_container(old):
+        had, has = Contents(old).get(), Contents(new).get()
+        _take(old, had, has, instead, journal)
+        if issubclass(type(old), dict):
+            _take_inside(dict(had), dict(has), instead, journal, depth)
     elif (data := data_for(old, new)) is not None:
-        _take(old.data, data, instead, journal)
-    elif is_holder(old) and attributes(old) is not None:
+        _take(old.data, Contents(old.data).get(), Contents(data).get(), instead, journal)
+        return
+    if id(type(old)) not in PLAIN and is_holder(old) and attributes(old) is not None:
         old, new = attributes(old), attributes(new)
         for name, value in new.copy().items():
             if is_definition(value) and old.get(name) is not value:
                 journal.write(Item(old, name), value)
-    for name, value in new.copy().items() if isinstance(old, dict) and len(new) <= ROOM and depth else ():
-        take_over(old.get(name), value, instead, journal, depth - 1)
+        _take_inside(old, new.copy(), instead, journal, depth)
 
 
-def _take(old: Any, new: Any, instead: Mapping[int, object], journal: Journal) -> None:  # plain ones of one type
+def _take_inside(
+    old: Mapping[Any, Any], new: Mapping[Any, Any], instead: Mapping[int, object], journal: Journal, depth: int
+) -> None:  # of any objects
+    """The same for what stands under one key, if these are not too many."""
+    for key, value in new.items() if depth and len(new) <= ROOM else ():
+        take_over(old.get(key), value, instead, journal, depth - 1)
+
+
+def _take(
+    container: object,
+    old: Collection[Any],
+    new: Collection[Any],
+    instead: Mapping[int, object],
+    journal: Journal,
+) -> None:  # pairs or elements
     """
-    Take over the entries of *new* that *old* lacks, or that are definitions, weakly referred to or not.
+    Give a container the entries of *new* that it, which holds *old*, lacks, or that are definitions, weakly or not.
 
     What the module's names stood for, and do no more, goes; what they stand for now takes its place.
     """
-    if isinstance(old, dict):
-        pairs = [each for each in old.items() if instead.get(id(each[1])) is not MISSING]
-        added = [pair for pair in new.items() if pair[0] not in old and _is_of_definitions(pair)]
-        merged = dict(exchanged(pairs, matched(added, [pair for pair in pairs if pair[0] not in new])))
-        renewed = {k for k, v in old.items() if k in new and _is_renewed(v, new[k], instead)}
-        merged.update((k, v) for k, v in new.items() if k not in old or k in renewed or _is_of_definitions(v))
-        journal.write(Contents(old), tuple(merged.items()))
+    if isinstance(container, dict):
+        mine, theirs = dict(old), dict(new)
+        pairs = [each for each in mine.items() if instead.get(id(each[1])) is not MISSING]
+        added = [pair for pair in theirs.items() if pair[0] not in mine and _is_of_definitions(pair)]
+        merged = dict(exchanged(pairs, matched(added, [pair for pair in pairs if pair[0] not in theirs])))
+        renewed = {k for k, v in mine.items() if k in theirs and _is_renewed(v, theirs[k], instead)}
+        merged.update((k, v) for k, v in theirs.items() if k not in mine or k in renewed or _is_of_definitions(v))
+        journal.write(Contents(container), tuple(merged.items()))
         return
     made = {id(x) for x in new}
     now = [instead[id(x)] if id(instead.get(id(x))) in made else x for x in old if instead.get(id(x)) is not MISSING]
@@ -420,7 +440,7 @@ def _take(old: Any, new: Any, instead: Mapping[int, object], journal: Journal) -
     more = [x for x in new if id(x) not in present and (instead.get(id(x)) is x or _is_of_definitions(x))]
     if more or len(now) < len(old) or any(map(operator.is_not, now, old)):
         places = matched(more, [x for x in now if id(x) not in made])
-        journal.write(Contents(old), tuple(exchanged((*now, *more), places)))
+        journal.write(Contents(container), tuple(exchanged((*now, *more), places)))
 
 
 def _is_of_definitions(element: object) -> bool:

@@ -1885,6 +1885,14 @@ REFUSING = {
     "what has a name there": "ALL = {}\ndef names(): return [*ALL]\nclass Metric:\n    def __init__(self, name):\n"
                              "        if name in ALL: raise KeyError(name)\n        self.__name__, ALL[name] = name, self\n"
                              "def add(x):\n    Metric(x.__name__) if x.__name__ == 'others' else None\n    return x\n",
+    "a derived dict": "class All(dict):\n    def __setitem__(self, key, x):\n"
+                      "        if key in self: raise KeyError(key)\n        dict.__setitem__(self, key, x)\n"
+                      "ALL = All()\ndef names(): return [*ALL]\n"
+                      "def add(x):\n    ALL[x.__name__] = x\n    return x\n",
+    "a class's instance": "class Meta:\n    def __init__(self): self.found = {}\nclass Base:\n    meta = Meta()\n"
+                          "def names(): return [*Base.meta.found]\n"
+                          "def add(x):\n    if x.__name__ in names(): raise KeyError(x.__name__)\n"
+                          "    Base.meta.found[x.__name__] = x\n    return x\n",
 }  # fmt: skip
 
 
@@ -1915,6 +1923,44 @@ def test_a_registry_that_refuses_what_it_has(project, dropping, kind):
     assert "others" in m.seen
     dropping.rollback(m)
     assert (base.names(), m.g()) == (before, 1)
+
+
+def test_a_metaclass_that_refuses_a_table_that_it_has(project, dropping):
+    """
+    What a metaclass made for a class, and keeps by a name of its own, is out of the way when it makes it again.
+    """
+    project.load(
+        "base",
+        """
+        class Table: pass
+        class Tables(dict):
+            def clear(self): raise TypeError("read only")
+        class Meta(type):
+            tables = Tables()
+            def __init__(cls, name, bases, names):
+                if bases:
+                    if names["table"] in Meta.tables: raise ValueError(names["table"])
+                    cls.made = Meta.tables[names["table"]] = Table()
+        class Base(metaclass=Meta): pass
+        """,
+    )
+    source = "import base\nclass User(base.Base):\n    table = 'users'\n    def f(self): return 1\n"
+    m = project.load("m", source)
+    held, user = m.User, m.User()
+    tables = sys.modules["base"].Meta.tables
+    before = dict(tables)
+    project.write("m.py", source.replace("return 1", "return 2") + "raise OSError('disk')\n")
+    with pytest.raises(ReloadError, match="disk"):
+        dropping.refresh()
+    assert (dict(tables), user.f()) == (before, 1)
+    project.write("m.py", source.replace("return 1", "return 2"))
+
+    dropping.refresh()
+
+    assert m.User is held
+    assert (user.f(), dict(tables)) == (2, {"users": held.made})
+    dropping.rollback(m)
+    assert (user.f(), dict(tables), held.made) == (1, before, before["users"])
 
 
 @pytest.mark.parametrize("ask", ["'Entity' in globals()", "is_bound()"])
@@ -2285,6 +2331,35 @@ def test_a_kept_registry_takes_what_is_registered_again(project, dropping, value
     assert m.TABLE is table == {"2": m.f, "theirs": len}
     assert [("/2", m.f) if "n" in value else m.f] == m.LIST
     assert m.f() == 2
+
+
+def test_a_kept_registry_of_a_derived_class_takes_what_is_registered(project, dropping):
+    """
+    With ``state="keep"`` a registry that is a dict or a list, and more, takes what decorators put into it.
+    """
+    source = """
+        class Table(dict):
+            def add(self, f):
+                assert f.__name__ not in self
+                self[f.__name__] = f
+                return f
+        class Row(list):
+            def add(self, f):
+                self.append(f)
+                return f
+        table, row = Table(), Row()
+        """
+    project.load("base", source.replace("table, row = Table(), Row()", ""))
+    source = "from base import *\ntable = Table()\nrow = Row()\n@table.add\n@row.add\ndef f(): return 1\n"
+    m = project.load("m", source)
+    m.table["theirs"], m.table.note = len, 1
+    held = m.table, m.row
+    project.write("m.py", source + "@table.add\n@row.add\ndef g(): pass\n")
+
+    dropping.refresh(state="keep")
+
+    assert (m.table, m.row) == ({"f": m.f, "theirs": len, "g": m.g}, [m.f, m.g])
+    assert (m.table is held[0], m.row is held[1], m.table.note) == (True, True, 1)
 
 
 @pytest.mark.parametrize("removed", ["drop", "keep"])

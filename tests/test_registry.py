@@ -718,6 +718,18 @@ REGISTRIES = {
         "class Table: pass\nR = Table()\nR.items = {}\ndef add(key, f): R.items[key] = f\n",
         "{key: f() for key, f in hub.R.items.items()}",
     ),
+    "a derived dict": (
+        "class Table(dict):\n    def pop(self, *_): raise TypeError\n    clear = __delitem__ = update = pop\nR = Table()\ndef add(key, f): R[key] = f\n",
+        "{key: f() for key, f in hub.R.items()}",
+    ),
+    "a derived list": (
+        "class Row(list):\n    def __iter__(self): raise TypeError\nR = Row()\ndef add(key, f): R.append(f)\n",
+        "[f() for f in list.copy(hub.R)]",
+    ),
+    "an instance in a class": (
+        "class Table: pass\nclass Base:\n    table = Table()\nBase.table.items = {}\ndef add(key, f): Base.table.items[key] = f\n",
+        "{key: f() for key, f in hub.Base.table.items.items()}",
+    ),
     "a closure": (
         "def make():\n    items = {}\n    def add(key, f): items[key] = f\n    return add, lambda: items\nadd, items = make()\n",
         "{key: f() for key, f in hub.items().items()}",
