@@ -22,6 +22,14 @@ def revision_before(history: History, name: str, to: int | ModuleVersion | str |
     return latest.revision - 1
 
 
+def check_revision(history: History, name: str, revision: int) -> None:
+    """Raise for what is no revision that there ever was."""
+    if type(revision) is not int:
+        raise TypeError(f"expected a revision of the registry, got {revision!r}")
+    if not 0 <= revision <= history.revision:
+        raise UnknownVersionError(name, f"at revision {revision}")
+
+
 def wanted(history: History, name: str, to: int | ModuleVersion | str) -> Record:
     """The version of a module that a caller means."""
     if isinstance(to, ModuleVersion):

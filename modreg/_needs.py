@@ -455,9 +455,12 @@ class Needs:
             yield (each if name == ANY else name), level
 
     def _is_brought(self, user: str, module: str, name: str) -> bool:
-        """Whether a star import takes a name, or took it before ``__all__`` was there."""
+        """Whether a star import takes a name, or took it before ``__all__`` was there or said otherwise."""
+        if _is_public(module, name):
+            return True
         former = self.former.get((module, name), MISSING)
-        return _is_public(module, name) or (former is not MISSING and space_of(user).get(name) is former)
+        was_listed = name in self.stars.get(module, ())
+        return (was_listed or not name.startswith("_")) and former is not MISSING and space_of(user).get(name) is former
 
     def affect(self, user: str, reason: str, statement: Statement | None = None) -> None:
         """Note a reason to execute a module, and the statement whose outcome it concerns, if it is one alone."""

@@ -363,11 +363,11 @@ class Registry:
         Raises:
             NotAModuleError: *module* is neither.
             NotTrackedError: It is not loaded and never was.
-            UnknownVersionError: There is no such version.
+            UnknownVersionError: There is no such version or revision.
             NoEarlierVersionError: It stands at the first version that is known, or since it had left.
             NotLoadedError: A source has to be executed again, and the module is not loaded any more.
             ReloadError: An earlier source had to be executed again, a hook or *within* raised.
-            TypeError: Both *to* and *revision* are given.
+            TypeError: *to* or *revision* is of another type, or both are given.
             NestedTransactionError, BusyError: As for :meth:`reload`.
 
         .. versionadded:: 0.1.0
@@ -786,7 +786,11 @@ class Registry:
         Its own transactions are those in which one of its sources came.  What else came with them goes back, too,
         unless it came again with somebody else's.
         """
+        _chain.check_revision(self._history, root, revision)
         own = {name for name in list(self._history.records) if is_under(name, root)}
+        if not own:
+            self._records(root)  # loaded past the finder, or not at all
+            return None
         chain = _chain.of(self._history, own, revision)
         mine = [commit for commit in chain if not own.isdisjoint(_chain.brought(commit))]
         if len(mine) == len(chain):

@@ -820,6 +820,36 @@ def test_a_name_that_comes_by_a_star_goes_no_further_than_it_is_given(project, d
     assert [name for name in vars(user) if not name.startswith("__")] == ["RATE"]
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_what_no_star_brings_stays_what_it_is(project, registry, moved):
+    """
+    A docstring that comes, or another package, is not that of who imports all from there, though both had the same before.
+    """
+    project.load("leaf", "RATE = 1\n")
+    user = project.load("user", "from leaf import *\n")
+    if moved:
+        (project.root / "leaf.py").unlink()
+    project.write("leaf/__init__.py" if moved else "leaf.py", "'What a leaf is.'\nRATE = 2\n")
+
+    registry.refresh()
+
+    assert sys.modules["leaf"].__package__ == ("leaf" if moved else "")
+    assert (user.RATE, user.__doc__, user.__package__) == (2, None, "")
+
+
+def test_what_a_star_brought_by_its_list_leaves(project, dropping):
+    """
+    A name with an underscore that `__all__` had, and has no more, is given up by who had it from there.
+    """
+    project.load("leaf", "__all__ = ['_rate', 'x']\n_rate = 1\nx = 1\n")
+    user = project.load("user", "from leaf import *\n")
+    project.write("leaf.py", "__all__ = ['x']\n_rate = 2\nx = 1\n")
+
+    dropping.refresh()
+
+    assert {name for name in vars(user) if not name.startswith("__")} == {"x"}
+
+
 @pytest.mark.parametrize("state", ["reset", "keep"])
 def test_a_name_that_left_a_star_import_is_not_there_for_the_execution(project, dropping, state):
     """

@@ -212,6 +212,30 @@ def test_rollback_to_a_revision_covers_all_below(project, registry):
         registry.rollback("shop", 1, revision=0)
 
 
+@pytest.mark.parametrize(
+    ("name", "revision", "error"),
+    [
+        ("shop", -1, modreg.UnknownVersionError),
+        ("shop", 2, modreg.UnknownVersionError),
+        ("shop", "1", TypeError),
+        ("shop", True, TypeError),
+        ("nobody", 0, modreg.NotTrackedError),
+    ],
+)
+def test_rollback_to_what_is_no_revision(project, registry, name, revision, error):
+    """
+    A revision that there never was is an error, and so is a module that nobody knows; nothing is changed.
+    """
+    shop = project.load("shop", "WORD = 1\n")
+    project.write("shop.py", "WORD = 2\n")
+    registry.refresh()
+
+    with pytest.raises(error):
+        registry.rollback(name, revision=revision)
+
+    assert (shop.WORD, registry.revision, "shop" in sys.modules) == (2, 1, True)
+
+
 def test_rollback_to_a_revision_leaves_later_work_of_others(project, registry):
     """
     What another module has become since the transaction that both were in stays, on its own source.
