@@ -118,7 +118,7 @@ class Planner:
         gone = [name for name, why in changes.items() if why == "gone"]
         gone.extend(self._deleted_again(suspects, seeds))
         arrived = {name: why for name, why in self._arrived().items() if name not in gone}
-        seeds.update(dict.fromkeys(filter(is_wanted, self._founded(tracked)), "it has a source now"))
+        seeds.update(dict.fromkeys(filter(is_wanted, self._founded()), "it has a source now"))
         seeds = {**{name: arrived[name] for name in wanted if name in arrived}, **seeds}
         if not seeds and not gone:
             return Draft(Cause.REFRESH)
@@ -173,8 +173,18 @@ class Planner:
             names = [n for n in list(sys.modules) if n in records and covers(n, records[n][-1].origin)]
             asleep = {n for n in names if is_unloaded_lazy(sys.modules.get(n))}  # once it was loaded, and now anew
             changes = self.history.changes, self.scope.changes if is_whole and not asleep else _NEVER
-            tracked = self._roll.take([n for n in names if n not in asleep], changes)
+            tracked = self._roll.take([n for n in names if n not in asleep], changes, self._spaces())
         return tracked
+
+    def _spaces(self) -> Iterator[str]:
+        """The namespace packages that would be in scope if they had a source."""
+        for name in list(sys.modules):
+            spec = spec_of(name)
+            if spec is None or not is_namespace(spec) or path_of_parent(name) == ():  # which its own path asks for
+                continue
+            folders = spec.submodule_search_locations or ()
+            if any(self.scope.covers(name, os.path.join(folder, "__init__.py")) for folder in folders):
+                yield name
 
     def adopt(self) -> bool:
         """Record what was loaded past the finder, or before it was there; whether nothing is left for later."""
@@ -548,9 +558,9 @@ class Planner:
         inside = (self.history.current(each).source for each in self.tracked() if each.startswith(f"{name}."))
         return spec if any(each is not None and os.path.lexists(each.path) for each in inside) else None
 
-    def _founded(self, tracked: tuple[str, ...]) -> list[str]:
-        """Namespace packages, of those that modules in scope are in, that have a source by now."""
-        spaces = [name for name in self._roll.outside(tracked) if is_namespace(spec_of(name))]
+    def _founded(self) -> list[str]:
+        """Namespace packages that have a source by now."""
+        spaces = self._roll.spaces
         if spaces:
             self._folders.look_anew()
         found = ((name, spec.origin) for name in spaces if (spec := self._find_quietly(name)) is not None)

@@ -114,7 +114,9 @@ class Recorder:
         known = self.history.records.get(record.name, ())
         if journal is not None:
             record.cause = Cause.IMPORTLIB
-        if taker is not None and self.scope.covers(record.name, record.origin) and namespace_of(module) is not None:
+        origins = (record.origin, *(each.origin for each in known[-1:]))  # a package may have lost its source
+        is_covered = any(self.scope.covers(record.name, origin) for origin in origins)
+        if taker is not None and is_covered and namespace_of(module) is not None:
             taker.added(record, module)
         elif journal is not None and known:
             before = {record.name: known[-1].number}

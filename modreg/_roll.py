@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from modreg._history import History, Record
-from modreg._scope import packages_of
 
 
 @attrs.frozen
@@ -39,15 +38,20 @@ class _Loaded:
 
 @attrs.define(eq=False)
 class Roll:
-    """The modules in scope, as of when something was last loaded, recorded or put in scope."""
+    """
+    The modules in scope, as of when something was last loaded, recorded or put in scope.
 
+    Attributes:
+        spaces: The namespace packages that would be in scope if they had a source; they are few.
+    """
+
+    spaces: tuple[str, ...] = ()
     # Both together, for any thread may ask.
     _noted: tuple[_Loaded, tuple[str, ...]] | None = None
     # Made for the very tuple of names and a state of the history, by the one thread that has a transaction open.
     _made_for: tuple[tuple[str, ...], tuple[int, int]] | None = None
     _files: list[tuple[str, str, int, int, int]] = attrs.field(factory=list)
     _unsettled: list[str] = attrs.field(factory=list)
-    _outside: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
     def tracked(self, changes: tuple[int, int]) -> tuple[str, ...] | None:
         """
@@ -59,7 +63,7 @@ class Roll:
         noted = self._noted
         return noted[1] if noted is not None and noted[0] == _Loaded.now(changes) else None
 
-    def take(self, names: Iterable[str], changes: tuple[int, int]) -> tuple[str, ...]:
+    def take(self, names: Iterable[str], changes: tuple[int, int], spaces: Iterable[str] = ()) -> tuple[str, ...]:
         """
         Note the names of the modules in scope.
 
@@ -68,15 +72,8 @@ class Roll:
         loaded, tracked, noted = _Loaded.now(changes), tuple(names), self._noted
         if noted is not None and noted[0].is_same(loaded) and {*noted[1]} == {*tracked}:
             tracked = noted[1]
-        self._noted = loaded, tracked
+        self._noted, self.spaces = (loaded, tracked), tuple(spaces)
         return tracked
-
-    def outside(self, tracked: tuple[str, ...]) -> tuple[str, ...]:
-        """The packages that the tracked modules are in, and that are not tracked themselves; they are few."""
-        if self._outside[0] is not tracked:
-            every = {package for name in tracked for package in packages_of(name)}
-            self._outside = tracked, tuple(sorted(every.difference(tracked)))
-        return self._outside[1]
 
     def forget_files(self) -> None:
         """Something else is known of a file now."""

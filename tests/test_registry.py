@@ -3328,3 +3328,54 @@ def test_an_optional_module_comes_when_an_edit_elsewhere_lets_its_circle_go(proj
     registry.refresh()
 
     assert (was, base.got) == (None, extra)
+
+
+def test_a_package_of_which_only_the_folder_is_left_and_that_an_abort_brings_back(project, registry):
+    """
+    A namespace package that an import found meanwhile is in no history; edits of the package are seen as before.
+    """
+    shop = project.load("shop.__init__", "RATE = 1\n")
+    project.load("till", "from shop import RATE\n")
+    (project.root / "shop/__init__.py").unlink()
+    with pytest.raises(modreg.ReloadError):
+        registry.refresh()
+    versions = [version.number for version in registry.history("shop")]
+    project.write("shop/__init__.py", "RATE = 2\n")
+
+    registry.refresh()
+
+    assert versions == [1]
+    assert (sys.modules["shop"] is shop, shop.RATE, sys.modules["till"].RATE) == (True, 2, 2)
+
+
+def test_a_package_of_which_only_the_folder_is_left_comes_back(project, registry):
+    """
+    Who imports what was a package gets a namespace package by the same transaction, which a rollback takes back.
+    """
+    shop = project.load("shop.__init__", "RATE = 1\n")
+    till = project.load("till", "import shop\nHAS_RATE = hasattr(shop, 'RATE')\n")
+    (project.root / "shop/__init__.py").unlink()
+    registry.refresh()
+    without = till.shop.__file__, till.HAS_RATE
+
+    registry.rollback("shop")
+
+    assert without == (None, False)
+    assert (sys.modules["shop"] is till.shop is shop, till.HAS_RATE) == (True, True)
+    assert not registry.refresh()
+    project.write("shop/__init__.py", "RATE = 2\n")
+    assert registry.refresh()
+    assert shop.RATE == 2
+
+
+def test_a_folder_that_somebody_imports_becomes_a_package(project, registry):
+    """
+    A namespace package gets the source that it has now, also where no module in it is loaded.
+    """
+    (project.root / "shop").mkdir()
+    till = project.load("till", "import shop\nRATE = getattr(shop, 'RATE', 0)\n")
+    project.write("shop/__init__.py", "RATE = 2\n")
+
+    registry.refresh()
+
+    assert (till.shop.RATE, till.RATE) == (2, 2)
