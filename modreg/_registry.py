@@ -376,12 +376,7 @@ class Registry:
         if to is not None and revision is not None:
             raise TypeError("give `to` or `revision`, not both")
         with self._turn.taken(f"rollback({name!r})", timeout), _uses.trees:
-            if revision is None:
-                self._records(name)  # what was loaded before anybody looked has a version, too
-                wanted = _chain.revision_before(self._history, name, to)
-                work = self._rollback(_chain.of(self._history, (name,), wanted), wanted)
-            else:
-                work = self._back(name, revision)
+            work = self._told(lambda: self._back_to(name, to) if revision is None else self._back(name, revision))
             if work is not None:
                 work.within = within
                 self._run(work)
@@ -778,6 +773,12 @@ class Registry:
         return commit
 
     # Rollback
+
+    def _back_to(self, name: str, to: int | ModuleVersion | str | None) -> Work | None:
+        """What takes a module back to a version, and all that is bound up with it."""
+        self._records(name)  # what was loaded before anybody looked has a version, too
+        wanted = _chain.revision_before(self._history, name, to)
+        return self._rollback(_chain.of(self._history, (name,), wanted), wanted)
 
     def _back(self, root: str, revision: int) -> Work | None:
         """

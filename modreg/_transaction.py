@@ -294,8 +294,8 @@ class Work:
         return ReloadError(self.phase.value, name, path, _line(error, path), running, problem)
 
     def _culprit(self, error: BaseException) -> str:
-        """The module whose code raised: the innermost one that was being executed."""
-        return self.executing[-1] if self.executing else next(iter(self.before), "")
+        """The module whose code raised: the innermost one that was being executed, else the first of all."""
+        return self.executing[-1] if self.executing else next(iter((*self.before, *self.names)), "")
 
 
 def _in_package(name: str) -> Item | None:

@@ -271,6 +271,8 @@ class ReloadError(ModregError):
     def _advice(self) -> str:
         if self.phase == "dispose":  # the hook is that of the version that runs, and no edit reaches it
             return f"mend its hook there, or take it away by del sys.modules[{self.name!r}].__dispose__, and try again"
+        if self.phase in ("tear-down", "set-up"):  # it may be who takes part that raised
+            return "mend what raised and try again"
         return "mend the source and reload again"
 
 

@@ -106,7 +106,7 @@ def test_participant_that_raises_aborts(registry, tax, failing, phase, told):
     with pytest.raises(modreg.ReloadError) as info:
         registry.refresh(within=host)
 
-    assert info.value.phase == phase
+    assert (info.value.phase, info.value.name, info.value.running) == (phase, "tax", "version 1 of 'tax'")
     assert isinstance(info.value.__cause__, OSError)
     assert host.error is info.value
     assert host.told == told

@@ -3330,6 +3330,30 @@ def test_an_optional_module_comes_when_an_edit_elsewhere_lets_its_circle_go(proj
     assert (was, base.got) == (None, extra)
 
 
+@pytest.mark.parametrize(
+    "fail",
+    [
+        lambda registry: registry.reload("sys"),
+        lambda registry: registry.rollback("tax"),
+        lambda registry: registry.rollback("tax", 9),
+        lambda registry: registry.rollback("tax", revision=9),
+        lambda registry: registry.rollback("nobody"),
+    ],
+)
+def test_subscribers_are_told_what_the_caller_gets(project, registry, fail):
+    """
+    A reload or rollback that is refused is told as one that failed.
+    """
+    project.load("tax", "RATE = 1\n")
+    told = []
+    registry.subscribe(told.append)
+
+    with pytest.raises(modreg.ModregError) as info:
+        fail(registry)
+
+    assert told == [TransactionAborted(error=info.value)]
+
+
 def test_a_package_of_which_only_the_folder_is_left_and_that_an_abort_brings_back(project, registry):
     """
     A namespace package that an import found meanwhile is in no history; edits of the package are seen as before.
