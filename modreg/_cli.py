@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.folders:
         _watch(options.folders, options.parser)
     if options.module:
-        _run_module(options.module[0], options.module[1:])
+        _run_module(options.module[0], [*options.module[1:], *options.script])  # the latter after -mMODULE
     else:
         _run_script(script[0], script[1:])
 

@@ -133,11 +133,14 @@ class Gate:
         Guard every call of a function, of a coroutine function until it returns.
 
         Raises:
-            TypeError: It is a generator function, whose call ends before its body begins.
+            TypeError: It is a generator function, whose call ends before its body begins, or cannot be called.
         """
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        if not callable(function):
+            raise TypeError(f"expected something that can be called, got {function!r}")
+        kinds = function, type(function).__call__  # an object may be called as a coroutine function is
+        if any(inspect.isgeneratorfunction(kind) or inspect.isasyncgenfunction(kind) for kind in kinds):
             raise TypeError(f"a generator cannot be guarded as a whole; put `with guard():` into {function!r}")
-        if inspect.iscoroutinefunction(function):
+        if any(map(inspect.iscoroutinefunction, kinds)):
 
             @functools.wraps(function)
             async def guarded(*args: Any, **kwargs: Any) -> Any:  # of any function

@@ -56,6 +56,7 @@ def programs(tmp_path):
         ("link.py", "--", "--version"),
         ("compiled.pyc", "a"),
         ("package", "-v"),
+        ("-mpackage.part", "a", "-m", "b"),
         ("program.pyz", "a", "b"),
         ("./script.py",),
         ("elsewhere/../package/",),

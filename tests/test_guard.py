@@ -335,6 +335,27 @@ def test_a_guard_is_a_decorator(registry):
         registry.guard()(lambda: (yield))
 
 
+def test_a_guard_is_a_decorator_of_what_can_be_called(registry):
+    """
+    An object is guarded by what its call is: a function's, a coroutine's, or that of a generator, which cannot be.
+    """
+
+    class Waiting:
+        async def __call__(self):
+            return registry.is_guarded()
+
+    class Giving:
+        def __call__(self):
+            yield 1
+
+    assert asyncio.run(registry.guard()(Waiting())())
+    assert registry.guard()(Waiting)().__class__ is Waiting
+    with pytest.raises(TypeError, match="generator"):
+        registry.guard()(Giving())
+    with pytest.raises(TypeError, match="called"):
+        registry.guard()(classmethod(print))
+
+
 # Tasks
 
 
