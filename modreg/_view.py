@@ -393,9 +393,14 @@ def _giver(module: str) -> tuple[str, str]:
 
 
 def declared(module: str, name: str) -> tuple[str, ...]:
-    """The names that a module lists under one of modreg's own, as ``__accepts__``."""
+    """The names that a module lists under one of modreg's own, as ``__accepts__``; ``("cache")`` is one name, too."""
     found: Any = space_of(module).get(name)  # whatever the module put there
-    return tuple(each for each in found if isinstance(each, str)) if type(found) in (tuple, list, set) else ()
+    if type(found) is str:
+        return (found,)
+    return tuple(each for each in found if isinstance(each, str)) if type(found) in _COLLECTIONS else ()
+
+
+_COLLECTIONS: Final = (tuple, list, set, frozenset)
 
 
 def is_given(name: str, namespace: Mapping[str, object]) -> bool:

@@ -1804,6 +1804,19 @@ def test_who_declares_a_dependency_keeps_no_state_when_that_changes(project, reg
     assert user.X == 2
 
 
+@pytest.mark.parametrize("names", ["'cache'", "('cache')", "['cache']", "{'cache'}", "frozenset(['cache'])"])
+def test_one_name_may_be_listed_in_any_way(project, registry, names):
+    """
+    What stands in parentheses without a comma is a text, and as good as a list of it.
+    """
+    m = project.load("m", f"__keep__ = {names}\ncache = {{}}\nother = {{}}\n")
+    m.cache["x"] = m.other["x"] = 1
+
+    registry.reload(m)
+
+    assert (m.cache, m.other) == ({"x": 1}, {})
+
+
 def test_declared_dependencies_count_as_used(project, registry):
     """
     `__depends__` says that a module depends on another in a way that no import shows; it is an edge like others.
