@@ -475,9 +475,13 @@ class History:
         self._trim_commits(kept[0].revision)
 
     def _trim_commits(self, until: int) -> None:
-        """Forget the commits up to a revision before which no module of theirs had a state that is remembered."""
+        """
+        Forget the commits up to a revision before which no module of theirs had a state that is remembered.
+
+        The last one stays, for who made it asks what it did.
+        """
         lost = set()
-        for commit in self.commits:
+        for commit in self.commits[:-1]:
             if commit.revision > until:
                 break
             if all(self._is_before(each, commit.revision - 1) for each in commit.before):

@@ -3354,6 +3354,23 @@ def test_subscribers_are_told_what_the_caller_gets(project, registry, fail):
     assert told == [TransactionAborted(error=info.value)]
 
 
+def test_the_last_transaction_is_remembered(project, registry):
+    """
+    However little is kept, who reloads can ask what that did.
+    """
+    registry.install(keep_snapshots=0, keep_versions=1)
+    tax = project.load("tax", "RATE = 1\n")
+
+    registry.reload(tax)
+    registry.reload(tax)
+
+    assert [done.revision for done in registry.transactions()] == [2]
+    assert registry.transactions()[-1].versions == registry.history(tax)
+    with pytest.raises(modreg.UnknownVersionError) as info:
+        registry.rollback(tax)
+    assert info.value.first == 3
+
+
 def test_a_package_of_which_only_the_folder_is_left_and_that_an_abort_brings_back(project, registry):
     """
     A namespace package that an import found meanwhile is in no history; edits of the package are seen as before.
