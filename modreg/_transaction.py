@@ -286,9 +286,9 @@ class Work:
         name = self._culprit(error)
         record = self.history.records.get(name, ())[-1:]
         path = (record[0].origin or "") if record else ""
+        running = f"version {record[0].number} of {name!r}" if record else "what was running before"
         if isinstance(error, Exception):
             name, path = _innermost(error) or (name, path)
-        running = f"version {record[0].number} of {name!r}" if record else "what was running before"
         text = said(error)
         problem = f"{type(error).__name__}: {text}" if text else type(error).__name__
         return ReloadError(self.phase.value, name, path, _line(error, path), running, problem)
@@ -312,7 +312,8 @@ def _cause(error: BaseException) -> BaseException | None:
 
 def _innermost(error: BaseException) -> tuple[str, str] | None:
     """Name and file of the last module whose body the error came through: it may be one imported for the first time."""
-    bodies = [each.tb_frame for each in walk(error) if each.tb_frame.f_code.co_name == "<module>"]
+    frames = [each.tb_frame for each in walk(error) if each.tb_frame.f_code.co_name == "<module>"]
+    bodies = [each for each in frames if not each.f_code.co_filename.startswith("<")]  # what exec() runs is no file
     name = bodies[-1].f_globals.get("__name__") if bodies else None
     return (name, bodies[-1].f_code.co_filename) if isinstance(name, str) else None
 

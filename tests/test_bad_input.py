@@ -917,3 +917,30 @@ def test_busy_registry_says_who_is_at_work(registry, project, tax):
     assert info.value.holder == "worker"
     assert isinstance(info.value, TimeoutError)
     assert tax.module.RATE == 5
+
+
+def test_an_error_in_a_module_that_never_ran_says_what_runs_instead(project, registry):
+    """
+    The place is in the module that was imported for the first time; the one that imported it has a version that runs.
+    """
+    project.load("tax", "RATE = 1\n")
+    project.write("tax.py", "import rates\n")
+    project.write("rates.py", "x = 1\n1 / 0\n")
+
+    with pytest.raises(modreg.ReloadError) as info:
+        registry.refresh()
+
+    assert (info.value.name, info.value.line, info.value.running) == ("rates", 2, "version 1 of 'tax'")
+
+
+def test_an_error_in_a_text_that_is_executed_is_in_the_module_that_does(project, registry):
+    """
+    What `exec` runs is in no file; the line that asks for it is.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    project.write("tax.py", "RATE = 2\nexec('1 / 0')\n")
+
+    with pytest.raises(modreg.ReloadError) as info:
+        registry.refresh()
+
+    assert (info.value.name, info.value.path, info.value.line) == ("tax", tax.__file__, 2)
