@@ -324,6 +324,11 @@ def is_container(value: object) -> bool:
     return id(type(value)) in PLAIN or issubclass(type(value), _BUILT_IN)
 
 
+def is_dict(value: object) -> bool:
+    """Whether a value is a dict, or of a class that is derived from it, whatever it calls its class."""
+    return issubclass(type(value), dict)
+
+
 def containers_in(values: Iterable[object]) -> list[Any]:  # containers
     """The containers among many values, most of which are of few types."""
     values = [*values]
@@ -339,11 +344,11 @@ def size_of(container: Any) -> int:  # one of them
 
 def elements_of(container: Any) -> list[object]:  # as above
     """What is in a container: of a dict its keys and its values."""
-    base = _base(container)
-    if issubclass(base, dict):
-        copy = dict.copy(container)
+    if type(container) is dict:
+        copy = container.copy()  # in one step: other threads may put something in meanwhile
         return [*copy, *copy.values()]
-    return [*(frozenset(container) if base is set else base.__iter__(container))]
+    held = Contents(container).get()
+    return [*chain.from_iterable(held)] if is_dict(container) else [*held]
 
 
 @attrs.define(eq=False)
@@ -378,7 +383,7 @@ class Contents:
         if self.is_holding(after):
             return before
         now: Any = self.get()  # as in put()
-        if isinstance(self.container, dict):
+        if is_dict(self.container):
             return _merged_pairs(dict(before), dict(after), dict(now))
         return _merged_elements(before, after, now)
 

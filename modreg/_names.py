@@ -23,6 +23,7 @@ from modreg._registry import Registry
 from modreg._requests import Request
 from modreg.errors import (
     BusyError,
+    FindingsError,
     InsideGuardError,
     ModregError,
     NestedTransactionError,
@@ -76,6 +77,7 @@ __all__ = [
     "EdgeKind",
     "Event",
     "Finding",
+    "FindingsError",
     "Foreseen",
     "Gate",
     "GuardedCall",

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from modreg._journal import MISSING, Contents
+from modreg._journal import MISSING, Contents, is_dict
 from modreg._registered import all_told
 from modreg._values import label_of
 
@@ -68,15 +68,16 @@ class Noted:
     def renew(self, module: str) -> None:
         """Note the keys with other values than before, while these are not exchanged for what is kept of them."""
         for each in self.of(module):
-            if isinstance(each.place.container, dict):
+            if is_dict(each.place.container):
                 known = {id(key): value for key, value in each.before}
                 again = (id(key) for key, value in each.place.get() if known.get(id(key), value) is not value)
                 self.renewed(each.place.container).update(again)
 
     def renew_from(self, old: object, new: object) -> None:
         """Note the keys of a container that is kept which the one that gives way to it has, too."""
-        if old is not new and id(old) in self._entries and isinstance(old, dict) and isinstance(new, dict):
-            self.renewed(old).update(id(key) for key in old.copy() if key in new)
+        if old is not new and id(old) in self._entries and is_dict(old) and is_dict(new):
+            again = dict(Contents(new).get())
+            self.renewed(old).update(id(key) for key, _ in Contents(old).get() if key in again)
 
     def renewed(self, container: object) -> set[int]:
         return self._renewed.setdefault(id(container), set())

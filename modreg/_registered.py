@@ -9,7 +9,7 @@ from types import FunctionType, MethodType
 from typing import Any, Final
 
 from modreg._classes import is_class
-from modreg._journal import Contents, counted_off
+from modreg._journal import Contents, counted_off, is_dict
 from modreg._values import ATOMS, attributes, is_definition, is_holder, label_of, parts
 from modreg._weak import target
 
@@ -36,7 +36,7 @@ def settle(place: Contents, before: Any, again: Collection[int], renewed: set[in
     if place.is_holding(before):
         return
     now: list[Element] = [*place.get()]
-    is_dict, identity = isinstance(place.container, dict), _identity_in(place)
+    is_dict, identity = is_dict(place.container), _identity_in(place)
     back = _brought_back(now, before, is_dict=is_dict) if isinstance(place.container, (dict, set)) else {}
     if back:
         renewed.update(map(identity, back.values()))
@@ -56,7 +56,7 @@ def settle(place: Contents, before: Any, again: Collection[int], renewed: set[in
 
 def _identity_in(place: Contents) -> Callable[[Element], int]:
     """What tells the elements of a container from one another: the pairs of a dict go by their keys."""
-    return (lambda pair: id(pair[0])) if isinstance(place.container, dict) else id
+    return (lambda pair: id(pair[0])) if is_dict(place.container) else id
 
 
 def _brought_back(now: Sequence[Element], before: Iterable[Element], *, is_dict: bool) -> dict[int, Element]:
@@ -98,7 +98,7 @@ def withdraw(place: Contents, before: Any, told: Theirs) -> None:  # as above
     What the execution put in is not exchanged for what is kept yet; *told* says of names registered no more.
     """
     identity = _identity_in(place)
-    whole = (lambda pair: (id(pair[0]), id(pair[1]))) if isinstance(place.container, dict) else id
+    whole = (lambda pair: (id(pair[0]), id(pair[1]))) if is_dict(place.container) else id
     known, keys = set(map(whole, before)), set(map(identity, before))
     now: list[Element] = [*place.get()]
     again = Counter(told(each) for each in now if identity(each) not in keys)
@@ -123,7 +123,7 @@ def take_out(place: Contents, is_theirs: Callable[[Element], object]) -> bool:
 def put_back(place: Contents, before: Any, told: Theirs) -> None:  # as above
     """Put what was taken out back to where it was, but for keys that there are again."""
     now: list[Element] = [*place.get()]
-    if isinstance(place.container, dict):
+    if is_dict(place.container):
         again = dict(now)
         back = {key: value for key, value in before if key in again or told(unwrapped((key, value)))}
         pairs = {key: _outer(value, again.get(key, value)) for key, value in back.items()}

@@ -29,7 +29,7 @@ from modreg._requests import Request
 from modreg._rollback import Rollback
 from modreg._scope import Scope, is_under, is_under_one
 from modreg._snapshot import Manifest, Snapshot
-from modreg._transaction import Work
+from modreg._transaction import Work, check_findings
 from modreg._turn import Turn
 from modreg.errors import (
     BusyError,
@@ -198,6 +198,7 @@ class Registry:
         removed: Literal["keep", "drop"] | None = None,
         state: Literal["reset", "keep"] | None = None,
         dependents: Literal["needed", "all", "none"] | None = None,
+        strict: bool = False,
         within: Participant | None = None,
         timeout: float | None = None,
     ) -> ModuleType:
@@ -212,8 +213,9 @@ class Registry:
             removed: As for :meth:`install`; `None` takes what that was given.
             state: Likewise.
             dependents: Likewise.
+            strict: Whether to change nothing where there are findings, be they known beforehand or not.
             within: Who takes part, from the tear-down of the outgoing version to the set-up of the new one.
-                With ``live=False`` there is no transaction to take part in.
+                With ``live=False`` there is no transaction to take part in, nor are there findings.
             timeout: Seconds to wait for a transaction in progress; `None` waits for ever.
 
         Returns:
@@ -226,6 +228,7 @@ class Registry:
             RefusedError: It cannot be executed again.
             SourceError: Its source cannot be read or compiled.
             ReloadError: A module raised.  Everything is as it was before.
+            FindingsError: It was to be *strict*, and there are findings.  Everything is as it was before.
             NestedTransactionError: This thread has a transaction open.
             BusyError: Another transaction was still open after *timeout*.
 
@@ -239,7 +242,8 @@ class Registry:
         if not (self._live if live is None else live):
             check_own_words(removed=removed, state=state, dependents=dependents)
             return self._reload_plainly(name, timeout)
-        how: dict[str, Any] = {"removed": removed, "state": state, "dependents": dependents, "within": within}
+        how: dict[str, Any] = {"removed": removed, "state": state, "dependents": dependents}
+        how |= {"is_strict": strict, "within": within}
         self._execute(f"reload({name!r})", timeout, lambda: self._planner.reload(name), **how)
         return sys.modules[name]
 
@@ -259,6 +263,7 @@ class Registry:
         removed: Literal["keep", "drop"] | None = None,
         state: Literal["reset", "keep"] | None = None,
         dependents: Literal["needed", "all", "none"] | None = None,
+        strict: bool = False,
         within: Participant | None = None,
         timeout: float | None = None,
     ) -> Transaction:
@@ -275,6 +280,7 @@ class Registry:
             removed: As for :meth:`reload`.
             state: As for :meth:`reload`.
             dependents: As for :meth:`reload`.
+            strict: As for :meth:`reload`.
             within: As for :meth:`reload`.  Nobody is called if no source changed.
             timeout: As for :meth:`reload`.
 
@@ -282,12 +288,13 @@ class Registry:
             The transaction; it is false, and no revision, if no source changed.
 
         Raises:
-            SourceError, ReloadError, NestedTransactionError, BusyError: As for :meth:`reload`.
+            SourceError, ReloadError, FindingsError, NestedTransactionError, BusyError: As for :meth:`reload`.
 
         .. versionadded:: 0.1.0
         """
         roots = checked_roots(only)
-        how: dict[str, Any] = {"removed": removed, "state": state, "dependents": dependents, "within": within}
+        how: dict[str, Any] = {"removed": removed, "state": state, "dependents": dependents}
+        how |= {"is_strict": strict, "within": within}
         return self._transaction("refresh()", timeout, lambda: self._planner.refresh(roots), live=live, **how)
 
     def unload(self, *modules: Module, within: Participant | None = None, timeout: float | None = None) -> Transaction:
@@ -382,19 +389,22 @@ class Registry:
                 self._run(work)
         return sys.modules.get(name)
 
-    def plan(self, module: Module | None = None, *, only: Iterable[str] | None = None) -> Plan:
+    def plan(
+        self, module: Module | None = None, *, only: Iterable[str] | None = None, strict: bool = False
+    ) -> Plan:
         """
         Tell what a reload of *module*, or without one a refresh, would do; no module code runs.
 
         Args:
             module: A loaded module, its absolute dotted name, or `None`.
             only: As for :meth:`refresh`, where no *module* is given.
+            strict: Whether to raise where there are findings; to carry it out is strict, too.
 
         Returns:
             The steps in order, and what the transaction could not cover.  ``apply()`` carries it out.
 
         Raises:
-            NotAModuleError, NotLoadedError, RefusedError, SourceError: As for :meth:`reload`.
+            NotAModuleError, NotLoadedError, RefusedError, SourceError, FindingsError: As for :meth:`reload`.
 
         .. versionadded:: 0.1.0
         """
@@ -404,11 +414,13 @@ class Registry:
             return self._planner.reload(name) if name else self._planner.refresh(roots)
 
         def apply() -> Transaction:
-            return self._transaction(f"reload({name!r})" if name else "refresh()", None, draft)
+            return self._transaction(f"reload({name!r})" if name else "refresh()", None, draft, is_strict=strict)
 
         with _uses.trees:
             found = draft()
             found.limit(self._dependents)
+            if strict:
+                check_findings(found.findings)
             return Plan(cause=found.cause, steps=found.steps, findings=found.findings, apply=apply)
 
     # Threads and tasks
@@ -721,17 +733,20 @@ class Registry:
         *,
         live: bool | None = None,
         dependents: str | None = None,
+        is_strict: bool = False,
         **how: Any,  # further options of the transaction
     ) -> Commit | Transaction:
         """Draft under the lock, and carry it out; a draft without steps is an empty transaction."""
         check_own_words(removed=how.get("removed"), state=how.get("state"), dependents=dependents)
         with self._turn.taken(wanted, timeout), _uses.trees:
             found = self._told(draft)
+            if is_strict:
+                self._told(lambda: check_findings(found.findings))
             if found.is_empty:
                 return Transaction(revision=self._history.revision, cause=found.cause, findings=found.findings)
             found.limit(dependents or self._dependents)
             is_live = self._live if live is None else live
-            return self._run(self._execution(found, is_live=is_live, **how))
+            return self._run(self._execution(found, is_live=is_live, is_strict=is_strict, **how))
 
     def _execution(
         self,

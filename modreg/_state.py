@@ -15,7 +15,7 @@ import attrs
 
 from modreg import _uses
 from modreg._classes import table
-from modreg._journal import MISSING, PLAIN, Cell, Contents, Item, Journal, is_container
+from modreg._journal import MISSING, PLAIN, Cell, Contents, Item, Journal, is_container, is_dict
 from modreg._pairs import Pair
 from modreg._refs import DEFINITIONS, FUNCTIONS, IMPORTS, REACHING_ANY, taken_by, targets
 from modreg._registered import exchanged, matched, subjects
@@ -392,7 +392,7 @@ def take_over(old: Any, new: Any, instead: Mapping[int, object], journal: Journa
     if is_container(old):
         had, has = Contents(old).get(), Contents(new).get()
         _take(old, had, has, instead, journal)
-        if issubclass(type(old), dict):
+        if is_dict(old):
             _take_inside(dict(had), dict(has), instead, journal, depth)
     elif (data := data_for(old, new)) is not None:
         _take(old.data, Contents(old.data).get(), Contents(data).get(), instead, journal)
@@ -425,7 +425,7 @@ def _take(
 
     What the module's names stood for, and do no more, goes; what they stand for now takes its place.
     """
-    if isinstance(container, dict):
+    if is_dict(container):
         mine, theirs = dict(old), dict(new)
         pairs = [each for each in mine.items() if instead.get(id(each[1])) is not MISSING]
         added = [pair for pair in theirs.items() if pair[0] not in mine and _is_of_definitions(pair)]

@@ -20,7 +20,19 @@ from modreg._pairs import Pair
 from modreg._snapshot import Snapshot
 from modreg._source import Source
 from modreg._successor import Living, succeed
-from modreg.errors import ReloadError, SourceError, said
+from modreg.errors import FindingsError, ReloadError, SourceError, said
+
+
+def check_findings(findings: Iterable[Finding]) -> None:
+    """
+    Refuse a strict transaction that has findings.
+
+    Raises:
+        FindingsError: It has.
+    """
+    found = tuple(findings)
+    if found:
+        raise FindingsError(found)
 
 
 @attrs.define(eq=False)
@@ -34,12 +46,14 @@ class Work:
         before: The version numbers that were current at the start, by module.
         made: The versions made so far, in order.
         rebound: The names that were given other objects, by module; not in the steps yet.
+        is_strict: Whether it is refused where there are findings.
         within: Who takes part, from the tear-down to the set-up.
         loaded: The modules that were loaded when the execution began, by name.
     """
 
     history: History
     cause: Cause
+    is_strict: bool = attrs.field(kw_only=True, default=False)
     within: Participant | None = attrs.field(kw_only=True, default=None)
     journal: Journal = attrs.field(factory=Journal)
     ledger: Journal = attrs.field(factory=Journal)
@@ -78,6 +92,8 @@ class Work:
             try:
                 self._begin()
                 self.do()
+                if self.is_strict:
+                    check_findings(self.findings)
                 self._finish()
                 self.phase = Phase.COMMIT
                 commit = self._commit()
@@ -274,7 +290,7 @@ class Work:
 
     def _explained(self, error: BaseException) -> BaseException:
         """The error to raise: modreg's own, or for what is no `Exception` the very same with a note."""
-        if isinstance(error, SourceError):
+        if isinstance(error, (SourceError, FindingsError)):
             return error
         told = self._told(error)
         if isinstance(error, Exception):
@@ -307,7 +323,8 @@ def _in_package(name: str) -> Item | None:
 
 def _cause(error: BaseException) -> BaseException | None:
     """What the error that is raised is raised from: the module's own, or for that very one its own cause."""
-    return error.__cause__ if isinstance(error, SourceError) or not isinstance(error, Exception) else error
+    is_told = isinstance(error, (SourceError, FindingsError)) or not isinstance(error, Exception)
+    return error.__cause__ if is_told else error
 
 
 def _innermost(error: BaseException) -> tuple[str, str] | None:

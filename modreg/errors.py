@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "BusyError",
+    "FindingsError",
     "InsideGuardError",
     "ModregError",
     "NestedTransactionError",
@@ -274,6 +275,26 @@ class ReloadError(ModregError):
         if self.phase in ("tear-down", "set-up"):  # it may be who takes part that raised
             return "mend what raised and try again"
         return "mend the source and reload again"
+
+
+class FindingsError(ModregError):
+    """
+    A transaction that was to be strict has findings: every module is as it was before.
+
+    Attributes:
+        findings: A :class:`Finding` for each thing that it cannot cover.
+    """
+
+    def __init__(self, findings: tuple[object, ...]) -> None:
+        super().__init__(findings)
+        self.findings = findings
+
+    def __str__(self) -> str:
+        told = "; ".join(map(str, self.findings))
+        return (
+            f"not everything can be brought up to date, which strict=True asks for: {told}; "
+            "nothing was changed, what was running before is running; make another edit, or leave out strict=True"
+        )
 
 
 class SourceError(ReloadError):
