@@ -485,7 +485,7 @@ class Execution(Ordered):
         # What was defined until then may be anywhere, and the old definitions go on.
         if self.window.is_leaking(run.namespace):
             self.held.update(Twins.of(held(pair(run.former, run.namespace, run.part.name), run.namespace)))
-        if not (self._is_refused(error, run) and self._run_again(run)):
+        if not (self._is_refused(error, run) and self._run_again(run, _is_asking(run.part) or _has_looked(error, run))):
             return False
         self.findings.append(_refused(run.part.name, error))
         return True
@@ -532,11 +532,11 @@ class Execution(Ordered):
             return False
         return isinstance(error, Exception) and not isinstance(error, ImportError)
 
-    def _run_again(self, run: _Run) -> bool:
+    def _run_again(self, run: _Run, is_asked: bool) -> bool:
         """
         Execute a module while what it has registered is out of the way, and put that back; if there is any.
 
-        Where the code asks which names are bound, its definitions are out of the way, too, until it makes them anew.
+        Where it is asked which names are bound, its definitions are out of the way, too, until it makes them anew.
         """
         part, former, namespace = run.part, run.former, run.namespace
         own = {name: value for name, value in former.items() if name in part.bound and not is_atom(type(value))}
@@ -544,7 +544,7 @@ class Execution(Ordered):
         known |= {id(value): name for name, cls in own.items() if is_own(cls, part.name) for value in _made_for(cls)}
         told = functools.partial(_registered.names_in, owner=part.name, names=former.keys(), known=known)
         taken = self.registrations.take_out(told)
-        defined = {n for n in part.bound if is_own(former.get(n), part.name)} if _is_asking(part) else set()
+        defined = {n for n in part.bound if is_own(former.get(n), part.name)} if is_asked else set()
         if not taken and not defined:
             return False
         orphan(made_classes(namespace, former.values()))
@@ -1034,6 +1034,15 @@ _HOOKS: Final = frozenset({"__keep__", "__dispose__", "__migrate__"})
 
 
 _ASKING: Final = re.compile(rb"\b(globals\(\)|NameError)")
+
+
+def _has_looked(error: BaseException, run: _Run) -> bool:
+    """Whether what a module called until it failed may look at the namespace of who calls it."""
+    called = dropwhile(lambda each: each.f_globals is not run.namespace, (each.tb_frame for each in walk(error)))
+    return any(not _LOOKING.isdisjoint(each.f_code.co_names) for each in called)
+
+
+_LOOKING: Final = frozenset({"modules", "import_module", "f_globals", "f_locals", "__globals__"})
 
 
 def _refused(name: str, error: BaseException) -> Finding:

@@ -2001,6 +2001,42 @@ def test_a_metaclass_that_asks_whether_its_first_class_is_there(project, droppin
     assert entity.f() == 1
 
 
+@pytest.mark.parametrize("look", ["vars(sys.modules[made.__module__])", "sys._getframe(1).f_globals"])
+def test_a_metaclass_of_another_module_that_looks_at_the_namespace_of_its_class(project, dropping, look):
+    """
+    One that wants to be the only class of its kind in its module finds no former one there; a second one is refused.
+    """
+    project.load(
+        "base",
+        f"""
+        import sys
+        class Meta(type):
+            def __new__(mcs, name, bases, names):
+                made = super().__new__(mcs, name, bases, names)
+                if any(type(x) is mcs and x.__module__ == made.__module__ for x in {look}.values()):
+                    raise RuntimeError("one in each module")
+                return made
+        """,
+    )
+    source = "from base import Meta\nclass Parser(metaclass=Meta):\n    def f(self): return {}\n"
+    m = project.load("m", source.format(1))
+    held, parser = m.Parser, m.Parser()
+    project.write("m.py", source.format(2))
+
+    dropping.refresh()
+
+    assert m.Parser is held
+    assert parser.f() == 2
+    assert [finding.code for finding in dropping.transactions()[-1].findings] == ["executed-twice"]
+    project.write("m.py", source.format(3) + "class Other(metaclass=Meta): pass\n")
+    with pytest.raises(ReloadError, match="one in each module"):
+        dropping.refresh()
+    assert m.Parser is held
+    assert parser.f() == 2
+    dropping.rollback(m)
+    assert parser.f() == 1
+
+
 def test_a_registry_that_refuses_what_it_has_wrapped(project, dropping):
     """
     What a plugin has wrapped since stays wrapped, around what is registered again.
