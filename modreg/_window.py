@@ -524,7 +524,7 @@ def _in_elements(holder: Any, kept: Kept) -> None:  # a list, set or deque
 
 def _in_function(function: FunctionType, kept: Kept) -> None:
     if getattr(function, "__annotate__", None) is None:  # else nobody asked for them, and their names may come later
-        function.__annotations__  # noqa: B018  # until asked for they may be a tuple, which is found as a holder
+        _in_dict(function.__annotations__, kept)  # until asked for they may be a tuple, and nothing found them yet
     for name in ("__defaults__", "__type_params__"):
         if hasattr(function, name):
             _write(Attribute(function, name), kept)

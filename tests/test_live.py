@@ -2001,6 +2001,32 @@ def test_a_metaclass_that_asks_whether_its_first_class_is_there(project, droppin
     assert entity.f() == 1
 
 
+def test_a_new_function_is_annotated_with_the_class_that_is_kept(project, dropping):
+    """
+    Annotations of functions and methods that an edit brings name the classes that there are, alone or in others.
+    """
+    m = project.load("m", "class C:\n    def f(self): return 1\nclass D: pass\n")
+    held = m.C
+    project.write(
+        "m.py",
+        """
+        class C:
+            def f(self): return 2
+        class D:
+            def g(self, x: C, y: list[C]) -> C | None: pass
+            def h(self, x: C): pass
+        def k(x: int, y: C): pass
+        """,
+    )
+
+    dropping.refresh()
+
+    assert m.C is held
+    assert m.D.g.__annotations__ == {"x": held, "y": list[held], "return": held | None}
+    assert m.D.h.__annotations__ == {"x": held}
+    assert m.k.__annotations__ == {"x": int, "y": held}
+
+
 @pytest.mark.parametrize("look", ["vars(sys.modules[made.__module__])", "sys._getframe(1).f_globals"])
 def test_a_metaclass_of_another_module_that_looks_at_the_namespace_of_its_class(project, dropping, look):
     """
