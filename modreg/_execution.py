@@ -207,6 +207,8 @@ class Execution(Ordered):
 
     def _bring_the_rest_up_to_date(self) -> None:
         """What could wait until all is executed, and the allocation window is closed."""
+        for part in [self.parts[name] for name in self.left if name in self.parts]:
+            self._follow_positions(part)
         self.elsewhere.follow_originals()
         self._rebind_rest()
         if self.is_live:
@@ -398,7 +400,8 @@ class Execution(Ordered):
         for each in self.draft.needs.stale():
             self.journal.write(Cache(each.cache_clear), None)
 
-    def follow_positions(self, part: Part) -> None:
+    def _follow_positions(self, part: Part) -> None:
+        """Only comments or layout changed, and nothing had it executed: functions learn their new lines."""
         started = time.perf_counter()
         namespace = space_of(part.name)
         old, new = part.record.compiled(), part.body

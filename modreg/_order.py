@@ -79,10 +79,6 @@ class Ordered(Work):
         """Execute a module if something that it computed can be different now; whether it was."""
         raise NotImplementedError
 
-    def follow_positions(self, part: Part) -> None:
-        """Only comments or layout changed: functions learn their new lines."""
-        raise NotImplementedError
-
     # The turn of one
 
     def settle_one(self, name: str) -> None:
@@ -104,10 +100,7 @@ class Ordered(Work):
         self._look_again(self.draft.components[name])
         if self.execute_dependent(name):
             return
-        if part is not None:
-            self.follow_positions(part)
-        else:
-            self.left[name] = None
+        self.left[name] = None
         self._take_halves(name)
         self._rebind(name)  # before those behind it, who may read its names
         if not is_led_on:

@@ -2882,6 +2882,31 @@ def test_a_comment_that_comes_with_what_was_asked_for_in_vain(project, registry,
     assert user.extra.X == 1
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_comment_that_comes_with_a_change_of_what_is_computed_with(project, registry, number):
+    """
+    A package of which only comments changed is executed when what it computes something from changes after its turn.
+    """
+    source = "import shop.stock\nfrom shop import rates\nRATE = rates.RATE\ndef f(): pass\n"
+    project.write("shop/rates.py", "RATE = 1\n")
+    project.write("shop/stock.py", "import shop\n")
+    shop = project.load("shop.__init__", source)
+    project.write("shop/__init__.py", "# New.\n" + source)
+    project.write("shop/stock.py", "import shop\nX = 1\n")
+    project.write("shop/rates.py", f"RATE = {number}\nX = 1\n")
+
+    registry.refresh()
+
+    assert vars(shop)["RATE"] == number
+    assert shop.f.__code__.co_firstlineno == 5
+    steps = {step.module: step.decision for step in registry.transactions()[-1].steps}
+    assert steps["shop"] is (Decision.EXECUTE if number == 2 else Decision.PATCH)
+    assert [version.number for version in registry.history("shop")] == [1, 2]
+    registry.rollback(shop)
+    assert vars(shop)["RATE"] == 1
+    assert shop.f.__code__.co_firstlineno == 4
+
+
 def test_a_comment_that_comes_with_a_move(project, registry):
     """
     A package that became a module is executed, though its code is the same: where it is is not.
