@@ -363,7 +363,7 @@ class Contents:
 
     container: Any  # one that :func:`is_container` tells
 
-    def get(self) -> Collection[object]:
+    def get(self) -> Collection[Any]:  # elements, or pairs of them
         base = _base(self.container)
         if base is set:
             return frozenset(self.container)

@@ -76,7 +76,7 @@ class Noted:
     def renew_from(self, old: object, new: object) -> None:
         """Note the keys of a container that is kept which the one that gives way to it has, too."""
         if old is not new and id(old) in self._entries and is_dict(old) and is_dict(new):
-            again = dict(Contents(new).get())
+            again = {key for key, _ in Contents(new).get()}
             self.renewed(old).update(id(key) for key, _ in Contents(old).get() if key in again)
 
     def renewed(self, container: object) -> set[int]:

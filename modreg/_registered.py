@@ -36,8 +36,9 @@ def settle(place: Contents, before: Any, again: Collection[int], renewed: set[in
     if place.is_holding(before):
         return
     now: list[Element] = [*place.get()]
-    is_dict, identity = is_dict(place.container), _identity_in(place)
-    back = _brought_back(now, before, is_dict=is_dict) if isinstance(place.container, (dict, set)) else {}
+    is_of_pairs, identity = is_dict(place.container), _identity_in(place)
+    is_hashed = issubclass(type(place.container), (dict, set))
+    back = _brought_back(now, before, is_of_pairs=is_of_pairs) if is_hashed else {}
     if back:
         renewed.update(map(identity, back.values()))
         now = [back.get(identity(each), each) for each in now]
@@ -46,7 +47,7 @@ def settle(place: Contents, before: Any, again: Collection[int], renewed: set[in
     left = [x for at, x in enumerate(now) if at not in added]
     former = set(map(id, left))
     more = [now[at] for at in sorted(added - repeated) if id(now[at]) not in former]
-    if repeated and not is_dict:
+    if repeated and not is_of_pairs:
         renewed.update(map(id, counted_off(left, (_signature(now[at]) for at in repeated), _signature)[0]))
     free = [x for x in left if identity(x) not in renewed]
     instead = matched([x for x in more if any(id(each) in again for each in _stands_for(x))], free, again)
@@ -59,23 +60,23 @@ def _identity_in(place: Contents) -> Callable[[Element], int]:
     return (lambda pair: id(pair[0])) if is_dict(place.container) else id
 
 
-def _brought_back(now: Sequence[Element], before: Iterable[Element], *, is_dict: bool) -> dict[int, Element]:
+def _brought_back(now: Sequence[Element], before: Iterable[Element], *, is_of_pairs: bool) -> dict[int, Element]:
     """
     What stood in a set or dict and gave way to an equal element, made of the same objects, in whose place it stands.
 
     Returns:
         By the identity of the present elements, of a dict of its keys; of a dict with the present values.
     """
-    present = {id(each[0] if is_dict else each) for each in now}
-    former = [each[0] if is_dict else each for each in before]
+    present = {id(each[0] if is_of_pairs else each) for each in now}
+    former = [each[0] if is_of_pairs else each for each in before]
     gone = {_signature(key): key for key in former if id(key) not in present}
     known = set(map(id, former))
     found: dict[int, Element] = {}
     for each in now if gone else ():
-        key = each[0] if is_dict else each
+        key = each[0] if is_of_pairs else each
         mine = gone.get(_signature(key)) if id(key) not in known else None
         if mine is not None:
-            found[id(key)] = (mine, each[1]) if is_dict else mine
+            found[id(key)] = (mine, each[1]) if is_of_pairs else mine
     return found
 
 

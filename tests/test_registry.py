@@ -3,6 +3,7 @@
 from __future__ import annotations
 import __future__
 
+import asyncio
 import importlib
 import itertools
 import logging
@@ -3445,3 +3446,69 @@ def test_a_folder_that_somebody_imports_becomes_a_package(project, registry):
     registry.refresh()
 
     assert (till.shop.RATE, till.RATE) == (2, 2)
+
+
+SLOTS = "class Point:\n    __slots__ = ({})\n"
+
+
+@pytest.mark.parametrize("call", ["refresh", "reload", "areload", "apply"])
+def test_a_strict_transaction_with_findings_changes_nothing(project, registry, call):
+    """
+    What an edit cannot bring up to date shows while it is carried out; then all of it is taken back, and told.
+    """
+    point = project.load("point", SLOTS.format("'x',"))
+    kept, told = point.Point(), []
+    registry.subscribe(told.append)
+    plan = registry.plan("point", strict=True)
+    project.write("point.py", SLOTS.format("'x', 'y'"))
+    calls = {
+        "refresh": lambda: registry.refresh(strict=True),
+        "reload": lambda: registry.reload(point, strict=True),
+        "areload": lambda: asyncio.run(registry.areload(point, strict=True)),
+        "apply": plan.apply,
+    }
+
+    with pytest.raises(modreg.FindingsError, match=r"1 objects stay .* nothing was changed") as caught:
+        calls[call]()
+
+    assert type(kept) is point.Point
+    assert [finding.code for finding in caught.value.findings] == ["layout"]
+    assert [event.error for event in told] == [caught.value]
+    assert registry.history(point)[-1].number == 1
+    registry.refresh()
+    assert type(kept) is not point.Point
+
+
+def test_a_strict_transaction_without_findings_is_one_like_another(project, registry):
+    """
+    Where all is brought up to date, strictness is no matter.
+    """
+    tax = project.load("tax", "RATE = 1\n")
+    project.write("tax.py", "RATE = 2\n")
+
+    done = registry.refresh(strict=True)
+
+    assert (tax.RATE, done.findings) == (2, ())
+
+
+def test_what_is_known_beforehand_is_refused_before_any_code_runs(project, registry):
+    """
+    A strict plan is none where it has findings, and a strict refresh begins with nothing.
+    """
+    tax = project.load("tax", "ran = globals().get('ran', 0) + 1\n")
+    project.write("edit.py", "ask = print\n")
+    project.load("user", "import tax, edit\nX = tax.ran\nedit.ask()\n")
+    said = []
+
+    def ask():
+        project.write("tax.py", "ran = globals().get('ran', 0) + 10\n")
+        for call in (registry.plan, registry.refresh):
+            with pytest.raises(modreg.FindingsError, match="being executed"):
+                call(strict=True)
+        said.append(tax.ran)
+
+    sys.modules["edit"].ask = ask
+    del sys.modules["user"]
+    project.load("user")
+
+    assert (said, tax.ran) == ([1], 1)
