@@ -459,8 +459,8 @@ class Needs:
         if _is_public(module, name):
             return True
         former = self.former.get((module, name), MISSING)
-        was_listed = name in self.stars.get(module, ())
-        return (was_listed or not name.startswith("_")) and former is not MISSING and space_of(user).get(name) is former
+        is_had = former is not MISSING and space_of(user).get(name, MISSING) is former
+        return is_had and (name in self.stars.get(module, ()) or not name.startswith("_"))
 
     def affect(self, user: str, reason: str, statement: Statement | None = None) -> None:
         """Note a reason to execute a module, and the statement whose outcome it concerns, if it is one alone."""

@@ -850,6 +850,20 @@ def test_what_a_star_brought_by_its_list_leaves(project, dropping):
     assert {name for name in vars(user) if not name.startswith("__")} == {"x"}
 
 
+def test_a_name_that_two_star_imports_could_bring_comes_from_the_one_that_gives_it(project, dropping):
+    """
+    What stood for nothing in a module whose ``__all__`` leaves it out was never taken from there.
+    """
+    leaf = project.load("leaf", "Y = 1\n")
+    project.load("middle", "try:\n    from leaf import f\nexcept ImportError:\n    f = None\n__all__ = []\n")
+    user = project.load("user", "from leaf import *\nfrom middle import *\n")
+    project.write("leaf.py", "Y = 1\ndef f(): return 1\n")
+
+    dropping.refresh()
+
+    assert user.f is leaf.f
+
+
 @pytest.mark.parametrize("state", ["reset", "keep"])
 def test_a_name_that_left_a_star_import_is_not_there_for_the_execution(project, dropping, state):
     """
