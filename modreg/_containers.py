@@ -167,15 +167,17 @@ def _inside(value: Any, owner: str) -> Iterable[tuple[str, object]]:  # any obje
     if not is_class(value):
         return of_instance(value)
     found = dict(table(value))
-    return _in_body(found) if found.get("__module__") == owner else ()
+    if found.get("__module__") != owner or _IN_MOST_BODIES.issuperset(map(id, map(type, found.values()))):
+        return ()
+    return _in_body(found)
 
 
 def _in_body(names: dict[str, object]) -> Iterator[tuple[str, object]]:
+    depth = 0 if "_member_map_" in names else 2  # the members of an enumeration hold their values
     for name, held in names.items():
         if id(type(held)) not in _IN_MOST_BODIES:
             yield name, held
-            if "_member_map_" not in names:  # the members of an enumeration hold their values
-                yield from _of_another(name, held, 2)
+            yield from _of_another(name, held, depth)
 
 
 def of_instance(value: object, depth: int = 2) -> Iterator[tuple[str, object]]:
