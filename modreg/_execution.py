@@ -81,7 +81,7 @@ from modreg._state import (
 from modreg._successor import living
 from modreg._transaction import walk
 from modreg._twins import Twins, alone, is_alike, is_variable_of
-from modreg._values import attributes, is_atom, is_definition, label_of, state
+from modreg._values import is_atom, is_definition, label_of, state
 from modreg._view import declared
 from modreg._window import Window, held, is_held, is_listed, orphan, point, replace
 
@@ -544,7 +544,6 @@ class Execution(Ordered):
         part, former, namespace = run.part, run.former, run.namespace
         own = {name: value for name, value in former.items() if name in part.bound and not is_atom(type(value))}
         known = {id(value): name for name, value in own.items() if label_of(value) is None}
-        known |= {id(value): name for name, cls in own.items() if is_own(cls, part.name) for value in _made_for(cls)}
         told = functools.partial(_registered.names_in, owner=part.name, names=former.keys(), known=known)
         taken = self.registrations.take_out(told)
         defined = {n for n in part.bound if is_own(former.get(n), part.name)} if is_asked else set()
@@ -977,12 +976,6 @@ class Execution(Ordered):
             if (twin := _weak.target(each.new)) is not each.new:
                 self.held.add(_weak.target(each.old), twin)  # if it went before its references, they would go too
         return done.instead
-
-
-def _made_for(cls: object) -> Iterator[object]:
-    """The instances in the body of a class, as a table that its metaclass made: they may be registered elsewhere."""
-    values = dict(table(cls)).values() if is_class(cls) else ()
-    return (x for x in values if label_of(x) is None and not is_class(x) and attributes(x) is not None)
 
 
 def _may_lead_to_twins(value: object, owner: str) -> bool:

@@ -1925,44 +1925,6 @@ def test_a_registry_that_refuses_what_it_has(project, dropping, kind):
     assert (base.names(), m.g()) == (before, 1)
 
 
-def test_a_metaclass_that_refuses_a_table_that_it_has(project, dropping):
-    """
-    What a metaclass made for a class, and keeps by a name of its own, is out of the way when it makes it again.
-    """
-    project.load(
-        "base",
-        """
-        class Table: pass
-        class Tables(dict):
-            def clear(self): raise TypeError("read only")
-        class Meta(type):
-            tables = Tables()
-            def __init__(cls, name, bases, names):
-                if bases:
-                    if names["table"] in Meta.tables: raise ValueError(names["table"])
-                    cls.made = Meta.tables[names["table"]] = Table()
-        class Base(metaclass=Meta): pass
-        """,
-    )
-    source = "import base\nclass User(base.Base):\n    table = 'users'\n    def f(self): return 1\n"
-    m = project.load("m", source)
-    held, user = m.User, m.User()
-    tables = sys.modules["base"].Meta.tables
-    before = dict(tables)
-    project.write("m.py", source.replace("return 1", "return 2") + "raise OSError('disk')\n")
-    with pytest.raises(ReloadError, match="disk"):
-        dropping.refresh()
-    assert (dict(tables), user.f()) == (before, 1)
-    project.write("m.py", source.replace("return 1", "return 2"))
-
-    dropping.refresh()
-
-    assert m.User is held
-    assert (user.f(), dict(tables)) == (2, {"users": held.made})
-    dropping.rollback(m)
-    assert (user.f(), dict(tables), held.made) == (1, before, before["users"])
-
-
 @pytest.mark.parametrize("ask", ["'Entity' in globals()", "is_bound()"])
 def test_a_metaclass_that_asks_whether_its_first_class_is_there(project, dropping, ask):
     """
