@@ -14,7 +14,7 @@ Kept = Callable[[Any], Any]
 
 def recast(cls: Any, kept: Kept) -> Any | None:  # classes of any metaclass
     """
-    One like a new class that derives from the kept classes; `None` where that is not what is in the way.
+    One like a new class that derives from the kept classes; `None` where it is of C, or these do not go together.
 
     CPython exchanges neither classes one of which has `typing.Generic` for its base and the other nothing, nor, up to
     3.11, those with slots and ``__weakref__`` among them.
@@ -22,9 +22,8 @@ def recast(cls: Any, kept: Kept) -> Any | None:  # classes of any metaclass
     Nobody is told: neither the metaclass nor ``__init_subclass__`` is asked twice for one definition.
     """
     bases = tuple(map(kept, bases_of(cls)))
-    if is_of_c(cls) or all(mine is theirs for mine, theirs in zip(bases, bases_of(cls), strict=True)):
-        return None
-    made = next((x for each in (_Quiet, _QuietAndOpen) if (x := _bare(cls, kept(type(cls)), bases, each))), None)
+    ways = () if is_of_c(cls) else (_Quiet, _QuietAndOpen)
+    made = next((x for each in ways if (x := _bare(cls, kept(type(cls)), bases, each))), None)
     if made is None:
         return None
     laid_down = {*_slots(cls), *_OF_INSTANCES}

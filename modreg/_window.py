@@ -83,7 +83,7 @@ class Window:
 
     def made(self, pairs: list[Pair], namespace: Mapping[str, object]) -> list[Pair]:
         """The pairs whose new object was made inside the window, for nothing outside has it but *namespace*."""
-        if not pairs or not self.is_narrow:
+        if not self.is_narrow:
             return []
         others = {id(p.new) for p in held(pairs, namespace)}
         return [p for p in pairs if id(p.new) not in others]

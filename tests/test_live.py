@@ -1196,6 +1196,22 @@ def test_a_default_that_the_collector_does_not_track_gives_way_in_a_frozen_appli
     assert other.SENTINEL is m.SENTINEL
 
 
+def test_what_is_kept_in_a_frozen_application_takes_nothing_from_others(project, registry):
+    """
+    A kept value stands for what the execution made in its place, and not for what another module had before.
+    """
+    gc.freeze()
+    try:
+        other = project.load("other", "TABLE = {1: 1}\n")
+        m = project.load("m", "import other\n__keep__ = ('x',)\nx = other.TABLE\n")
+        other.TABLE = {2: 2}
+        registry.reload(m)
+    finally:
+        gc.unfreeze()
+
+    assert (m.x, other.TABLE) == ({1: 1}, {2: 2})
+
+
 @pytest.mark.parametrize("name", ["dict", "nested", "base of a class", "instance", "weak set"])
 def test_twins_give_way_without_a_collector(project, registry, name):
     """
@@ -1435,6 +1451,28 @@ def test_a_subscripted_type_is_of_its_kind_where_a_class_in_it_gives_way(project
     assert not registry.transactions()[-1].findings
 
 
+@pytest.mark.parametrize("how", ["covariant=True", "contravariant=True", "infer_variance=True", "default=C"])
+@pytest.mark.parametrize("of", ["bound=C", "int, C"])
+def test_a_type_variable_made_otherwise_is_of_the_kept_classes(project, registry, of, how):
+    """
+    What stands for it has the kept class in it, and all else that the source gives it.
+    """
+    if sys.version_info < {"i": (3, 12), "d": (3, 13)}.get(how[0], ()):
+        pytest.skip("not there yet")
+    m = project.load("m", f"from typing import *\nclass C: pass\nX = [TypeVar('X', {of})]\n")
+    held = m.C
+    project.write("m.py", f"from typing import *\nclass C: pass\nX = [TypeVar('X', {of}, {how})]\n")
+
+    registry.reload(m)
+
+    shown = ("name", "module", "bound", "constraints", "covariant", "contravariant", "infer_variance", "default")
+    asked = [f"__{name}__" for name in shown if hasattr(typing.TypeVar, f"__{name}__")]
+    expected = eval(f"TypeVar('X', {of}, {how})", vars(m))
+    assert [getattr(m.X[0], name) for name in asked] == [getattr(expected, name) for name in asked]
+    assert m.C is held
+    assert not registry.transactions()[-1].findings
+
+
 STAYING = {
     "a variable": "typing.TypeVar('X')",
     "a variable with a bound": "typing.TypeVar('X', bound='C', covariant=True)",
@@ -1477,6 +1515,7 @@ OTHERS = {
     "a bound": ("typing.TypeVar('X', bound='C')", "typing.TypeVar('X', bound='D')"),
     "a name": ("typing.TypeVar('X')", "typing.TypeVar('Y')"),
     "a variance": ("typing.TypeVar('X')", "typing.TypeVar('X', covariant=True)"),
+    "parameters of another name": ("typing.ParamSpec('X')", "typing.ParamSpec('Y')"),
     "a type inside": ("typing.List[C]", "typing.List[int]"),
     "another type of it": ("typing.List[C]", "typing.Set[C]"),
     "one more": ("C | int", "C | int | str"),
@@ -3903,6 +3942,39 @@ def test_methods_in_c_of_a_container_that_is_kept_are_those_of_the_kept_one(proj
     registry.rollback(m)
     f("b")
     assert (m.cache["b"], m.seen, m.get("b")) == (1, ["a", "b"], 1)
+
+
+def test_an_instance_that_cannot_be_copied_is_told(project, registry):
+    """
+    One that is not moved to the kept class, and whose table is reached by the descriptor of another class, stays.
+    """
+    text = "import typing\nT = typing.TypeVar('T')\ndef again(cls):\n"
+    text += "    own = {{name: value for name, value in vars(cls).items() if name != 'x'}}\n"
+    text += "    return type(cls)(cls.__name__, cls.__bases__, own)\n"
+    text += "@again\nclass C{}:\n    __slots__ = ('x', '__dict__')\nX = C()\nX.x, X.y = {}\n"
+    m = project.load("m", text.format("", "1, 1"))
+    held = m.C
+    project.write("m.py", text.format("(typing.Generic[T])", "2, 2"))
+
+    registry.reload(m)
+
+    assert (m.C is held, type(m.X) is held, m.X.x, m.X.y) == (True, False, 2, 2)
+    assert [finding.code for finding in registry.transactions()[-1].findings] == ["base-kept", "stale-holder"]
+
+
+def test_a_class_of_c_that_does_not_take_the_kept_base_is_told(project, registry):
+    """
+    Nothing like it is made in its place: C code knows more of it than it shows.
+    """
+    text = "import ctypes\nclass Row(ctypes.Structure):\n    __slots__ = ('mark', '__dict__')\n    def f(self): return {}\n"
+    m = project.load("m", text.format(1))
+    more = "class Wide(Row): pass\nclass High(Row): pass\nclass Large(Wide, High): pass\n"
+    project.write("m.py", text.format(2) + more)
+
+    registry.reload(m)
+
+    assert m.Wide().f() == 2
+    assert {finding.code for finding in registry.transactions()[-1].findings} == {"stale-holder"}
 
 
 def test_a_class_that_gave_way_to_one_with_a_base_comes_back(project, registry):
