@@ -264,11 +264,10 @@ class Ordered(Work):
 
     def _is_to_come(self, name: str, bound: str, frame: Any) -> bool:  # as above
         """Whether a module under execution is going to bind a name, and certainly has not yet."""
-        part, namespace = self.parts.get(name), space_of(name)
-        if part is None or part.body is None or name not in self.snapshots or bound not in part.body.bound:
+        part, namespace = self.parts[name], space_of(name)
+        if part.body is None or name not in self.snapshots or bound not in part.body.bound:
             return False
-        value = namespace.get(bound, MISSING)
-        is_former = value is not MISSING and value is self.snapshots[name].bindings.get(bound)
+        is_former = namespace.get(bound, MISSING) is self.snapshots[name].bindings.get(bound)
         if not is_former or is_submodule(name, bound, namespace):
             return False
         codes = {id(each.code) for each in part.body.statements}

@@ -1833,6 +1833,8 @@ def test_circle_in_which_no_import_may_fail_is_not_executed_as_a_whole(project, 
         ("globals().update(late=1)\nimport two\nlate = 1", True),
         ("def give():\n    global late\n    late = 1\ngive()\nimport two\nlate = 1", True),
         ("from other import *\nimport two\nlate = 1", True),
+        ("import other\nother.give(1)\nimport two", True),
+        ("import other\nother.give([])\nimport two\nlate = 1", True),
         ("from two import late", False),
     ],
 )
@@ -1841,7 +1843,7 @@ def test_a_former_name_counts_as_missing_only_where_it_certainly_is(project, reg
     What may have been bound by then, in any way, is found; an object that is bound once more may be the same.
     """
     failing = CAUGHT.format("one").replace("late", "last")  # without it the circle were not executed as a whole
-    project.write("other.py", "late = 1\n")
+    project.write("other.py", "import sys\nlate = 1\ndef give(late): sys.modules['one'].late = late\n")
     project.write("one.py", statements + "\nlast = 2\n")
     project.write("two.py", failing + CAUGHT.format("one") + "late = late or 1\nSEEN = 1\n")
     project.load("one")
@@ -1851,6 +1853,21 @@ def test_a_former_name_counts_as_missing_only_where_it_certainly_is(project, reg
     registry.refresh()
 
     assert (two.SEEN is not None) is is_there
+
+
+def test_a_submodule_can_be_imported_from_a_package_halfway(project, registry):
+    """
+    The import system loads it, whatever the package itself is going to bind.
+    """
+    project.write("shop/sub.py", "")
+    project.write("shop/two.py", CAUGHT.format("shop"))
+    project.load("shop.__init__", "import shop.two\nfrom shop import sub\nlate = 1\n")
+    project.write("shop/two.py", CAUGHT.format("shop") + "from shop import sub\n")
+
+    registry.refresh()
+
+    two = sys.modules["shop.two"]
+    assert (two.late, two.sub) == (None, sys.modules["shop.sub"])
 
 
 def test_a_module_left_alone_leads_on_round_a_circle(project, registry):
@@ -2372,6 +2389,38 @@ def test_classes_that_have_no_hash(project, dropping):
 
     assert seen == [(2, 2, 2, (2, 2), 2)] * 3
     assert (odd.TABLE["a"].go(), user.SEEN) == (1, (1, 1))
+
+
+def test_a_module_that_fails_for_one_left_alone_is_executed_once_more(project, registry):
+    """
+    What one that is left alone imports may lack what is to come halfway, and has it when it is its turn.
+    """
+    project.write("lower.py", "K = 1\n")
+    project.write("middle.py", "try:\n    import lower\nexcept AttributeError:\n    pass\n")
+    upper = project.load("upper", "import middle\n")
+    lower = sys.modules["lower"]
+    project.write("lower.py", "import upper\nK = upper.late\n")
+    project.write("upper.py", "import middle\nlate = 2\nimport lower\nK = lower.K\n")
+
+    registry.refresh()
+
+    assert (lower.K, upper.K) == (2, 2)
+    assert upper.lower is lower
+
+
+def test_a_module_that_fails_in_a_circle_is_not_tried_twice_in_vain(project, registry):
+    """
+    Where nobody is halfway, who fails lacks nothing that is to come.
+    """
+    log = project.load("log", "import itertools\nTURNS = itertools.count()\n")
+    project.write("two.py", "import one\n")
+    project.load("one", "import two\n")
+    project.write("two.py", "import one, log\nnext(log.TURNS)\nraise OSError('disk')\n")
+
+    with pytest.raises(ReloadError):
+        registry.refresh()
+
+    assert next(log.TURNS) == 1
 
 
 def test_a_module_that_fails_twice_is_told_of(project, registry):
