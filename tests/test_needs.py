@@ -473,6 +473,64 @@ def test_a_dependent_is_executed_only_if_it_computed_something_else(project, dro
     assert ("user" in planned) == is_executed
 
 
+METHOD_1 = "    def go(self): return 1\n"
+LOOKING = """class {0}(type):
+    def {1}(cls, name, bases, body):
+        made = super().{1}({2}name, bases, body)
+        made.seen = bases[0]().go() if bases else 0
+        return made
+"""
+# The module with the class whose method changes, and the dependent that runs it while it is executed.
+RUNNING = {
+    "a metaclass of the dependent": (
+        "class C:\n" + METHOD_1,
+        LOOKING.format("Meta", "__new__", "cls, ") + "class X(C, metaclass=Meta): pass\n",
+    ),
+    "the metaclass of a metaclass": (
+        "class C:\n" + METHOD_1,
+        LOOKING.format("Outer", "__call__", "")
+        + "class Meta(type, metaclass=Outer): pass\nclass X(C, metaclass=Meta): pass\n",
+    ),
+    "the metaclass of the base": (
+        LOOKING.format("Meta", "__new__", "cls, ") + "class C(metaclass=Meta):\n" + METHOD_1,
+        "class X(C): pass\n",
+    ),
+    "a metaclass that makes an instance": (
+        "class Meta(type):\n    def __call__(cls):\n        made = super().__call__()\n        made.seen = made.go()\n"
+        "        return made\nclass C(metaclass=Meta):\n" + METHOD_1,
+        "X = C()\n",
+    ),
+    "the subscript of a base": (
+        "class C:\n" + METHOD_1
+        + "    def __class_getitem__(cls, key): return type('Made', (cls,), {'seen': cls().go()})\n",
+        "class X(C[int]): pass\n",
+    ),
+    "an initialiser by a name that it computes": (
+        "class C:\n" + METHOD_1 + "    def __init__(self): self.seen = getattr(self, 'g' + 'o')()\n",
+        "X = C()\n",
+    ),
+    "a lambda in an initialiser": (
+        "class C:\n" + METHOD_1 + "    def __init__(self): self.seen = (lambda: self.go())()\n",
+        "X = C()\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RUNNING, ids=str)
+def test_who_makes_something_of_a_class_is_executed_for_all_that_this_may_run(project, dropping, case):
+    """
+    That is a metaclass, also the metaclass's own, and whatever an initialiser or a subscript may call.
+    """
+    leaf, text = RUNNING[case]
+    project.load("leaf", leaf)
+    user = project.load("user", "from leaf import C\n" + text)
+    project.write("leaf.py", leaf.replace("return 1", "return 2"))
+
+    dropping.refresh()
+
+    assert user.X.seen == 2
+
+
 @pytest.mark.parametrize("line", ["from leaf import X, f", "try: from leaf import X, f\n    except ImportError: pass"])
 def test_what_the_body_of_a_class_imports_is_what_there_is_now(project, dropping, line):
     """
