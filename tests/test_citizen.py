@@ -13,7 +13,7 @@ from importlib.machinery import PathFinder
 
 import pytest
 
-from modreg import Cause, NotTrackedError, RefusedError
+from modreg import Cause, NotTrackedError, RefusedError, SourceError
 
 
 @pytest.fixture
@@ -568,7 +568,18 @@ class Loader(SourceFileLoader):
         return super().get_code(name)
 
     def source_to_code(self, data, path, *more, **options):
-        return super().source_to_code(data.replace(*self.words), path, *more, **options)
+        return super().source_to_code(data.replace(*self.words).replace(b"let ", b""), path, *more, **options)
+
+class Plain:
+    def __init__(self, path):
+        self.path = path
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        with open(self.path) as file:
+            exec(file.read(), vars(module))
 
 class Finder:
     @staticmethod
@@ -576,6 +587,8 @@ class Finder:
         spec = PathFinder.find_spec(name, path, target)
         if name == "words":
             spec.loader = Loader(name, spec.origin)
+        if name == "plain":
+            spec.loader = Plain(spec.origin)
         return spec
 
 sys.meta_path.insert(0, Finder)
@@ -605,6 +618,43 @@ def test_a_loader_that_transforms_does_so_with_what_changed(project, registry):
     assert (before, say(), words.say()) == ("two", "two!", "two!")
     assert registry.current(words).source_hash == hashlib.sha256(source.read_bytes()).hexdigest()
     assert vars(words.__spec__.loader).keys() == {"name", "path", "words"}
+
+
+@pytest.mark.parametrize(("name", "word"), [("words", "let "), ("plain", "")])
+@pytest.mark.parametrize("state", ["reset", "keep"])
+@pytest.mark.usefixtures("_transforming")
+def test_what_only_its_loader_can_read_is_executed_for_all_that_it_imports(project, dropping, monkeypatch, name, word, state):
+    """
+    What it does with that is not known, nor what its statements are; a name that left its source stays.
+    """
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)  # which tells what it imports
+    project.load("leaf", "def rate(): return 1\n")
+    text = f"from leaf import *\n{word}table = []\ntable.append(rate())\n"
+    user = project.load(name, text + "OLD = 1\n")
+    held = user.table
+    project.write("leaf.py", "def rate(): return 2\n")
+    dropping.refresh(state=state)
+    after = user.table
+    project.write(f"{name}.py", text)
+
+    dropping.refresh(state=state)
+
+    assert (held, after, user.table) == ([1], [2], [2])
+    assert hasattr(user, "OLD") is (name == "plain")
+
+
+@pytest.mark.usefixtures("_transforming")
+def test_a_mistake_is_found_before_a_loader_that_executes_is_asked(project, registry):
+    """
+    Nothing was executed, and what is at hand is told as of any other source.
+    """
+    plain = project.load("plain", "RATE = 1\n")
+    project.write("plain.py", "RATE = \n")
+
+    with pytest.raises(SourceError):
+        registry.reload(plain)
+
+    assert plain.RATE == 1
 
 
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
