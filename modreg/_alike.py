@@ -85,7 +85,8 @@ def _is_plain(kind: type) -> bool:
     if not all(cls is object or is_made_by_statement(cls) for cls in mro_of(kind)):
         return False
     size, item, _, weak, _ = layout(kind)
-    tables = (table(cls) for cls in mro_of(kind) if "__slots__" in table(cls))  # what is of C need not show what it holds
+    # What a class of C holds need not show, whatever members it has.
+    tables = (table(cls) for cls in mro_of(kind) if "__slots__" in table(cls))
     slots = sum(type(value) is MemberDescriptorType for each in tables for value in each.values())
     return not item and size == _bare(is_weak=bool(weak)) + slots * tuple.__itemsize__  # of a pointer
 

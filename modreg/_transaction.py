@@ -337,8 +337,6 @@ def _innermost(error: BaseException) -> tuple[str, str] | None:
 
 def _line(error: BaseException, path: str) -> int | None:
     """The last line of *path* that the error came through."""
-    if isinstance(error, SyntaxError) and error.filename == path:
-        return error.lineno or None  # an unknown encoding is in line 0
     lines = [each.tb_lineno for each in walk(error) if each.tb_frame.f_code.co_filename == path]
     return lines[-1] if lines else None
 

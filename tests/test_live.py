@@ -3944,6 +3944,20 @@ def test_methods_in_c_of_a_container_that_is_kept_are_those_of_the_kept_one(proj
     assert (m.cache["b"], m.seen, m.get("b")) == (1, ["a", "b"], 1)
 
 
+def test_a_combined_member_that_the_module_makes_stays_who_it_is(project, registry):
+    """
+    The one that its flag gives for the value, wherever the module has put it.
+    """
+    text = "import enum\nclass F(enum.Flag):\n    A = 1\n    B = 2\n    {}\nBOTH = F.A | F.B\nmade = [BOTH]\n"
+    m = project.load("m", text.format("C = 4"))
+    held = m.BOTH
+    project.write("m.py", text.format("D = 8"))
+
+    registry.reload(m)
+
+    assert m.BOTH is m.made[0] is m.F(3) is held
+
+
 def test_an_instance_that_cannot_be_copied_is_told(project, registry):
     """
     One that is not moved to the kept class, and whose table is reached by the descriptor of another class, stays.

@@ -2423,6 +2423,35 @@ def test_a_module_that_fails_in_a_circle_is_not_tried_twice_in_vain(project, reg
     assert next(log.TURNS) == 1
 
 
+def test_what_a_failed_execution_did_to_definitions_is_undone(project, registry):
+    """
+    Also where it gave a function other code, or a class other bases, by itself.
+    """
+    m = project.load("m", "def f(): return 1\nclass B: pass\nclass C(B): pass\n")
+    held, kind, base = m.f, m.C, m.B
+    source = "f.__code__ = (lambda: 2).__code__\nclass D: pass\nclass E(D): pass\nC.__bases__ = (E,)\n"
+    project.write("m.py", source + "raise OSError('disk')\n")
+
+    with pytest.raises(ReloadError):
+        registry.reload(m)
+
+    assert (held(), kind.__bases__) == (1, (base,))
+
+
+def test_a_container_that_is_too_large_to_be_kept_is_told_once(project, registry):
+    """
+    What a failing execution did to it would not be undone.
+    """
+    project.write("tax.py", "TABLE = globals().get('TABLE') or dict.fromkeys(range(10_001))\n")
+    project.load("till", "from tax import TABLE\nN = 1\n")
+    project.write("tax.py", "TABLE = globals().get('TABLE') or {}\n")
+    project.write("till.py", "from tax import TABLE\nN = 2\n")
+
+    registry.refresh()
+
+    assert [finding.code for finding in registry.transactions()[-1].findings] == ["container-over-bound"]
+
+
 def test_a_module_that_fails_twice_is_told_of(project, registry):
     """
     What a module raises is not lost where whoever imports it catches the error.
