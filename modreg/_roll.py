@@ -109,9 +109,8 @@ def _files(
     files, unsettled = [], []
     for name in tracked:
         record = records[name][-1]
-        if (source := record.source) is None:
-            continue
-        if record.is_settled and (signature := source.signature) is not None:
+        source = record.source if record.is_settled else None
+        if source is not None and (signature := source.signature) is not None:
             files.append((name, source.path, signature.mtime_ns, signature.size, signature.inode))
         else:
             unsettled.append(name)

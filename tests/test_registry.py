@@ -5,6 +5,7 @@ import __future__
 
 import asyncio
 import importlib
+import importlib.util
 import itertools
 import logging
 import os
@@ -2421,6 +2422,32 @@ def test_a_module_that_fails_in_a_circle_is_not_tried_twice_in_vain(project, reg
         registry.refresh()
 
     assert next(log.TURNS) == 1
+
+
+def test_a_module_whose_file_went_before_it_was_seen_is_left_alone(project, registry):
+    """
+    It runs on without a source, and stands in nobody's way.
+    """
+    file = project.write("odd.py", "RATE = 1\n")
+    spec = importlib.util.spec_from_file_location("odd", file)
+    odd = sys.modules["odd"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(odd)
+    file.unlink()
+    tax = project.load("tax", "RATE = 1\n")
+    project.write("tax.py", "RATE = 2\n")
+
+    registry.refresh()
+
+    assert (tax.RATE, odd.RATE, registry.current(odd).source_hash) == (2, 1, None)
+
+
+def test_a_version_that_is_none_is_not_told(project, registry):
+    """
+    A module may call anything its ``__version__``.
+    """
+    tax = project.load("tax", "__version__ = 'the latest, of course'\n")
+
+    assert registry.current(tax).distribution_version is None
 
 
 def test_what_a_failed_execution_did_to_definitions_is_undone(project, registry):
