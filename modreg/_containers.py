@@ -48,7 +48,7 @@ def places(name: str, findings: list[Finding], large: set[int]) -> Iterator[Cach
 
 def data_of(name: str) -> list[Contents]:
     """The places of the containers of data within those of a module, as long as they are few."""
-    queue = [value for _, value in _held(name) if is_container(value)]
+    queue = [*{id(value): value for _, value in _held(name) if is_container(value)}.values()]
     found: dict[int, Any] = {}
     for container in queue:  # it grows while it is walked
         inside = elements_of(container) if size_of(container) <= ROOM else ()
@@ -74,21 +74,31 @@ def leading(owner: str, names: Collection[str]) -> list[str]:
         return []
     labels = {*names, "<lambda>"}  # of which nothing tells one from another
     found = {name: None for name, value in space_of(owner).copy().items() if _labelled(value, owner) in names}
-    plain = ((path, value) for path, value in _held(owner) if is_container(value))
-    for path, value in plain:
+    ways: dict[int, tuple[object, dict[str, None]]] = {}  # many may lead to one
+    for path, value in _held(owner):
+        if is_container(value):
+            ways.setdefault(id(value), (value, {}))[1][path.partition(".")[0]] = None
+    for value, heads in ways.values():
         told = all_told(elements_of(value)) if size_of(value) <= ROOM else ()
         if any(_labelled(each, owner) in labels for each in told):
-            found[path.partition(".")[0]] = None
+            found |= heads
     return [name for name in found if name not in names]
 
 
-def is_filled(value: object, owner: str, users: Collection[str]) -> bool:
-    """Whether users of a module have put definitions of theirs into a container in the body of a class there."""
+def is_filled(value: object, owner: str, users: Collection[str], known: dict[int, bool]) -> bool:
+    """
+    Whether users of a module have put definitions of theirs into a container in the body of a class there.
+
+    What is told of a container is kept in *known*, for many classes may have the same.
+    """
     if not is_class(value):
         return False
     held = [each for name, each in _inside(value, owner) if is_container(each) and not name.startswith("__")]
-    told = (label_of(each) for container in held for each in all_told(elements_of(container)[:ROOM]))
-    return any(label is not None and label[1] in users for label in told)
+    for each in held:
+        if id(each) not in known:
+            labels = map(label_of, all_told(elements_of(each)[:ROOM]))
+            known[id(each)] = any(label is not None and label[1] in users for label in labels)
+    return any(known[id(each)] for each in held)
 
 
 def _labelled(value: object, owner: str) -> str:
@@ -105,13 +115,14 @@ def _held(owner: str) -> Iterator[tuple[str, Any]]:  # any object
         for name, value in named
         if id(type(value)) not in _WITHOUT_CONTAINERS and name not in _OF_IMPORT
     ]
+    known: dict[int, list[Any]] = {}  # many classes may share one
     for name, value in queue:  # it grows while it is walked
         kind = type(value)
         if kind is FunctionType and not value.__closure__:
             continue
         yield name, value
         if is_container(value):
-            yield from ((name, inner) for inner in _inner(value))
+            yield from ((name, inner) for inner in _inner(value, known))
         if id(kind) in PLAIN:
             continue
         if issubclass(kind, type):
@@ -119,7 +130,7 @@ def _held(owner: str) -> Iterator[tuple[str, Any]]:  # any object
         for n, held in _inside(value, owner):
             if is_container(held):
                 yield f"{name}.{n}", held
-                yield from ((f"{name}.{n}", inner) for inner in _inner(held))
+                yield from ((f"{name}.{n}", inner) for inner in _inner(held, known))
 
 
 def _dispatching(name: str, cls: type, owner: str) -> Iterator[tuple[str, Any]]:  # functions
@@ -130,11 +141,16 @@ def _dispatching(name: str, cls: type, owner: str) -> Iterator[tuple[str, Any]]:
         yield from ((f"{name}.{n}", each.dispatcher) for n, each in found)
 
 
-def _inner(container: Any) -> Iterator[Any]:  # one with anything in it
+def _inner(container: Any, known: dict[int, list[Any]]) -> list[Any]:  # one with anything in it, and others by it
     """The containers in one, such as lists of handlers by event; those that hold nothing but data are data."""
-    for each in containers_in(elements_of(container)) if size_of(container) <= ROOM else ():
-        if not (size_of(each) and _DATA.issuperset(map(id, map(type, elements_of(each))))):
-            yield each
+    if id(container) not in known:
+        found = containers_in(elements_of(container)) if size_of(container) <= ROOM else []
+        known[id(container)] = [each for each in found if not (size_of(each) and _is_data(elements_of(each)))]
+    return known[id(container)]
+
+
+def _is_data(elements: list[object]) -> bool:
+    return _DATA.issuperset(map(id, map(type, elements)))
 
 
 def is_namespace(container: Any) -> bool:  # as above

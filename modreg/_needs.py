@@ -564,6 +564,7 @@ class Needs:
                 new.read(module, changed)
         namespace, users = space_of(name), self.users_of(name)
         found: Changes = {}
+        filled: dict[int, bool] = {}
         for each, every in new.taken.items():
             targets = [(new.absolute(taken), taken.name) for taken in every]
             if any(self.levels.get(target) is Level.PRESENCE for target in targets):
@@ -586,7 +587,7 @@ class Needs:
                     found[each] = Level.OBJECT
             elif not is_definition(value) and not any(parts(value)) and (each in inputs or not is_type(value)):
                 found[each] = Level.OBJECT
-            elif (is_class(value) and each in called) or _containers.is_filled(value, name, users):
+            elif (is_class(value) and each in called) or _containers.is_filled(value, name, users, filled):
                 found[each] = Level.SHAPE
         return {each: level for each, level in found.items() if self.levels.get((name, each), 0) < level}
 
