@@ -10,8 +10,9 @@ import time
 import warnings
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
+from functools import partial
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
-from itertools import chain
+from itertools import chain, starmap
 from operator import is_
 from types import CellType, GetSetDescriptorType, MemberDescriptorType, WrapperDescriptorType
 from typing import Any, Final, Protocol
@@ -375,6 +376,9 @@ class Contents:
             return
         if base is list:
             list.__setitem__(self.container, slice(None), value)
+        elif base is OrderedDict:  # whose update() asks a derived class to set each
+            base.clear(self.container)
+            deque(starmap(partial(base.__setitem__, self.container), value), 0)
         else:
             base.clear(self.container)
             (base.extend if base is deque else base.update)(self.container, value)

@@ -2479,6 +2479,51 @@ def test_a_container_that_is_too_large_to_be_kept_is_told_once(project, registry
     assert [finding.code for finding in registry.transactions()[-1].findings] == ["container-over-bound"]
 
 
+def test_an_ordered_registry_is_put_back_as_it_was(project, registry):
+    """
+    What a class derived from `OrderedDict` does when something is set is not done once more when that comes back.
+    """
+    table = (
+        "from collections import OrderedDict\nclass Table(OrderedDict):\n"
+        "    def __setitem__(self, key, x): super().__setitem__(key, [x])\nR = Table()\nR[1] = 'one'\n"
+    )
+    base = project.load("base", table)
+    m = project.load("m", "import base\n")
+    project.write("m.py", "import base\nbase.R[2] = 'two'\nbase.R.move_to_end(1)\n1 / 0\n")
+
+    with pytest.raises(ReloadError):
+        registry.reload(m)
+
+    assert [*base.R.items()] == [(1, ["one"])]
+
+
+def test_what_many_classes_share_is_not_gone_through_for_each(project, registry):
+    """
+    With twice as many classes that have one registry in their bodies, in which they are, twice as much is done.
+    """
+
+    def calls(number):
+        base, models = f"base{number}", f"models{number}"
+        classes = "".join(f"class C{at}:\n    meta = meta\nmeta.tables['{at}'] = C{at}\n" for at in range(number))
+        text = f"from {base} import meta\n{classes}"
+        project.load(base, "class Meta: pass\nmeta = Meta()\nmeta.tables = {}\n")
+        project.load(models, text)
+        project.load(f"reader{number}", f"import {models}\n")
+        project.write(f"{models}.py", text + "N = 1\n")
+        done = []
+        sys.setprofile(lambda *_: done.append(1))
+        try:
+            registry.refresh()
+        finally:
+            sys.setprofile(None)
+        return len(done)
+
+    calls(10)
+    few, more = calls(100), calls(200)
+
+    assert more < 3 * few
+
+
 def test_a_module_that_fails_twice_is_told_of(project, registry):
     """
     What a module raises is not lost where whoever imports it catches the error.
