@@ -22,7 +22,7 @@ from modreg._journal import (
 )
 from modreg._model import Finding
 from modreg._registered import all_told
-from modreg._values import ATOMS, CONSTANTS, ROOM, attributes, enclosed, label_of
+from modreg._values import ATOMS, CONSTANTS, ROOM, attributes, enclosed, in_slots, label_of
 
 BOUND: Final = 10_000
 """Entries beyond which the contents of a container are not kept for an abort."""
@@ -198,7 +198,7 @@ def _in_body(names: dict[str, object]) -> Iterator[tuple[str, object]]:
 
 def of_instance(value: object, depth: int = 2) -> Iterator[tuple[str, object]]:
     """What an instance has in its attributes, and the instances there in theirs, as an application its router's."""
-    for name, held in (attributes(value) or {}).copy().items():
+    for name, held in (*(attributes(value) or {}).copy().items(), *in_slots(value)):
         yield name, held
         yield from _of_another(name, held, depth - 1)
 

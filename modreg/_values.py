@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any, Final, TypeGuard
@@ -131,6 +131,16 @@ def slots(value: object) -> Iterator[tuple[str, Any]]:
         wrapped = table(cls).get("__wrapped__")
         if type(wrapped) is GetSetDescriptorType:
             yield "__wrapped__", wrapped
+
+
+def in_slots(value: object) -> Iterable[tuple[str, object]]:
+    """What an instance holds in its slots by name."""
+    filled: dict[str, object] = {}
+    for name, slot in slots(value):
+        if type(slot) is MemberDescriptorType:  # what a proxy gives may be made only then
+            with suppress(AttributeError):  # nothing is in it
+                filled[name] = slot.__get__(value)
+    return filled.items()
 
 
 def attributes(value: object) -> dict[Any, object] | None:  # by names, but a program may put other keys there

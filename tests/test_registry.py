@@ -720,6 +720,14 @@ REGISTRIES = {
         "class Table: pass\nR = Table()\nR.items = {}\ndef add(key, f): R.items[key] = f\n",
         "{key: f() for key, f in hub.R.items.items()}",
     ),
+    "an instance with slots": (
+        "class Table: __slots__ = ('items', 'other')\nclass App: table = Table()\nApp.table.items = {}\ndef add(key, f): App.table.items[key] = f\n",
+        "{key: f() for key, f in hub.App.table.items.items()}",
+    ),
+    "a derived dict with a slot": (
+        "class Table(dict):\n    __slots__ = ('keys',)\nR = Table()\nR.keys = []\ndef add(key, f):\n    R[key] = f\n    R.keys.append((key, f))\n",
+        "{key: f() for key, f in hub.R.items()}, [(key, f()) for key, f in hub.R.keys]",
+    ),
     "a derived dict": (
         "class Table(dict):\n    def pop(self, *_): raise TypeError\n    clear = __delitem__ = update = pop\nR = Table()\ndef add(key, f): R[key] = f\n",
         "{key: f() for key, f in hub.R.items()}",
