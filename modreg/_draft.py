@@ -107,6 +107,7 @@ class Draft:
         members: The parts, and all that use one of them in any way.
         starring: Those of them that take names with a star, and the parts.
         graph: For each of them what it imports when it is executed, and for all others in scope.
+        imported: For each of them that may import something else then, what it imported before.
         needs: Who of them has to be executed, as far as that is known.
         prepared: The parts of those whose files changed as well.
         unedited: Those whose files were looked at, or are not to be; they are executed from the source that they have.
@@ -128,6 +129,7 @@ class Draft:
     members: tuple[str, ...] = ()
     starring: tuple[str, ...] = ()
     graph: dict[str, dict[str, Edge]] = attrs.field(factory=dict)
+    imported: dict[str, dict[str, Edge]] = attrs.field(factory=dict)
     needs: Needs = attrs.field(factory=lambda: Needs(_unread, {}))
     prepared: dict[str, Part] = attrs.field(factory=dict)
     unedited: set[str] = attrs.field(factory=set)

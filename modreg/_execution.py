@@ -145,7 +145,8 @@ class Execution(Ordered):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        self.registrations = Registrations(self.journal, self.findings, self.held, self.draft.graph)
+        graph, imported = self.draft.graph, self.draft.imported
+        self.registrations = Registrations(self.journal, self.findings, self.held, graph, imported)
         self.elsewhere = Elsewhere(self.journal, self.draft, self.is_live, self.is_dropping)
 
     @property

@@ -286,6 +286,7 @@ class Planner:
             members=tuple(others),
             starring=tuple(name for name in others if name in parts or name in self._rows.starring),
             graph=new,
+            imported={name: old[name] for name in parts if name in old},
             needs=needs,
             group=functools.partial(self._grouped, circles),
             make=self._dependent,

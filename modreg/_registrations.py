@@ -35,6 +35,7 @@ class Registrations:
         findings: What containers are too large for it.
         held: What was made anew and is held elsewhere, each with what is kept of it.
         graph: What modules in scope import.
+        imported: What those imported before that may import something else now.
         noted: The containers whose contents were noted before the execution.
         reached: The modules whose containers were looked for.
         large: The containers that are too large to be noted.
@@ -47,6 +48,7 @@ class Registrations:
     findings: list[Finding]
     held: Twins
     graph: Mapping[str, Mapping[str, Edge]]
+    imported: Mapping[str, Mapping[str, Edge]] = attrs.field(factory=dict)
     noted: Noted = attrs.field(factory=Noted)
     reached: set[str] = attrs.field(factory=set)
     large: set[int] = attrs.field(factory=set)
@@ -55,8 +57,12 @@ class Registrations:
     made: list[Contents] = attrs.field(factory=list)
 
     def note(self, name: str) -> None:
-        """Note what the code of a module may put elsewhere: into containers of all modules that it can reach."""
-        more = _graph.reachable(self.graph, [name], self.reached)
+        """
+        Note what the code of a module may put elsewhere: into containers of all modules that it can reach.
+
+        What its former code has put there may have to go.
+        """
+        more = _graph.reachable(self.graph, [name, *self.imported.get(name, ())], self.reached)
         self.reached |= more
         for owner in more & self.graph.keys():
             for place in places(owner, self.findings, self.large):

@@ -2487,6 +2487,24 @@ def test_a_container_that_is_too_large_to_be_kept_is_told_once(project, registry
     assert [finding.code for finding in registry.transactions()[-1].findings] == ["container-over-bound"]
 
 
+@pytest.mark.parametrize("kept", ["", "def index(): pass\n"])
+def test_what_a_module_registered_goes_with_the_import_that_it_was_registered_by(project, dropping, kept):
+    """
+    A module that does not import the registry any more has nothing there, and who reads that is executed.
+    """
+    app = project.load("app", "R = {}\ndef route(f):\n    R[f.__name__] = f\n    return f\n")
+    plug = project.load("plug", "from app import route\n@route\ndef index(): pass\n")
+    menu = project.load("menu", "import plug\nfrom app import R\nNAMES = [*R]\n")
+    project.write("plug.py", kept)
+
+    dropping.refresh()
+
+    assert (app.R, menu.NAMES) == ({}, [])
+    dropping.rollback(plug)
+    assert [*app.R.items()] == [("index", plug.index)]
+    assert menu.NAMES == ["index"]
+
+
 def test_an_ordered_registry_is_put_back_as_it_was(project, registry):
     """
     What a class derived from `OrderedDict` does when something is set is not done once more when that comes back.
