@@ -16,7 +16,7 @@ from modreg._noted import Noted, Noting
 from modreg._pairs import is_own
 from modreg._registered import Theirs, subjects, unwrapped
 from modreg._twins import Twins
-from modreg._values import is_atom, is_definition, label_of
+from modreg._values import attributes, is_atom, is_definition, label_of
 from modreg._window import point
 
 Names = Mapping[str, object]
@@ -73,6 +73,10 @@ class Registrations:
                 self.journal.keep(place)
 
     def _note_place(self, owner: str, place: Place) -> None:
+        """Note a place, and what goes with it in the attributes of a container of a derived class, as a count."""
+        own = attributes(place.container) if isinstance(place, Contents) else None
+        if own is not None:
+            self.journal.keep(Contents(own))
         self.journal.keep(place)
         if isinstance(place, Contents) and not is_namespace(place.container):
             self.noted.add(self.journal.entries[-1], owner)

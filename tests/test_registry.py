@@ -736,6 +736,10 @@ REGISTRIES = {
         "class Row(list):\n    def __iter__(self): raise TypeError\nR = Row()\ndef add(key, f): R.append(f)\n",
         "[f() for f in list.copy(hub.R)]",
     ),
+    "a derived list that counts": (
+        "class Row(list): pass\nR = Row()\nR.count = 0\ndef add(key, f):\n    R.append(f)\n    R.count += 1\n",
+        "[f() for f in hub.R], hub.R.count",
+    ),
     "an instance in a class": (
         "class Table: pass\nclass Base:\n    table = Table()\nBase.table.items = {}\ndef add(key, f): Base.table.items[key] = f\n",
         "{key: f() for key, f in hub.Base.table.items.items()}",
