@@ -3960,8 +3960,9 @@ def test_a_combined_member_that_the_module_makes_stays_who_it_is(project, regist
 
 def test_an_instance_that_cannot_be_copied_is_told(project, registry):
     """
-    One that is not moved to the kept class, and whose table is reached by the descriptor of another class, stays.
+    One that CPython moves to the kept class only from 3.15 on stays: the descriptor of another class leads to its table.
     """
+    is_moved = sys.version_info >= (3, 15)
     text = "import typing\nT = typing.TypeVar('T')\ndef again(cls):\n"
     text += "    own = {{name: value for name, value in vars(cls).items() if name != 'x'}}\n"
     text += "    return type(cls)(cls.__name__, cls.__bases__, own)\n"
@@ -3972,8 +3973,9 @@ def test_an_instance_that_cannot_be_copied_is_told(project, registry):
 
     registry.reload(m)
 
-    assert (m.C is held, type(m.X) is held, m.X.x, m.X.y) == (True, False, 2, 2)
-    assert [finding.code for finding in registry.transactions()[-1].findings] == ["base-kept", "stale-holder"]
+    assert (m.C is held, type(m.X) is held, m.X.x, m.X.y) == (True, is_moved, 2, 2)
+    told = [finding.code for finding in registry.transactions()[-1].findings]
+    assert told == ["base-kept", *["stale-holder"] * (not is_moved)]
 
 
 def test_a_class_of_c_that_does_not_take_the_kept_base_is_told(project, registry):
