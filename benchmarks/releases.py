@@ -25,9 +25,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import traceback
 import types
 import warnings
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 PACKAGES = ("sphinx", "scrapy", "celery")
 PLAIN = (int, float, complex, str, bytes, bool, type(None))
@@ -93,7 +96,10 @@ def travel(package: str, count: int) -> list[dict[str, object]]:
             rows = go(package, stations)
             os.write(writer, json.dumps(rows).encode())
             status = 0
+        except BaseException:  # it ends here, whatever it is
+            traceback.print_exc()
         finally:
+            sys.stdout.flush()
             os._exit(status)
     os.close(writer)
     with os.fdopen(reader, "rb") as answer:
