@@ -52,6 +52,7 @@ from modreg._retained import (
     IMPORT_SYSTEM,
     bind_submodules,
     bring_unlisted,
+    cover_again,
     drop,
     drop_lacking,
     drop_stars,
@@ -457,6 +458,7 @@ class Execution(Ordered):
             drop_stars(part, namespace, self.starred.get(part.name, NONE), lacking)
             drop_lacking(part.body, namespace, lacking)
         bring_unlisted(part.body, namespace, lacking)
+        cover_again(part, run.former, namespace)
         if self.is_live:
             self._let_go_of_late(run)
         self.phase = Phase.PATCH

@@ -60,6 +60,16 @@ def bind_submodules(part: Part, namespace: dict[str, object], known: Collection[
     return loaded
 
 
+def cover_again(part: Part, former: dict[str, object], namespace: dict[str, object]) -> None:
+    """Have submodules that others imported after the former execution stand where they covered what that had bound."""
+    start, record = f"{part.name}.", part.record
+    names = part.body.bound if part.body is not None and "__path__" in namespace else ()
+    was = ((name, former[name]) for name in names if name in former and former[name] is not namespace.get(name))
+    late = {name: each for name, each in was if each is sys.modules.get(start + name, part)}
+    asked = {f"{record.resolved(each)}.{name}" for each in record.read() for name in ("", *each.names)} if late else ()
+    namespace.update((n, x) for n, x in late.items() if start + n not in asked and f"{start}{n}." not in asked)
+
+
 def drop(part: Part, namespace: dict[str, object], unloaded: Collection[str]) -> None:
     """Names that the old source could bind and the new one cannot leave before it is executed."""
     if part.body is None:

@@ -3628,6 +3628,36 @@ def test_a_folder_that_somebody_imports_becomes_a_package(project, registry):
     assert (till.shop.RATE, till.RATE) == (2, 2)
 
 
+@pytest.mark.parametrize("line", ["from pack._tool import tool", "def tool(): pass", "tool = 1"])
+def test_a_submodule_that_came_after_its_package_covers_what_that_binds(project, registry, line):
+    """
+    Who imports it binds its name in the package, whatever the package has bound until then; its execution is before.
+    """
+    project.write("pack/_tool.py", "def tool(): pass\n")
+    project.write("pack/tool.py", "")
+    pack = project.load("pack.__init__", f"{line}\nX = None\n")
+    own, tool = pack.tool, project.load("pack.tool")
+    project.write("pack/__init__.py", f"{line}\nX = 1\n")
+
+    registry.refresh()
+
+    assert own is not tool
+    assert (pack.X, pack.tool) == (1, tool)
+
+
+def test_a_submodule_that_its_package_imported_is_covered_where_that_imports_it_no_more(project, registry):
+    """
+    What the former source had under a name by an import of its own goes with that.
+    """
+    project.write("pack/tool.py", "")
+    pack = project.load("pack.__init__", "def tool(): pass\nfrom . import tool\n")
+    project.write("pack/__init__.py", "def tool(): pass\n")
+
+    registry.refresh()
+
+    assert callable(pack.tool)
+
+
 SLOTS = "class Point:\n    __slots__ = ({})\n"
 
 
