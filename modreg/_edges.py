@@ -239,7 +239,7 @@ def _edges_of(name: str, each: Import, base: str) -> Iterator[Edge]:
     if taken and base in sys.modules:
         yield Edge(dependent=name, dependency=base, kind=binding, names=taken)
     elif not each.names:
-        for full in {base, base.partition(".")[0]} & sys.modules.keys():
+        for full in (each for each in dict.fromkeys((base.partition(".")[0], base)) if each in sys.modules):
             yield Edge(dependent=name, dependency=full, kind=reference)
     for asked in each.names:
         home, _ = behind(name, base, asked)
@@ -248,7 +248,7 @@ def _edges_of(name: str, each: Import, base: str) -> Iterator[Edge]:
 
 
 def strongest(edges: Iterable[Edge]) -> dict[str, Edge]:
-    """One edge for each dependency: a binding before a reference before a late use."""
+    """One edge for each dependency: a binding before a reference before a late use; in the order in which they run."""
     found: dict[str, Edge] = {}
     order = (EdgeKind.LATE, EdgeKind.REFERENCE, EdgeKind.BINDING)
     for edge in edges:
@@ -257,6 +257,8 @@ def strongest(edges: Iterable[Edge]) -> dict[str, Edge]:
             continue
         if had is None or order.index(edge.kind) >= order.index(had.kind):
             names = edge.names if had is None else tuple(sorted({*had.names, *edge.names}))
+            if had is not None and had.kind is EdgeKind.LATE:
+                del found[edge.dependency]
             found[edge.dependency] = attrs.evolve(edge, names=names)
     return found
 

@@ -3722,3 +3722,23 @@ def test_what_is_known_beforehand_is_refused_before_any_code_runs(project, regis
     project.load("user")
 
     assert (said, tax.ran) == ([1], 1)
+
+
+@pytest.mark.parametrize("early", ["if TYPE_CHECKING: from pack.base import Base", "def f(): import pack.base"])
+def test_a_circle_is_entered_by_the_import_that_runs_first(project, registry, early):
+    """
+    An import for type checkers, or in a function, does not run, wherever it stands.
+    """
+    base = "class Base:\n    known = {}\n    def __init_subclass__(cls): Base.known[cls.__name__] = cls\n"
+    project.write("pack/base.py", base)
+    project.write("pack/plug.py", "import pack.base as base\nclass Plug(base.Base): pass\n")
+    project.write("pack/middle.py", "from pack.base import Base\nfrom pack.plug import *\n")
+    project.write("option.py", "import pack.middle\nimport pack.base\n")
+    text = f"from typing import TYPE_CHECKING\n{early}\nfrom pack import middle\nfrom pack.base import Base\n"
+    pack = project.load("pack.__init__", text)
+    project.load("option")
+    project.write("pack/base.py", f"import option\n{base}")
+
+    registry.refresh()
+
+    assert pack.Base.known == {"Plug": pack.middle.Plug}
