@@ -13,6 +13,7 @@ from modreg._draft import Part
 from modreg._edges import edges_to, strongest
 from modreg._history import History
 from modreg._importer import space_of
+from modreg._journal import MISSING
 from modreg._model import Edge
 from modreg._rehearsal import Rehearsal, Role
 from modreg._scan import Import, absolute
@@ -123,7 +124,7 @@ class Circles:
         """Whether a module got what it imports of another, where it may catch that it does not."""
         record, had = self.history.current(user), set(map(id, space_of(user).copy().values()))
         found = [each for each in record.read() if each.is_guarded and absolute(each, record.package) == name]
-        taken = [[space_of(name).get(n) for n in each.names] or [sys.modules.get(name)] for each in found]
+        taken = [[space_of(name).get(n, MISSING) for n in each.names] or [sys.modules.get(name)] for each in found]
         return any(had.issuperset(map(id, each)) for each in taken)
 
     def _otherwise(self, first: Rehearsal, names: tuple[str, ...]) -> Iterator[Rehearsal]:

@@ -141,7 +141,7 @@ def _dispatching(name: str, cls: type, owner: str) -> Iterator[tuple[str, Any]]:
         yield from ((f"{name}.{n}", each.dispatcher) for n, each in found)
 
 
-def _inner(container: Any, known: dict[int, list[Any]]) -> list[Any]:  # one with anything in it, and others by it
+def _inner(container: Any, known: dict[int, list[Any]]) -> list[Any]:  # one of anything
     """The containers in one, such as lists of handlers by event; those that hold nothing but data are data."""
     if id(container) not in known:
         found = containers_in(elements_of(container)) if size_of(container) <= ROOM else []
@@ -150,6 +150,7 @@ def _inner(container: Any, known: dict[int, list[Any]]) -> list[Any]:  # one wit
 
 
 def _is_data(elements: list[object]) -> bool:
+    """Whether there is nothing but plain values and containers among what a container has."""
     return _DATA.issuperset(map(id, map(type, elements)))
 
 
@@ -189,6 +190,7 @@ def _inside(value: Any, owner: str) -> Iterable[tuple[str, object]]:  # any obje
 
 
 def _in_body(names: dict[str, object]) -> Iterator[tuple[str, object]]:
+    """What stands in the body of a class, but for functions and values, and what instances there have."""
     depth = 0 if "_member_map_" in names else 2  # the members of an enumeration hold their values
     for name, held in names.items():
         if id(type(held)) not in _IN_MOST_BODIES:

@@ -529,8 +529,7 @@ class Execution(Ordered):
 
     def _is_refused(self, error: BaseException, run: _Run) -> bool:
         """Whether code that a module called raised an error: it may mind what the former source left behind."""
-        frames = [each.tb_frame for each in walk(error)]
-        called = [*dropwhile(lambda each: each.f_globals is not run.namespace, frames)]
+        called = _called_by(run.namespace, error)
         others = [each for each in called if each.f_globals is not run.namespace]
         is_of_others = bool(others) and others[-1] is called[-1]
         is_of_its_own = bool(called) and bool(called[-1].f_code.co_flags & CO_OPTIMIZED) and _is_asking(run.part)
@@ -1035,10 +1034,15 @@ _HOOKS: Final = frozenset({"__keep__", "__dispose__", "__migrate__"})
 _ASKING: Final = re.compile(rb"\b(globals\(\)|NameError)")
 
 
+def _called_by(namespace: dict[str, object], error: BaseException) -> list[FrameType]:
+    """The frames that an error came through, from the first one of a module's own on."""
+    frames = (each.tb_frame for each in walk(error))
+    return [*dropwhile(lambda each: each.f_globals is not namespace, frames)]
+
+
 def _has_looked(error: BaseException, run: _Run) -> bool:
     """Whether what a module called until it failed may look at the namespace of who calls it."""
-    called = dropwhile(lambda each: each.f_globals is not run.namespace, (each.tb_frame for each in walk(error)))
-    return any(not _LOOKING.isdisjoint(each.f_code.co_names) for each in called)
+    return any(not _LOOKING.isdisjoint(each.f_code.co_names) for each in _called_by(run.namespace, error))
 
 
 _LOOKING: Final = frozenset({"modules", "import_module", "f_globals", "f_locals", "__globals__"})

@@ -411,7 +411,7 @@ def _base(container: Any) -> Any:  # any container, and one of the types below
     return next(each for each in mro_of(kind) if id(each) in _BASES)
 
 
-_BASES: Final = frozenset(map(id, (OrderedDict, dict, list, set, deque)))
+_BASES: Final = frozenset(map(id, (OrderedDict, *_BUILT_IN)))
 
 
 def _merged_pairs(

@@ -445,7 +445,7 @@ class Reader:
             path,
             use,
             is_filling=is_filling or self.is_filling,
-            by=self.seen_by or "" if is_seen else by,
+            by=(self.seen_by or "") if is_seen else by,
             is_annotation=self.is_annotation,
             of=self.of,
             to=self.to,

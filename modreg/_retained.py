@@ -66,8 +66,9 @@ def cover_again(part: Part, former: dict[str, object], namespace: dict[str, obje
     names = part.body.bound if part.body is not None and "__path__" in namespace else ()
     was = ((name, former[name]) for name in names if name in former and former[name] is not namespace.get(name))
     late = {name: each for name, each in was if each is sys.modules.get(start + name, part)}
-    asked = {f"{record.resolved(each)}.{name}" for each in record.read() for name in ("", *each.names)} if late else ()
-    namespace.update((n, x) for n, x in late.items() if start + n not in asked and f"{start}{n}." not in asked)
+    taken = [(record.resolved(each), each.names) for each in record.read()] if late else ()
+    asked = {full for base, names in taken for full in (base, *(f"{base}.{name}" for name in names))}
+    namespace.update((name, each) for name, each in late.items() if start + name not in asked)
 
 
 def drop(part: Part, namespace: dict[str, object], unloaded: Collection[str]) -> None:

@@ -387,17 +387,15 @@ def take_over(old: Any, new: Any, instead: Mapping[int, object], journal: Journa
     """
     if old is new or type(old) is not type(new):  # any objects
         return
-    had: Any
-    has: Any  # pairs or elements
+    if (data := data_for(old, new)) is not None:
+        _take(old.data, Contents(old.data).get(), Contents(data).get(), instead, journal)
+        return
     if is_container(old):
         had, has = Contents(old).get(), Contents(new).get()
         _take(old, had, has, instead, journal)
         if is_dict(old):
             _take_inside(dict(had), dict(has), instead, journal, depth)
-    elif (data := data_for(old, new)) is not None:
-        _take(old.data, Contents(old.data).get(), Contents(data).get(), instead, journal)
-        return
-    if id(type(old)) not in PLAIN and is_holder(old) and attributes(old) is not None:
+    if is_holder(old) and attributes(old) is not None:
         old, new = attributes(old), attributes(new)
         for name, value in new.copy().items():
             if is_definition(value) and old.get(name) is not value:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from types import ModuleType, TracebackType
+from typing import Final
 
 import attrs
 
@@ -290,7 +291,7 @@ class Work:
 
     def _explained(self, error: BaseException) -> BaseException:
         """The error to raise: modreg's own, or for what is no `Exception` the very same with a note."""
-        if isinstance(error, (SourceError, FindingsError)):
+        if isinstance(error, _TELLING):
             return error
         told = self._told(error)
         if isinstance(error, Exception):
@@ -323,8 +324,11 @@ def _in_package(name: str) -> Item | None:
 
 def _cause(error: BaseException) -> BaseException | None:
     """What the error that is raised is raised from: the module's own, or for that very one its own cause."""
-    is_told = isinstance(error, (SourceError, FindingsError)) or not isinstance(error, Exception)
-    return error.__cause__ if is_told else error
+    return error.__cause__ if isinstance(error, _TELLING) or not isinstance(error, Exception) else error
+
+
+_TELLING: Final = (SourceError, FindingsError)
+"""Errors of ours that say by themselves what went wrong."""
 
 
 def _innermost(error: BaseException) -> tuple[str, str] | None:

@@ -1964,6 +1964,35 @@ def test_a_registry_that_refuses_what_it_has(project, dropping, kind):
     assert (base.names(), m.g()) == (before, 1)
 
 
+def test_a_metaclass_that_refuses_the_table_that_it_made_has_the_edit_refused(project, dropping):
+    """
+    What it keeps by a name of its own is no registration of the class: all is as it was before.
+    """
+    project.load(
+        "base",
+        """
+        class Tables(dict): pass
+        class Meta(type):
+            tables = Tables()
+            def __init__(cls, name, bases, names):
+                if bases:
+                    if names["table"] in Meta.tables: raise ValueError(names["table"])
+                    cls.made = Meta.tables[names["table"]] = object()
+        class Base(metaclass=Meta): pass
+        """,
+    )
+    source = "import base\nclass Shop(base.Base): table = 'shops'\nclass User(base.Base):\n    table = 'users'\n    x = 1\n"
+    m = project.load("m", source)
+    held, before = m.User, dict(m.base.Meta.tables)
+    project.write("m.py", source.replace("shops", "markets").replace("x = 1", "x = 2"))
+
+    with pytest.raises(ReloadError, match="ValueError: users"):
+        dropping.refresh()
+
+    assert dict(m.base.Meta.tables) == before
+    assert (m.User is held, held.x, held.made) == (True, 1, before["users"])
+
+
 @pytest.mark.parametrize("ask", ["'Entity' in globals()", "is_bound()"])
 def test_a_metaclass_that_asks_whether_its_first_class_is_there(project, dropping, ask):
     """
@@ -2400,7 +2429,9 @@ def test_a_kept_registry_of_a_derived_class_takes_what_is_registered(project, dr
     """
     With ``state="keep"`` a registry that is a dict or a list, and more, takes what decorators put into it.
     """
-    source = """
+    project.load(
+        "base",
+        """
         class Table(dict):
             def add(self, f):
                 assert f.__name__ not in self
@@ -2410,9 +2441,8 @@ def test_a_kept_registry_of_a_derived_class_takes_what_is_registered(project, dr
             def add(self, f):
                 self.append(f)
                 return f
-        table, row = Table(), Row()
-        """
-    project.load("base", source.replace("table, row = Table(), Row()", ""))
+        """,
+    )
     source = "from base import *\ntable = Table()\nrow = Row()\n@table.add\n@row.add\ndef f(): return 1\n"
     m = project.load("m", source)
     m.table["theirs"], m.table.note = len, 1

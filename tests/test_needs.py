@@ -474,7 +474,7 @@ def test_a_dependent_is_executed_only_if_it_computed_something_else(project, dro
 
 
 METHOD_1 = "    def go(self): return 1\n"
-LOOKING = """class {0}(type):
+MAKING_META = """class {0}(type):
     def {1}(cls, name, bases, body):
         made = super().{1}({2}name, bases, body)
         made.seen = bases[0]().go() if bases else 0
@@ -484,15 +484,15 @@ LOOKING = """class {0}(type):
 RUNNING = {
     "a metaclass of the dependent": (
         "class C:\n" + METHOD_1,
-        LOOKING.format("Meta", "__new__", "cls, ") + "class X(C, metaclass=Meta): pass\n",
+        MAKING_META.format("Meta", "__new__", "cls, ") + "class X(C, metaclass=Meta): pass\n",
     ),
     "the metaclass of a metaclass": (
         "class C:\n" + METHOD_1,
-        LOOKING.format("Outer", "__call__", "")
+        MAKING_META.format("Outer", "__call__", "")
         + "class Meta(type, metaclass=Outer): pass\nclass X(C, metaclass=Meta): pass\n",
     ),
     "the metaclass of the base": (
-        LOOKING.format("Meta", "__new__", "cls, ") + "class C(metaclass=Meta):\n" + METHOD_1,
+        MAKING_META.format("Meta", "__new__", "cls, ") + "class C(metaclass=Meta):\n" + METHOD_1,
         "class X(C): pass\n",
     ),
     "a metaclass that makes an instance": (
