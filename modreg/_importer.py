@@ -8,9 +8,11 @@ import contextlib
 import sys
 import types
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module, reload
 from importlib.machinery import ModuleSpec
+from operator import call
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import attrs
@@ -605,19 +607,43 @@ def _ask(
         ``_find_spec`` in CPython's ``importlib/_bootstrap.py``, for the lock and what is skipped.
     """
     for finder in finders:
-        _imp.acquire_lock()
+        held: list[None] = []
         try:
             try:
-                find = finder.find_spec
-            except AttributeError:
-                spec = None if _ask_old_finder is None else _ask_old_finder(finder, name, path)
-            else:
-                spec = find(name, path, target)
+                held.extend(map(call, _TAKING))
+                spec = _answer(finder, name, path, target)
+            finally:
+                _give_back(held)
         finally:
-            _imp.release_lock()
+            _give_back(held)  # Where something was raised on the way there.
         if spec is not None:
-            return spec  # type: ignore[no-any-return]  # what a foreign finder calls a spec
+            return spec
     return None
+
+
+_TAKING: Final = (_imp.acquire_lock,)
+"""Called by C code: no signal comes between the lock and the note that it is held."""
+
+
+def _give_back(held: list[None]) -> None:
+    """Give importlib's lock back, and note it: both in one step as well."""
+    if held:
+        deque(map(call, (held.pop, _imp.release_lock)), maxlen=0)
+
+
+@_named_as_importlib
+def _answer(
+    finder: Any,  # a foreign object
+    name: str,
+    path: Sequence[str] | None,
+    target: types.ModuleType | None,
+) -> ModuleSpec | None:
+    """What one finder answers."""
+    try:
+        find = finder.find_spec
+    except AttributeError:
+        return None if _ask_old_finder is None else _ask_old_finder(finder, name, path)
+    return find(name, path, target)  # type: ignore[no-any-return]  # what a foreign finder calls a spec
 
 
 def find_spec(
