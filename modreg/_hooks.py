@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping
-from types import FunctionType, MappingProxyType
+from types import MappingProxyType
 from typing import Any, Final
 
 from modreg._classes import mro, table
@@ -16,14 +16,12 @@ from modreg._snapshot import Snapshot
 
 def has_dispose(namespace: Mapping[str, object]) -> bool:
     """Whether a version wants to be told before it goes."""
-    return type(namespace.get("__dispose__")) is FunctionType
+    return namespace.get("__dispose__") is not None
 
 
 def dispose(namespace: dict[str, object]) -> None:
     """Call the ``__dispose__()`` of a version that is about to go, if it has one; what it raises aborts."""
-    hook = namespace.get("__dispose__")
-    if type(hook) is FunctionType:
-        on_the_loop(hook)
+    _call("__dispose__", namespace)
 
 
 def migrate(namespace: dict[str, object], former: Snapshot) -> None:
@@ -32,9 +30,16 @@ def migrate(namespace: dict[str, object], former: Snapshot) -> None:
 
     It is given what the namespace held before, to read and not to change.
     """
-    hook = namespace.get("__migrate__")
-    if type(hook) is FunctionType:
-        on_the_loop(hook, MappingProxyType(former.bindings))
+    _call("__migrate__", namespace, MappingProxyType(former.bindings))
+
+
+def _call(name: str, namespace: dict[str, object], *args: object) -> None:
+    hook = namespace.get(name)
+    if hook is None:
+        return
+    if not callable(hook):
+        raise TypeError(f"{name} is of type {type(hook).__qualname__!r}, and no function; `None` stands for no hook")
+    on_the_loop(hook, *args)
 
 
 def migrate_instances(owner: str, namespace: dict[str, object], old_version: int, journal: Journal) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
+from types import CoroutineType
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -27,10 +28,15 @@ async def off_the_loop(call: Callable[[], T], executor: Any) -> T:  # a concurre
 
 
 def on_the_loop(function: Callable[..., object], *args: object) -> None:
-    """Call a hook on the loop that asked for the transaction, or right here if none did; wait for its end."""
+    """
+    Call a hook on the loop that asked for the transaction, or right here if none did; wait for its end.
+
+    Raises:
+        TypeError: It is a coroutine function, and there is no loop to await it on.
+    """
     loop = _ASKED.get()
     if loop is None:
-        function(*args)
+        _call(function, args)
         return
     import asyncio  # noqa: PLC0415  # as above
 
@@ -40,3 +46,13 @@ def on_the_loop(function: Callable[..., object], *args: object) -> None:
             await answer
 
     asyncio.run_coroutine_threadsafe(call(), loop).result()
+
+
+def _call(function: Callable[..., object], args: tuple[object, ...]) -> None:
+    answer = function(*args)
+    if isinstance(answer, CoroutineType):
+        answer.close()
+        raise TypeError(
+            f"{function!r} is a coroutine function, and this call has no event loop to await it on; "
+            "areload(), arefresh() and arollback() have"
+        )

@@ -1371,6 +1371,42 @@ def test_hook_of_a_module_that_leaves_may_be_against_it(project, registry):
     assert registry.revision == 0
 
 
+@pytest.mark.parametrize("hook", ["__dispose__", "__migrate__"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{} = 3\n", "__ is of type 'int', and no function"),
+        ("async def {}(*old): pass\n", "is a coroutine function, and this call has no event loop to await it on"),
+    ],
+)
+def test_a_hook_that_cannot_be_called_aborts(project, registry, hook, text, said):
+    """
+    A hook is never passed over in silence: what is no function, or would have to be awaited, is told.
+    """
+    text = text.format(hook)
+    tax = project.load("tax", text if hook == "__dispose__" else "RATE = 1\n")
+    project.write("tax.py", text + "RATE = 2\n")
+
+    with pytest.raises(modreg.ReloadError, match=said) as info:
+        registry.reload(tax)
+
+    assert info.value.phase == hook.strip("_")
+    assert (registry.revision, vars(tax).get("RATE")) == (0, None if hook == "__dispose__" else 1)
+
+
+@pytest.mark.parametrize("hook", ["close = log.append\n__dispose__ = functools.partial(close, 1)\n", "__dispose__ = None\n"])
+def test_a_hook_is_whatever_can_be_called(project, registry, hook):
+    """
+    Also one that a call made; `None` stands for no hook.
+    """
+    tax = project.load("tax", f"import functools\nlog = []\n{hook}")
+    log = tax.log
+
+    registry.reload(tax)
+
+    assert log == ([1] if "partial" in hook else [])
+
+
 def test_dispose_hook_that_raises_is_taken_away_where_it_runs(project, registry):
     """
     The hook is the running version's, which no edit of the source mends; the error says what does.
