@@ -309,7 +309,7 @@ class Needs:
         """
         queue = deque((module, name, level) for name, level in changes.items())
         through: deque[tuple[str, str, str, Level]] = deque()  # those who only lead to others come last
-        is_told: Callable[[str], bool] | None = None
+        is_told = functools.cache(self._is_told_otherwise)
         is_calm = True
         while queue or through:
             if not queue:
@@ -320,30 +320,31 @@ class Needs:
             owner, name, level = queue.popleft()
             if self.levels.get((owner, name), 0) >= level:
                 continue
-            self.levels[owner, name] = level
             top = name.partition(".")[0]
+            self.levels[owner, name] = level
             self.changed.setdefault(owner, set()).add(top)
-            users: Iterable[str] = self.users_of(owner)
-            is_within = owner in self.formulas
-            rebinds: Rebinds | None = {}
-            if users or is_within:
-                rebinds = None if self.calm is None else self.calm.after(self, owner, top, level, is_within=is_within)
-            if rebinds is not None:
-                users = ()
-                for user, names in rebinds.items():
-                    self.rebinds.setdefault(user, {}).update(names)
-                if is_within:
-                    continue
-            elif is_trying:
+            is_known = self._is_known(owner, top, level)
+            if is_known and owner in self.formulas:
+                continue
+            if not is_known and is_trying:
                 return False
-            is_calm = is_calm and rebinds is not None
-            is_told = is_told or functools.cache(self._is_told_otherwise)
-            for user in self._concerned(owner, top, users, is_told):
+            is_calm = is_calm and is_known
+            for user in self._concerned(owner, top, () if is_known else self.users_of(owner), is_told):
                 if self._is_decided(user):
                     through.append((user, owner, name, level))
                 else:
                     queue.extend((user, *each) for each in self._spread(user, owner, name, level))
         return is_calm
+
+    def _is_known(self, module: str, name: str, level: Level) -> bool:
+        """Whether it is known of a change that nobody is executed for it; what follows from it is noted then."""
+        is_within = module in self.formulas
+        if not (is_within or self.users_of(module)):
+            return True
+        rebinds = None if self.calm is None else self.calm.after(self, module, name, level, is_within=is_within)
+        for user, names in (rebinds or {}).items():
+            self.rebinds.setdefault(user, {}).update(names)
+        return rebinds is not None
 
     def _concerned(self, owner: str, name: str, users: Iterable[str], is_told: Callable[[str], bool]) -> Iterator[str]:
         """
@@ -371,6 +372,24 @@ class Needs:
 
     def _spread(self, user: str, module: str, name: str, level: Level) -> Iterator[tuple[str, Level]]:
         """What changes in *user* by a change of a definition; whether *user* must be executed is noted."""
+        places = self._places(user, module, name, level)
+        is_declared, is_called = module in declared(user, "__depends__"), module in self.called.get(user, ())
+        if not (places or is_declared or is_called):
+            return
+        if module in declared(user, "__accepts__"):
+            taken = [each.owner for each in places if each.ref.use is Use.TAKEN and each.owner != ANY]
+            for each in taken if level is Level.OBJECT else ():
+                self.rebinds.setdefault(user, {})[each] = (module, name.partition(".")[0])
+            return
+        if is_declared:
+            self.affect(user, f"it says that it depends on {module}, in which {name} changed")
+        if is_called:
+            self.affect(user, f"it imported {module} by a name that it computed, and {name} changed there")
+        for place in places:
+            yield from self._follow(user, module, name, level, place)
+
+    def _places(self, user: str, module: str, name: str, level: Level) -> list[Place]:
+        """Where *user* has to do with a change of a definition."""
         top, _, member = name.partition(".")
         places = self.view(user).uses(module, top)
         if level is Level.FILLED:  # who only puts something in as well is not concerned
@@ -381,35 +400,27 @@ class Needs:
             places = [place for place in places if not (place.ref.use is Use.LATER and place.ref.is_annotation)]
         if member == _uses.ANNOTATIONS and is_called_blindly(space_of(module).get(top)):
             places = [place for place in places if place.rest or not place.ref.is_called]
-        is_declared, is_called = module in declared(user, "__depends__"), module in self.called.get(user, ())
-        if not (places or is_declared or is_called):
-            return
-        if module in declared(user, "__accepts__"):
-            taken = [each.owner for each in places if each.ref.use is Use.TAKEN and each.owner != ANY]
-            for each in taken if level is Level.OBJECT else ():
-                self.rebinds.setdefault(user, {})[each] = (module, top)
-            return
-        if is_declared:
-            self.affect(user, f"it says that it depends on {module}, in which {name} changed")
-        if is_called:
-            self.affect(user, f"it imported {module} by a name that it computed, and {name} changed there")
-        for place in places:
-            if place.ref.use is Use.TAKEN:
-                yield from self._take(user, module, name, level, place)
-            elif not place.owner:
-                if self._is_undecided(user) and matters(user, module, top, member, level, place):
-                    reason = f"it uses {module}.{name.removesuffix(_uses.CODE)}, which changed"
-                    self.affect(user, reason, None if place.ref.is_annotation else place.statement)
-            elif place.owner == ANY:
-                values = space_of(user).copy().items()
-                yield from ((each, min(level, Level.BODY)) for each, value in values if not is_value(value))
-            elif _is_outcome(user, place):
-                self.affect(user, f"its {place.owner.partition('.')[0]} may have been computed with {module}.{top}")
-            else:
-                owner, much = _following(member, level, place)
-                value = space_of(user).get(place.owner, MISSING)
-                if self.levels.get((user, owner), 0) < much and not is_value(value):
-                    yield owner, much
+        return places
+
+    def _follow(self, user: str, module: str, name: str, level: Level, place: Place) -> Iterable[tuple[str, Level]]:
+        """As :meth:`_spread`, by one place."""
+        top, _, member = name.partition(".")
+        if place.ref.use is Use.TAKEN:
+            return self._take(user, module, name, level, place)
+        if not place.owner:
+            if self._is_undecided(user) and matters(user, module, top, member, level, place):
+                reason = f"it uses {module}.{name.removesuffix(_uses.CODE)}, which changed"
+                self.affect(user, reason, None if place.ref.is_annotation else place.statement)
+            return ()
+        if place.owner == ANY:
+            values = space_of(user).copy().items()
+            return [(each, min(level, Level.BODY)) for each, value in values if not is_value(value)]
+        if _is_outcome(user, place):
+            self.affect(user, f"its {place.owner.partition('.')[0]} may have been computed with {module}.{top}")
+            return ()
+        owner, much = _following(member, level, place)
+        is_new = self.levels.get((user, owner), 0) < much and not is_value(space_of(user).get(place.owner, MISSING))
+        return ((owner, much),) if is_new else ()
 
     def _take(self, user: str, module: str, name: str, level: Level, place: Place) -> Iterator[tuple[str, Level]]:
         """What a change means for who imports the name, by itself or with a star."""
@@ -610,30 +621,25 @@ class Needs:
         found: Changes = {}
         for each in {**former, **namespace}:
             before, after = former.get(each, MISSING), namespace.get(each, MISSING)
-            if before is MISSING or after is MISSING:
-                found[each] = Level.PRESENCE
-                self.former[name, each] = before
-            elif before is after:
+            if before is after:
                 found.update(said[each] if each in said and not is_value(after) else {})
                 if each in held and not is_holding(after, held[each]):
                     found.setdefault(each, Level.SHAPE)
-            elif not (is_value(after) and is_alike(before, after)):
-                found[each] = Level.OBJECT
+                continue
+            is_there = before is not MISSING and after is not MISSING  # both times
+            if not (is_there and is_value(after) and is_alike(before, after)):
+                found[each] = Level.OBJECT if is_there else Level.PRESENCE
                 self.former[name, each] = before
-        both = former.keys() & namespace.keys() if former.get("__all__") is not namespace.get("__all__") else ()
-        self.stars[name] = {each for each in both if is_given(each, former) != is_given(each, namespace)}
-        public = namespace.get("__all__") if both else ()
-        if isinstance(public, (list, tuple)):
-            self.stars[name] |= {each for each in public if each not in namespace}
+        self.stars[name] = _otherwise_to_stars(former, namespace)
         if self.stars[name]:
             found[ANY] = Level.PRESENCE
-        if old is not None:
-            self._reorder(old)
         told = {each: level for each, level in found.items() if each not in _OF_IMPORT_SYSTEM}
-        if old is not None and (told or said):
+        if old is None:
+            return told
+        self._reorder(old)
+        if told or said:
             told = {**dict.fromkeys(self._made_unseen(name, namespace), Level.SHAPE), **told}
-        return told if old is None else _with_leading(name, told, said)
-
+        return _with_leading(name, told, said)
 
     def _made_unseen(self, name: str, namespace: Mapping[str, object]) -> Iterator[str]:
         """The definitions of a module that no statement binds: any may have made them (``globals()[name] = f``)."""
@@ -644,6 +650,16 @@ class Needs:
 
 # Names that every execution writes, and that no definition depends on.
 _OF_IMPORT_SYSTEM: Final = frozenset({"__builtins__", "__loader__", "__spec__", "__cached__", "__annotations__"})
+
+
+def _otherwise_to_stars(former: Mapping[str, object], namespace: Mapping[str, object]) -> set[str]:
+    """The names that only now, or no more, go to star imports, and those that are to go and are not there."""
+    if former.get("__all__") is namespace.get("__all__"):
+        return set()
+    both = former.keys() & namespace.keys()
+    found = {each for each in both if is_given(each, former) != is_given(each, namespace)}
+    public = namespace.get("__all__")
+    return found.union(each for each in public if each not in namespace) if isinstance(public, (list, tuple)) else found
 
 
 def _with_leading(module: str, changes: Changes, said: Iterable[str]) -> Changes:

@@ -247,43 +247,29 @@ class Planner:
         arrived: Container[str] = (),
         is_limited: bool = False,
     ) -> Draft:
-        is_edit = len(seeds) <= _EDITED_AT_ONCE
-        parts = self._seeds(cause, seeds, sources or {}, is_edit=is_edit)
+        parts = self._seeds(cause, seeds, sources or {}, is_edit=len(seeds) <= _EDITED_AT_ONCE)
         needs = Needs(self._view, {}, spelled=self._spelled, differing=self._differing)
         for name, part in parts.items():
             is_asking = name in arrived or cause is Cause.ROLLBACK  # then it may come out otherwise
             part.is_layout = not is_asking and self._is_layout(part, needs)
         old = self.graph()
         written = self._written(parts, needs, old)
+        lost = self._take_in(parts, written, gone, is_limited=is_limited)
         users = self._users.of(old)
-        lost = {target: why for target, why in written.items() if why and target[0] not in gone}
-        for (name, _), reason in lost.items():
-            if name not in parts:
-                parts[name] = self._dependent(name, reason, is_limited)
-        changing = [name for name, part in parts.items() if not part.is_layout]
-        packages = [name for name in changing if parts[name].spec.submodule_search_locations is not None]
-        more = (*(name for name, _ in written), *_below(packages, old))
-        names = self._users.reached(*changing, *gone, *dict.fromkeys(more))
+        names = self._reached(parts, gone, written, old)
         running = _running(name for name in names if name not in {*parts, *gone})
+        others = tuple(name for name in dict.fromkeys((*parts, *names)) if name not in {*gone, *running})
         circles = Circles(parts, self.history, self._by_start, Arrivals(self.scope, self._find_quietly))
-        new = circles.graph_with(old)
-        left = {*gone, *running}
-        others = [name for name in dict.fromkeys((*parts, *names)) if name not in left]
-        needs.users, needs.reached, needs.decided = users, self._users.reached, {*changing, *gone}
-        needs.graph, needs.called = new, self._rows.called
-        # Of many, nearly all that could be remembered leads through another one.
-        needs.calm = self._rows.calm(users) if is_edit else None
-        for name in gone:
-            importers = [user for user in others if name in at_import(old[user])]
-            needs.affected.update(dict.fromkeys(importers, f"it imports {name}, whose source is gone"))
-        circles.names = tuple(others)
+        new, circles.names = circles.graph_with(old), others
+        self._acquaint(needs, users, new, {*_changing(parts), *gone}, is_edit=len(seeds) <= _EDITED_AT_ONCE)
+        _note_gone(needs, gone, old, others)
         draft = Draft(
             cause,
-            lost=frozenset(lost),
+            lost=lost,
             parts=parts,
             unload=gone,
             findings=tuple(map(left_running, running)),
-            members=tuple(others),
+            members=others,
             starring=tuple(name for name in others if name in parts or name in self._rows.starring),
             graph=new,
             imported={name: old[name] for name in parts if name in old},
@@ -296,15 +282,62 @@ class Planner:
             fewer=circles.fewer,
             taken=self._program.taken,
         )
-        if circles.is_entered_anew:
-            self._note_stars(draft, circles)
-            for name in circles.caught_otherwise() if draft.circles else ():
-                needs.affect(name, "an import that fails in its circle, and is caught, is another one now")
+        self._note_entries(draft, circles)
         if is_limited:
             draft.unedited.update(others)
         else:
             self._prepare(draft)
         return draft
+
+    def _take_in(
+        self,
+        parts: dict[str, Part],
+        written: Mapping[tuple[str, str], str],
+        gone: Collection[str],
+        *,
+        is_limited: bool,
+    ) -> frozenset[tuple[str, str]]:
+        """The names that others set in modules and do so no more; those modules take part, to have their own again."""
+        lost = {target: why for target, why in written.items() if why and target[0] not in gone}
+        for (name, _), reason in lost.items():
+            if name not in parts:
+                parts[name] = self._dependent(name, reason, is_limited)
+        return frozenset(lost)
+
+    def _reached(
+        self,
+        parts: Mapping[str, Part],
+        gone: Collection[str],
+        written: Iterable[tuple[str, str]],
+        old: Iterable[str],
+    ) -> Collection[str]:
+        """Whoever depends on what changes, goes or is written to, or on what is below a package of these."""
+        changing = _changing(parts)
+        packages = [name for name in changing if parts[name].spec.submodule_search_locations is not None]
+        more = (*(name for name, _ in written), *_below(packages, old))
+        return self._users.reached(*changing, *gone, *dict.fromkeys(more))
+
+    def _acquaint(
+        self,
+        needs: Needs,
+        users: dict[str, tuple[str, ...]],
+        new: dict[str, dict[str, Edge]],
+        decided: set[str],
+        *,
+        is_edit: bool,
+    ) -> None:
+        """Have the needs know who depends on whom, and of whom it is decided already."""
+        needs.users, needs.reached, needs.decided = users, self._users.reached, decided
+        needs.graph, needs.called = new, self._rows.called
+        # Of many, nearly all that could be remembered leads through another one.
+        needs.calm = self._rows.calm(users) if is_edit else None
+
+    def _note_entries(self, draft: Draft, circles: Circles) -> None:
+        """Note what comes of it where the edit has another module of a circle begin first."""
+        if circles.is_entered_anew:
+            self._note_stars(draft, circles)
+            for name in circles.caught_otherwise() if draft.circles else ():
+                draft.needs.affect(name, "an import that fails in its circle, and is caught, is another one now")
 
     def _note_stars(self, draft: Draft, circles: Circles) -> None:
         """Note the names that star imports bring only now, or no more, for now another module is halfway then."""
@@ -638,6 +671,20 @@ def _is_settled(source: Source) -> bool:
 
 def _absent(names: Iterable[str]) -> list[str]:
     return [name for name in list(names) if name not in sys.modules]
+
+
+def _changing(parts: Mapping[str, Part]) -> list[str]:
+    """Those that differ in more than comments and layout."""
+    return [name for name, part in parts.items() if not part.is_layout]
+
+
+def _note_gone(
+    needs: Needs, gone: Iterable[str], old: Mapping[str, Mapping[str, Edge]], others: Iterable[str]
+) -> None:
+    """Note who imports what has no source any more: it is to fail as it would afresh."""
+    for name in gone:
+        importers = [user for user in others if name in at_import(old[user])]
+        needs.affected.update(dict.fromkeys(importers, f"it imports {name}, whose source is gone"))
 
 
 def _running(names: Iterable[str]) -> list[str]:
