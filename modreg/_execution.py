@@ -447,12 +447,28 @@ class Execution(Ordered):
                 raise
         run.nested = self.finished[finished:]
         self.elsewhere.wrote(part.name, written)
-        if self.is_dropping and type(module) is kind and is_own(kind, part.name):
+        self._note_replaced(run, kind)
+        self._settle_names(run)
+        self.phase = Phase.PATCH
+        self._bring_up_to_date(run)
+        if is_used:
+            self._tell(run, held_before)
+        self.draft.needs.executed.add(part.name)
+        self.phase = Phase.EXECUTE
+
+    def _note_replaced(self, run: _Run, kind: type) -> None:
+        """A module is of a class of its own no more, or has put another object in its place in `sys.modules`."""
+        name, module = run.part.name, run.module
+        if self.is_dropping and type(module) is kind and is_own(kind, name):
             module.__class__ = ModuleType  # the new source gives it none of its own
-        place = Item(sys.modules, part.name)
-        if place.get() is not module:  # it put something else there, which a rollback has to tell from what others put
+        place = Item(sys.modules, name)
+        if place.get() is not module:  # a rollback has to tell it from what others put there
             self.journal.entries.append(Entry(place, module, place.get()))
-            self._lead_on(part.name, module)
+            self._lead_on(name, module)
+
+    def _settle_names(self, run: _Run) -> None:
+        """Names that imports bring or do not bring in a fresh interpreter come, leave or stay as they do there."""
+        part, namespace = run.part, run.namespace
         lacking = self.draft.lacking(part.name)
         if self.is_dropping:
             drop_stars(part, namespace, self.starred.get(part.name, NONE), lacking)
@@ -461,12 +477,6 @@ class Execution(Ordered):
         cover_again(part, run.former, namespace)
         if self.is_live:
             self._let_go_of_late(run)
-        self.phase = Phase.PATCH
-        self._bring_up_to_date(run)
-        if is_used:
-            self._tell(run, held_before)
-        self.draft.needs.executed.add(part.name)
-        self.phase = Phase.EXECUTE
 
     def _let_go_of_late(self, run: _Run) -> None:
         """

@@ -412,27 +412,33 @@ class Reader:
             for each in node.elts:
                 self._expression(each, Use.HASHED if is_hashed else use, owner)
         elif isinstance(node, ast.Dict):
-            for key in node.keys:
-                if key is not None:
-                    self._expression(key, Use.HASHED if use is Use.STORED else Use.USED, owner)
-            for key, value in zip(node.keys, node.values, strict=True):
-                self._expression(value, use if key is not None else Use.USED, owner)
+            self._mapping(node, use, owner)
         elif isinstance(node, ast.Subscript) and _last(node.value) in _TYPES:
             self._type(node, use, owner)
         elif isinstance(node, ast.Call):
-            is_kept = use is Use.STORED and path_of(node.func)
-            self.is_called = bool(path_of(node.func))
-            self._expression(node.func, Use.MADE if is_kept else Use.USED, owner)
-            self.is_filling = self.is_called = False
-            is_storing = use is Use.STORED and _last(node.func) in _STORING
-            was, self.to = self.to, (*self.to, path_of(node.func)) if is_storing else self.to
-            args = node.args[1:] if _is_set_in_itself(node) else node.args
-            for each in (*args, *(keyword.value for keyword in node.keywords)):
-                self._expression(each, Use.STORED if is_storing else Use.USED, owner)
-            self.to = was
+            self._call(node, use, owner)
         else:
             for child in ast.iter_child_nodes(node):
                 self._expression(child, Use.USED, owner)
+
+    def _mapping(self, node: ast.Dict, use: Use, owner: str) -> None:
+        for key in node.keys:
+            if key is not None:
+                self._expression(key, Use.HASHED if use is Use.STORED else Use.USED, owner)
+        for key, value in zip(node.keys, node.values, strict=True):
+            self._expression(value, use if key is not None else Use.USED, owner)
+
+    def _call(self, node: ast.Call, use: Use, owner: str) -> None:
+        path = path_of(node.func)
+        self.is_called = bool(path)
+        self._expression(node.func, Use.MADE if path and use is Use.STORED else Use.USED, owner)
+        self.is_filling = self.is_called = False
+        is_storing = use is Use.STORED and _last(node.func) in _STORING
+        was, self.to = self.to, (*self.to, path) if is_storing else self.to
+        args = node.args[1:] if _is_set_in_itself(node) else node.args
+        for each in (*args, *(keyword.value for keyword in node.keywords)):
+            self._expression(each, Use.STORED if is_storing else Use.USED, owner)
+        self.to = was
 
     def _note(self, path: tuple[str, ...], use: Use, owner: str, *, is_filling: bool = False) -> None:
         if path[0] in REACHING_ANY:
