@@ -273,8 +273,10 @@ class Ordered(Work):
         codes = {id(each.code) for each in part.body.statements}
         while frame is not None and id(frame.f_code) not in codes:
             frame = frame.f_back
-        names = part.body.bound_by(frame.f_lineno, frame.f_lasti) if frame is not None else None
-        return names is not None and bound not in names
+        if frame is None or bound not in part.body.to_come(frame.f_lineno, frame.f_lasti):
+            return False
+        starred = (_scan.absolute(each, part.record.package) for each in part.imports if "*" in each.names)
+        return not any(bound in space_of(each) for each in starred)  # of those to come as well, to be safe
 
     def _run_behind(self, name: str) -> None:
         """

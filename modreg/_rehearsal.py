@@ -96,9 +96,10 @@ class Rehearsal:
 
     def _has_all(self, name: str, base: str) -> bool:
         """Note what a star import of *name* does not bring if *base* is halfway; whether it goes without that."""
-        lacking = self._to_come(base)
-        if lacking is None:
+        to_come = self._to_come(base)
+        if to_come is None:
             return True
+        lacking = frozenset(each for each in to_come if not each.startswith("_"))
         self.fewer.setdefault(name, {})[base] = lacking
         if self._is_going_without(name, base, lacking):
             return True
@@ -106,13 +107,12 @@ class Rehearsal:
         return False
 
     def _to_come(self, base: str) -> frozenset[str] | None:
-        """The public names that a module that is halfway does not have yet; `None` of another."""
+        """The names that a module that is halfway certainly does not have yet; `None` of another."""
         read, at = self.begun.get(base, (None, None))
         body = read() if read is not None and at is not None else None
         if body is None or at is None:
             return None
-        to_come = body.to_come(at.line or 0).difference(*self._starred(base, at))
-        return frozenset(each for each in to_come if not each.startswith("_"))
+        return body.to_come(at.line or 0).difference(*self._starred(base, at))
 
     def _is_going_without(self, name: str, base: str, lacking: frozenset[str]) -> bool:
         """Whether the execution of a module reads none of the names that it has from nowhere else."""
@@ -139,10 +139,9 @@ class Rehearsal:
             return not is_submodule or self.run(f"{module}.{name}")
         if at is None and name in space_of(module) and not is_submodule:
             return True
-        body = read()
-        bound = None if body is None else body.bound if at is None else body.bound_by(at.line or 0)
-        if body is None or bound is None or name in bound or self.run(f"{module}.{name}"):
+        body, to_come = read(), self._to_come(module) or ()
+        is_bound = body is None or (name in body.bound and name not in to_come)
+        if is_bound or self.run(f"{module}.{name}") or name not in to_come:
             return True
-        if at is not None and name in body.bound:
-            self._mislead(self._executing[-1])
-        return at is None
+        self._mislead(self._executing[-1])
+        return False

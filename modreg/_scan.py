@@ -217,15 +217,11 @@ def bound_by(code: CodeType, line: int, lasti: int) -> frozenset[str] | None:
     """
     Collect the names that executing a module may have bound by the time it is at a line, and there at an instruction.
 
+    What star imports bring is not among them.
+
     Returns:
-        `None` where anything may be bound: by a star import, by ``globals()`` and its like, by another round of a loop.
+        `None` where anything may be bound: by ``globals()`` and its like, by another round of a loop.
     """
-    is_starred = any(each.names == ("*",) for inner, _ in _walk(code) for each in _own_imports(inner, is_toplevel=True))
-    return None if is_starred else spelled_by(code, line, lasti)
-
-
-def spelled_by(code: CodeType, line: int, lasti: int) -> frozenset[str] | None:
-    """As :func:`bound_by`, but for what star imports may bind."""
     spans = [(range(start, end, 2), at) for start, end, at in code.co_lines() if at is not None and at <= line]
     past = frozenset(each for span, at in spans for each in span if at < line or each <= lasti)
     raw = code.co_code

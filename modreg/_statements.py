@@ -221,14 +221,9 @@ class Body:
             names -= each.bound
         return found
 
-    def bound_by(self, line: int, lasti: int = -1) -> frozenset[str] | None:
-        """As :func:`modreg._scan.bound_by`, of all statements that have begun by then."""
+    def to_come(self, line: int, lasti: int = -1) -> frozenset[str]:
+        """The names that no statement has bound by itself when it is at a line; a star import may have brought them."""
         found = [_scan.bound_by(each.code, line, lasti) for each in self.statements if each.line <= line]
-        return None if None in found else frozenset().union(*filter(None, found))
-
-    def to_come(self, line: int) -> frozenset[str]:
-        """The names that certainly no statement before a line binds by itself."""
-        found = [_scan.spelled_by(each.code, line, -1) for each in self.statements if each.line <= line]
         return frozenset() if None in found else self.bound.difference(*filter(None, found))
 
     def uses(self) -> tuple[_uses.Statement, ...] | None:

@@ -3553,6 +3553,21 @@ def test_an_optional_module_that_could_not_be_imported_in_its_circle_stays_away(
     assert (was, base.got, extra.RATE, extra.last) == (None, None, 2, 2)
 
 
+def test_an_optional_module_that_closes_a_circle_by_what_comes_below_a_star_import_stays_away(project, registry):
+    """
+    What a star import under way does not bring is not there yet, though the former source has bound it.
+    """
+    project.write("base.py", "def deco(f): return f\ntry:\n    import extra as got\nexcept ImportError:\n    got = None\n")
+    shop = project.load("shop", "from base import *\n@deco\ndef rate(): return 1\n")
+    user = project.load("user", "from shop import rate\n")
+    project.write("extra.py", "import user\nlast = user.rate\n")
+
+    registry.refresh()
+
+    assert (shop.got, user.rate is shop.rate) == (None, True)
+    assert project.load("extra").last is shop.rate
+
+
 def test_an_optional_module_comes_when_an_edit_elsewhere_lets_its_circle_go(project, registry):
     """
     Who went on without it, because something that it needs was halfway, is executed once that needs nothing any more.
