@@ -21,6 +21,8 @@ from modreg._model import EdgeKind
 from modreg._pending import Pending
 from modreg._program import MAIN
 from modreg._scope import packages_of
+from modreg._stars import all_given_names
+from modreg._statements import Body
 from modreg._transaction import Work
 from modreg._view import is_given
 
@@ -433,10 +435,15 @@ class Ordered(Work):
             if is_half and is_brought and not theirs:
                 continue
             is_hidden = had is MISSING and not is_brought  # from the star import by which it would come
-            is_own = body is not None and mine in body.bound  # it has just bound it by itself
+            is_own = body is not None and self._has_bound(name, body, mine, is_lost=not theirs)
             is_leaving = now is MISSING and self.is_dropping and not (is_own or is_submodule(name, mine, namespace))
             if now is not had and is_its and not is_hidden and (now is not MISSING or is_leaving):
                 self._bind(name, namespace, mine, now)
+
+    def _has_bound(self, name: str, body: Body, bound: str, *, is_lost: bool) -> bool:
+        """Whether an executed module has just bound a name by itself, or one star import a name that another lost."""
+        stars = self.parts[name].record.package, body.imports, self.draft.lacking(name)
+        return bound in body.bound or (is_lost and bound in all_given_names(*stars))
 
     def _rebind_program(self) -> None:
         """Give names that the program itself took from modules what they stand for now; it is not executed again."""

@@ -3369,6 +3369,26 @@ def test_what_is_imported_out_of_a_package_without_a_part_in_it_is_halfway_from_
     assert user.f is sys.modules["far"].f
 
 
+def test_a_name_that_one_star_import_brings_no_more_and_another_one_now_stays(project, dropping):
+    """
+    Also where the module that lists its names now is executed while who imports it is.
+    """
+    project.write("base.py", "def rate(): return 1\n")
+    project.write("shop/__init__.py", "from .till import total\n")
+    project.write("shop/stock.py", "from base import rate\n")
+    project.write("shop/till.py", "from shop.stock import *\nfrom base import rate as each\ndef total(): return each()\n")
+    till = project.load("shop.till")
+    project.write("shop/stock.py", "from base import rate\n__all__ = []\n")
+    project.write("shop/till.py", "from shop.stock import *\nfrom base import *\ndef total(): return rate()\n")
+
+    dropping.refresh()
+
+    assert (till.total(), till.rate()) == (1, 1)
+    project.write("shop/till.py", "from shop.stock import *\ndef total(): return 2\n")
+    dropping.refresh()
+    assert (till.total(), hasattr(till, "rate")) == (2, False)
+
+
 def test_a_star_import_of_what_is_halfway_goes_by_no_list_of_names(project, dropping):
     """
     A module that is halfway has not come to its ``__all__`` yet, so a star import brings all that is there.
