@@ -91,7 +91,7 @@ class Circles:
         within = self._entered.within if self._entered is not None else {}
         while name := within.get(name, ""):
             found.append(name)
-        return tuple(found) if found and found[0] not in self.names else ()
+        return tuple(found) if found and found[0] not in sys.modules else ()
 
     @functools.cached_property
     def _entered(self) -> Rehearsal | None:
@@ -133,7 +133,7 @@ class Circles:
 
         They begin with those that are new, or with one that came later than the program itself.
         """
-        new = [name for name in first.within if name not in names]
+        new = [name for name in first.within if name not in sys.modules]
         tried = (self._rehearsed(names, each) for each in (new, *([name] for name in self._later(names))))
         return (each for each in tried if each.failed.isdisjoint(names))
 
@@ -211,7 +211,7 @@ class Circles:
         return rehearsal
 
     def _read(self, names: Iterable[str], name: str) -> Role | None:
-        if name in names:
+        if name in names or (name in self.history.records and name in sys.modules):
             record, part = self.history.current(name), self.parts.get(name)
             if part is not None:
                 return record.package, part.imports, lambda: part.body

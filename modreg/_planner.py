@@ -256,11 +256,12 @@ class Planner:
         written = self._written(parts, needs, old)
         lost = self._take_in(parts, written, gone, is_limited=is_limited)
         users = self._users.of(old)
-        names = self._reached(parts, gone, written, old)
+        circles = Circles(parts, self.history, self._by_start, Arrivals(self.scope, self._find_quietly))
+        new = circles.graph_with(old)
+        names = self._reached(parts, gone, written, old, is_wide=circles.is_entered_anew)
         running = _running(name for name in names if name not in {*parts, *gone})
         others = tuple(name for name in dict.fromkeys((*parts, *names)) if name not in {*gone, *running})
-        circles = Circles(parts, self.history, self._by_start, Arrivals(self.scope, self._find_quietly))
-        new, circles.names = circles.graph_with(old), others
+        circles.names = others
         self._acquaint(needs, users, new, {*_changing(parts), *gone}, is_edit=len(seeds) <= _EDITED_AT_ONCE)
         _note_gone(needs, gone, old, others)
         draft = Draft(
@@ -310,12 +311,22 @@ class Planner:
         gone: Collection[str],
         written: Iterable[tuple[str, str]],
         old: Iterable[str],
+        *,
+        is_wide: bool,
     ) -> Collection[str]:
-        """Whoever depends on what changes, goes or is written to, or on what is below a package of these."""
+        """
+        Whoever depends on what changes, goes or is written to, or on what is below a package of these.
+
+        Where circles may be entered anew, whoever imports what is below any package of these has it begin, too.
+        """
         changing = _changing(parts)
+        begun = [*changing, *gone, *(name for name, _ in written)]
         packages = [name for name in changing if parts[name].spec.submodule_search_locations is not None]
-        more = (*(name for name, _ in written), *_below(packages, old))
-        return self._users.reached(*changing, *gone, *dict.fromkeys(more))
+        names = self._users.reached(*dict.fromkeys((*begun, *_below(packages, old))))
+        while is_wide and (more := [n for n in names if n not in packages and "__path__" in space_of(n)]):
+            packages += more
+            names = self._users.reached(*dict.fromkeys((*begun, *_below(packages, old))))
+        return names
 
     def _acquaint(
         self,

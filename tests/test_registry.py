@@ -3588,6 +3588,25 @@ def test_an_optional_module_that_closes_a_circle_by_what_comes_below_a_star_impo
     assert project.load("extra").last is shop.rate
 
 
+def test_a_circle_is_entered_by_who_imports_a_submodule_of_a_package_in_it(project, registry):
+    """
+    It depends on nothing in the circle, but the package begins with its import.
+    """
+    text = "try:\n    import extra as got\nexcept ImportError:\n    got = None\nRATE = 1\n"
+    project.write("shop/base.py", text)
+    project.write("shop/__init__.py", "from shop.base import RATE\ndef fee(): return 1\n")
+    project.write("shop/side.py", "SIDE = 1\n")
+    project.write("early.py", "from shop.side import SIDE\n")
+    project.write("desk/till.py", "from shop import fee\n")
+    project.write("desk/__init__.py", "import early\nimport desk.till\n")
+    project.load("desk")
+    project.write("extra.py", "import desk.till\n")
+
+    registry.refresh()
+
+    assert sys.modules["shop.base"].got is None
+
+
 def test_an_optional_module_comes_when_an_edit_elsewhere_lets_its_circle_go(project, registry):
     """
     Who went on without it, because something that it needs was halfway, is executed once that needs nothing any more.
