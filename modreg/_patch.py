@@ -339,13 +339,17 @@ def forward(old: Any, new: object, journal: Journal) -> None:  # any definition
 
 def have_call(function: FunctionType, target: object, journal: Journal) -> None:
     """Have a function do nothing but call *target*, with whatever it is called."""
-    code, model = function.__code__, _calls.__code__
-    constants = tuple(target if c == "target" else c for c in model.co_consts)
-    calling = model.replace(co_consts=constants, co_freevars=code.co_freevars, co_name=code.co_name)
-    journal.write(Code(function, "__code__"), calling)
+    journal.write(Code(function, "__code__"), calling(function, target))
     # Afterwards: another thread may call it in between, and miss what the code counted on.
     journal.write(Attribute(function, "__defaults__"), None)
     journal.write(Attribute(function, "__kwdefaults__"), None)
+
+
+def calling(function: FunctionType, target: object) -> CodeType:
+    """Code for a function that does nothing but call *target*."""
+    code, model = function.__code__, _calls.__code__
+    constants = tuple(target if c == "target" else c for c in model.co_consts)
+    return model.replace(co_consts=constants, co_freevars=code.co_freevars, co_name=code.co_name)
 
 
 # Wrappers

@@ -35,10 +35,10 @@ import attrs
 from modreg._classes import base_of, bases_of, is_class, looked_up, mro, mro_of, table
 from modreg._journal import PLAIN, Attribute, Cell, ClassAttribute, ClassField, Contents, Gone, Item, Whole
 from modreg._pairs import Pair
-from modreg._patch import mapped, place_in
+from modreg._patch import calling, mapped, place_in
 from modreg._recast import Kept, recast
 from modreg._twins import Twins
-from modreg._values import is_of_definitions, slots
+from modreg._values import CACHED, is_of_definitions, slots
 from modreg._weak import references, renewed
 
 
@@ -476,6 +476,8 @@ def _changed(holder: Any, kept: Kept) -> bool:  # any object
     if is_class(holder):
         _in_class(holder, kept)
         return True
+    if kind is CACHED:
+        return _in_cached(holder, kept)
     found = _in_descriptor(holder, kept)
     if dict in mro(holder):
         _in_dict(holder, kept)
@@ -535,6 +537,16 @@ def _in_class(cls: type, kept: Kept) -> None:
         _write(ClassField(cls, name), kept)
     for name in list(table(cls)):
         _write(ClassAttribute(cls, name), kept)
+
+
+def _in_cached(holder: Any, kept: Kept) -> bool:  # a function with an `lru_cache`
+    """What it calls cannot be exchanged: that leads to the kept function, and anything else leaves it stuck."""
+    _in_instance(holder, kept)
+    called = [each for each in gc.get_referents(holder) if kept(each) is not each]
+    functions = [each for each in called if type(each) is FunctionType]
+    for each in functions:
+        each.__code__ = calling(each, kept(each))
+    return len(functions) == len(called)
 
 
 def _in_descriptor(holder: Any, kept: Kept) -> bool:  # any object

@@ -3046,6 +3046,48 @@ def test_lru_cache_is_emptied(project, registry):
     assert held(1) == 2
 
 
+CACHES = {
+    "parameters": ("@lru_cache({n})\ndef f(x): return {x}\n", "f"),
+    "of a function with a name": ("def f(x): return {x}\ng = lru_cache({n})(f)\n", "g"),
+    "added": ("def f(x): return {x}\nif {n} > 1: g = lru_cache(f)\n", "g"),
+    "of a method": ("class C:\n    @lru_cache({n})\n    def f(self, x): return {x}\ng = lambda x: C().f(x)\n", "g"),
+    "static": ("class C:\n    @staticmethod\n    @lru_cache({n})\n    def f(x): return {x}\ng = lambda x: C.f(x)\n", "g"),
+}
+
+
+@pytest.mark.parametrize(("source", "name"), CACHES.values(), ids=CACHES)
+def test_a_new_lru_cache_follows_further_edits(project, dropping, source, name):
+    """
+    What a new cache calls cannot be exchanged; it is what the source says all the same, now and later.
+    """
+    source = f"from functools import lru_cache\n{source}"
+    m = project.load("m", source.format(n=1, x="x"))
+    project.write("m.py", source.format(n=2, x="-x"))
+    dropping.refresh()
+    assert getattr(m, name)(1) == -1
+    project.write("m.py", source.format(n=2, x="x * 100"))
+
+    done = dropping.refresh()
+
+    assert getattr(m, name)(1) == 100
+    assert not done.findings
+    dropping.rollback(m)
+    assert getattr(m, name)(1) == -1
+
+
+def test_a_new_lru_cache_of_a_kept_class_is_told_of(project, dropping):
+    """
+    No class leads to another for whoever has it already, as the cache has that it calls.
+    """
+    m = project.load("m", "class C: n = 1\n")
+    project.write("m.py", "import functools\nclass C: n = 2\nmake = functools.lru_cache(C)\n")
+
+    done = dropping.refresh()
+
+    assert [finding.code for finding in done.findings] == ["stale-holder"]
+    assert m.make().n == 2
+
+
 @pytest.mark.parametrize("naming", ["", "p.__name__ = 'f'\n"])
 def test_lru_cache_of_what_has_no_name_becomes_a_function(project, dropping, naming):
     """
