@@ -50,7 +50,7 @@ class Roll:
     _noted: tuple[_Loaded, tuple[str, ...]] | None = None
     # Made for the very tuple of names and a state of the history, by the one thread that has a transaction open.
     _made_for: tuple[tuple[str, ...], tuple[int, int]] | None = None
-    _files: list[tuple[str, str, int, int, int]] = attrs.field(factory=list)
+    _files: list[tuple[str, str, int, int, int, int]] = attrs.field(factory=list)
     _unsettled: list[str] = attrs.field(factory=list)
 
     def tracked(self, changes: tuple[int, int]) -> tuple[str, ...] | None:
@@ -91,27 +91,28 @@ class Roll:
             self._made_for = tracked, now
         found = list(self._unsettled)
         stat = os.stat
-        for name, path, mtime, size, inode in self._files:
+        for name, path, mtime, size, inode, ctime in self._files:
             try:
                 status = stat(path)
             except OSError:  # who looks closer tells which
                 found.append(name)
                 continue
-            if status.st_mtime_ns != mtime or status.st_size != size or status.st_ino != inode:
+            is_one = status.st_mtime_ns == mtime and status.st_size == size and status.st_ino == inode
+            if not is_one or status.st_ctime_ns != ctime:
                 found.append(name)
         return found
 
 
 def _files(
     tracked: Iterable[str], records: Mapping[str, tuple[Record, ...]]
-) -> tuple[list[tuple[str, str, int, int, int]], list[str]]:
+) -> tuple[list[tuple[str, str, int, int, int, int]], list[str]]:
     """Name, path and signature of each module whose file has settled, and the names of the others."""
     files, unsettled = [], []
     for name in tracked:
         record = records[name][-1]
         source = record.source if record.is_settled else None
         if source is not None and (signature := source.signature) is not None:
-            files.append((name, source.path, signature.mtime_ns, signature.size, signature.inode))
+            files.append((name, source.path, signature.mtime_ns, signature.size, signature.inode, signature.ctime_ns))
         else:
             unsettled.append(name)
     return files, unsettled

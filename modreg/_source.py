@@ -92,12 +92,15 @@ class Signature:
     Attributes:
         mtime_ns: Time of the last modification, in nanoseconds since the epoch.
         size: Size in bytes.
-        inode: The file's number in its file system; a file put in another's place has a new one.
+        inode: The file's number in its file system; a file put in another's place has a new one, or one that is free.
+        ctime_ns: As *mtime_ns*, but nobody can set it.  It takes no part in comparisons: a file that has other
+            permissions or one more link was not written.
     """
 
     mtime_ns: int
     size: int
     inode: int
+    ctime_ns: int = attrs.field(eq=False)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)  # there is one for each version that ever was
@@ -189,9 +192,10 @@ def is_as_signed(source: Source) -> bool:
     try:
         now = os.stat(source.path)
     except OSError:
-        return known is not None and sign_archive(source.path) == known
-    mine = (now.st_mtime_ns, now.st_size, now.st_ino)
-    return known is not None and mine == (known.mtime_ns, known.size, known.inode)
+        archive = sign_archive(source.path)
+        return archive is not None and archive == known and archive.ctime_ns == known.ctime_ns
+    mine = (now.st_mtime_ns, now.st_size, now.st_ino, now.st_ctime_ns)
+    return known is not None and mine == (known.mtime_ns, known.size, known.inode, known.ctime_ns)
 
 
 def read(path: str) -> Source:
@@ -213,7 +217,9 @@ def read(path: str) -> Source:
 
 def _signature(status: os.stat_result) -> Signature:
     """Take from *status* what changes when the file does."""
-    return Signature(mtime_ns=status.st_mtime_ns, size=status.st_size, inode=status.st_ino)
+    return Signature(
+        mtime_ns=status.st_mtime_ns, size=status.st_size, inode=status.st_ino, ctime_ns=status.st_ctime_ns
+    )
 
 
 def of_bytes(path: str, data: bytes, signature: Signature | None = None) -> Source:

@@ -72,6 +72,8 @@ EDITS = {
     "edited": (lambda project, file: project.write(file.name, "X = 2"), "it changed"),
     "edited in the same second, at the same size": (lambda project, file: same_second(file), "it changed"),
     "replaced": (lambda project, file: replaced(file), "it changed"),
+    "written anew where it was, with its size and time": (lambda project, file: in_place(file), "it changed"),
+    "given other permissions": (lambda project, file: file.chmod(0o600), "nothing"),
     "touched": (lambda project, file: touch(file), "nothing"),
     "deleted": (lambda project, file: file.unlink(), "it is gone"),
     "left alone": (lambda project, file: None, "nothing"),
@@ -82,6 +84,14 @@ def same_second(file):
     status = os.stat(file)
     file.write_text("X = 2")
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000))
+
+
+def in_place(file):
+    """As an archive does that is unpacked, whose files have all one time; a free inode is mostly the one of before."""
+    status = os.stat(file)
+    while os.stat(file).st_ctime_ns == status.st_ctime_ns:  # the system's clock may be a coarse one
+        file.write_text("X = 2")
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def replaced(file):

@@ -85,7 +85,7 @@ def test_byte_code_is_of_a_source_if_it_can_be_of_no_other(tmp_path, is_signed):
 
 def test_signature_is_what_the_file_system_says(tmp_path):
     """
-    A signature is the time of modification, the size and the inode.
+    A signature is the time of modification, the size and the inode; that a file has other permissions is no matter.
     """
     file = tmp_path / "tax.py"
     file.write_bytes(b"RATE = 1")
@@ -94,7 +94,7 @@ def test_signature_is_what_the_file_system_says(tmp_path):
     signature = _source.sign(str(file))
 
     inode = file.stat().st_ino
-    assert signature == _source.Signature(mtime_ns=1_000_000_007, size=8, inode=inode)
+    assert signature == _source.Signature(mtime_ns=1_000_000_007, size=8, inode=inode, ctime_ns=0)
 
 
 def test_signature_differs_for_a_replaced_file(tmp_path):
@@ -126,7 +126,7 @@ def test_sources_compare_by_path_and_bytes():
     """
     Two sources are equal if path and bytes are; when they were read does not count.
     """
-    signature = _source.Signature(mtime_ns=1, size=2, inode=3)
+    signature = _source.Signature(mtime_ns=1, size=2, inode=3, ctime_ns=4)
 
     one = _source.of_bytes("tax.py", b"x = 1", signature)
 
