@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import FunctionType
 from typing import Any, Final
 
-from modreg._classes import is_class, is_made_by_statement
+from modreg._classes import is_class, is_made_by_statement, table
 from modreg._journal import PLAIN
 from modreg._pairs import is_own
 from modreg._twins import is_alike
@@ -18,12 +18,16 @@ Held = dict[str, dict[str, object]]
 
 
 def holding(owner: str, namespace: Mapping[str, object]) -> Held:
-    """What the definitions of a module hold: a registry in a class, or in a closure, is made anew with them."""
+    """
+    What the definitions of a module hold: a registry in a class, or in a closure, is made anew with them.
+
+    So are its classes without the functions that others have put into them.
+    """
     values = ((name, value) for name, value in namespace.items() if not _is_bare(value) and is_own(value, owner))
-    return {name: inside for name, value in values if (inside := _contents(value))}
+    return {name: inside for name, value in values if (inside := _contents(value, owner))}
 
 
-def _contents(value: object) -> dict[str, object]:
+def _contents(value: object, owner: str) -> dict[str, object]:
     found: dict[str, object] = {}
     queue: list[tuple[str, object]] = [("", value)]
     seen: set[int] = set()
@@ -34,7 +38,15 @@ def _contents(value: object) -> dict[str, object]:
             seen.add(id(each))
             inside = ((n, part) for n, part in parts(each) if not (_is_bare_function(part) or n.startswith("__")))
             queue.extend((f"{path}.{name}", part) for name, part in inside)
+            found.update((f"{path}.{name}", part) for name, part in _given(each, owner))
     return found
+
+
+def _given(value: object, owner: str) -> Iterator[tuple[str, FunctionType]]:
+    """The functions of other modules that a class of a module has."""
+    if is_class(value) and table(value).get("__module__") == owner:
+        functions = ((name, each) for name, each in list(table(value).items()) if type(each) is FunctionType)
+        yield from ((name, each) for name, each in functions if each.__globals__.get("__name__") != owner)
 
 
 def _is_bare(value: object) -> bool:
@@ -53,15 +65,20 @@ def _is_instance(value: object) -> bool:
     return is_plain and attributes(value) is not None
 
 
-def is_holding(value: object, former: Mapping[str, object]) -> bool:
-    """Whether a definition still holds what it did, or its like."""
-    present = _contents(value)
-    return present.keys() == former.keys() and all(_is_like(each, present[path]) for path, each in former.items())
+def is_holding(value: object, former: Mapping[str, object], owner: str) -> bool:
+    """Whether a definition still holds what it did, or its like; a library may have given it more functions."""
+    present = _contents(value, owner)
+    more = (present[path] for path in present.keys() - former.keys())
+    if former.keys() - present.keys() or any(type(each) is not FunctionType for each in more):
+        return False
+    return all(_is_like(each, present[path]) for path, each in former.items())
 
 
 def _is_like(old: Any, new: Any) -> bool:  # any objects
     if is_alike(old, new):
         return True
+    if type(old) is FunctionType is type(new):
+        return bool(old.__code__ == new.__code__)  # made anew by a library
     return type(old) is type(new) and _is_instance(old) and is_alike(attributes(old), attributes(new))
 
 

@@ -623,7 +623,7 @@ class Needs:
             before, after = former.get(each, MISSING), namespace.get(each, MISSING)
             if before is after:
                 found.update(said[each] if each in said and not is_value(after) else {})
-                if each in held and not is_holding(after, held[each]):
+                if each in held and not is_holding(after, held[each], name):
                     found.setdefault(each, Level.SHAPE)
                 continue
             is_there = before is not MISSING and after is not MISSING  # both times

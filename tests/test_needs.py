@@ -2349,6 +2349,48 @@ WRITES = {
 }
 
 
+GIVEN = {
+    "a lambda": "leaf.C.m = lambda self: 9",
+    "a function": "def m(self): return 9\nleaf.C.m = m",
+    "what it was, wrapped": "m = leaf.C.m\nleaf.C.m = lambda self: m(self) + 8",
+    "by a name of its own": "from leaf import C\nC.m = lambda self: 9",
+    "by a decorator": "def give(f): leaf.C.m = f\n@give\ndef m(self): return 9",
+}
+
+
+@pytest.mark.parametrize("how", GIVEN)
+def test_what_a_module_gave_a_class_of_another_stays(project, dropping, how):
+    """
+    A class that is made anew has what others have put into it, also where nothing else of it changed.
+    """
+    leaf = project.load("leaf", "class C:\n    def m(self): return 1\n")
+    project.load("setter", f"import leaf\n{GIVEN[how]}\n")
+    held = leaf.C()
+    project.write("leaf.py", "class C:\n    def m(self): return 1\nX = 1\n")
+
+    dropping.refresh()
+    refreshed = held.m()
+    dropping.reload(leaf)
+
+    assert (refreshed, held.m()) == (9, 9)
+    dropping.rollback(leaf)
+    assert held.m() == 9
+
+
+def test_what_a_library_makes_for_a_class_concerns_nobody(project, dropping):
+    """
+    Functions that are made with a class are not another's.
+    """
+    project.load("library", "def mark(cls):\n    exec('def m(self): return 1', globals(), vars := {})\n    cls.m = vars['m']\n    return cls\n")
+    project.load("leaf", "import library\n@library.mark\nclass C: pass\n")
+    project.load("user", "import leaf\nX = leaf.C()\n")
+    project.write("leaf.py", "import library\n@library.mark\nclass C: pass\nX = 1\n")
+
+    done = dropping.refresh()
+
+    assert [version.name for version in done.versions] == ["leaf"]
+
+
 def _seen(leaf):
     return {name: _told(value) for name, value in vars(leaf).items() if name in "XYZ"}
 
