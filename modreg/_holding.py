@@ -11,7 +11,7 @@ from modreg._classes import is_class, is_made_by_statement, table
 from modreg._journal import PLAIN
 from modreg._pairs import is_own
 from modreg._twins import is_alike
-from modreg._values import ATOMS, CONSTANTS, attributes, is_atom, parts
+from modreg._values import ATOMS, CONSTANTS, attributes, is_atom, is_of_definitions, is_wrapper, label_of, parts
 
 Held = dict[str, dict[str, object]]
 """By name of a definition what it holds besides functions and classes, by path."""
@@ -42,11 +42,21 @@ def _contents(value: object, owner: str) -> dict[str, object]:
     return found
 
 
-def _given(value: object, owner: str) -> Iterator[tuple[str, FunctionType]]:
-    """The functions of other modules that a class of a module has."""
-    if is_class(value) and table(value).get("__module__") == owner:
-        functions = ((name, each) for name, each in list(table(value).items()) if type(each) is FunctionType)
-        yield from ((name, each) for name, each in functions if each.__globals__.get("__name__") != owner)
+def _given(value: object, owner: str) -> Iterator[tuple[str, object]]:
+    """The definitions of other modules that a class or a function of a module has."""
+    label = label_of(value)
+    if label is not None and label[1] == owner:
+        inside = table(value) if is_class(value) else attributes(value) or {}
+        yield from ((name, each) for name, each in list(inside.items()) if _is_of_others(each, owner))
+
+
+def _is_of_others(value: Any, owner: str, depth: int = 4) -> bool:  # any object
+    """Whether a value is a definition that is not of the code of a module, or wraps one."""
+    if type(value) is FunctionType:
+        return bool(value.__globals__.get("__name__") != owner)
+    if is_class(value):
+        return table(value).get("__module__") != owner
+    return depth > 0 and is_wrapper(value) and any(_is_of_others(part, owner, depth - 1) for _, part in parts(value))
 
 
 def _is_bare(value: object) -> bool:
@@ -69,16 +79,21 @@ def is_holding(value: object, former: Mapping[str, object], owner: str) -> bool:
     """Whether a definition still holds what it did, or its like; a library may have given it more functions."""
     present = _contents(value, owner)
     more = (present[path] for path in present.keys() - former.keys())
-    if former.keys() - present.keys() or any(type(each) is not FunctionType for each in more):
+    if former.keys() - present.keys() or not all(is_of_definitions(type(each)) for each in more):
         return False
     return all(_is_like(each, present[path]) for path, each in former.items())
 
 
-def _is_like(old: Any, new: Any) -> bool:  # any objects
+def _is_like(old: Any, new: Any, depth: int = 4) -> bool:  # any objects
     if is_alike(old, new):
         return True
     if type(old) is FunctionType is type(new):
-        return bool(old.__code__ == new.__code__)  # made anew by a library
+        return bool(old.__code__ == new.__code__)  # made anew by a library, as what is below
+    if is_class(old):
+        return label_of(old) == label_of(new)
+    if is_wrapper(old):
+        both = zip(parts(old), parts(new), strict=False) if type(old) is type(new) and depth else ()
+        return type(old) is type(new) and all(_is_like(one, other, depth - 1) for (_, one), (_, other) in both)
     return type(old) is type(new) and _is_instance(old) and is_alike(attributes(old), attributes(new))
 
 

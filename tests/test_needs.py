@@ -2354,6 +2354,10 @@ GIVEN = {
     "a function": "def m(self): return 9\nleaf.C.m = m",
     "what it was, wrapped": "m = leaf.C.m\nleaf.C.m = lambda self: m(self) + 8",
     "by a name of its own": "from leaf import C\nC.m = lambda self: 9",
+    "static": "leaf.C.m = staticmethod(lambda: 9)",
+    "of the class": "leaf.C.m = classmethod(lambda cls: 9)",
+    "a class": "class D:\n    def __new__(cls): return 9\nleaf.C.m = D",
+    "an attribute of a function": "leaf.f.m = lambda: 9\nleaf.C.m = staticmethod(lambda: leaf.f.m())",
     "by a decorator": "def give(f): leaf.C.m = f\n@give\ndef m(self): return 9",
 }
 
@@ -2363,10 +2367,10 @@ def test_what_a_module_gave_a_class_of_another_stays(project, dropping, how):
     """
     A class that is made anew has what others have put into it, also where nothing else of it changed.
     """
-    leaf = project.load("leaf", "class C:\n    def m(self): return 1\n")
+    leaf = project.load("leaf", "class C:\n    def m(self): return 1\ndef f(): pass\n")
     project.load("setter", f"import leaf\n{GIVEN[how]}\n")
     held = leaf.C()
-    project.write("leaf.py", "class C:\n    def m(self): return 1\nX = 1\n")
+    project.write("leaf.py", "class C:\n    def m(self): return 1\ndef f(): pass\nX = 1\n")
 
     dropping.refresh()
     refreshed = held.m()
@@ -2381,7 +2385,7 @@ def test_what_a_library_makes_for_a_class_concerns_nobody(project, dropping):
     """
     Functions that are made with a class are not another's.
     """
-    project.load("library", "def mark(cls):\n    exec('def m(self): return 1', globals(), vars := {})\n    cls.m = vars['m']\n    return cls\n")
+    project.load("library", "def mark(cls):\n    exec('def m(self): return 1', globals(), vars := {})\n    cls.m = vars['m']\n    cls.p = property(vars['m'])\n    cls.D = type('D', (), {})\n    return cls\n")
     project.load("leaf", "import library\n@library.mark\nclass C: pass\n")
     project.load("user", "import leaf\nX = leaf.C()\n")
     project.write("leaf.py", "import library\n@library.mark\nclass C: pass\nX = 1\n")
