@@ -213,6 +213,12 @@ def _stands_for(element: Element) -> Iterator[object]:
             yield type(each)
 
 
+def named(element: Element) -> Iterator[object]:
+    """What an element stands for, and what it is made of."""
+    yield from subjects(element)
+    yield from _parts(element)
+
+
 def all_told(elements: Iterable[Element]) -> Iterator[object]:
     """What the elements stand for that are more than data."""
     return (x for e in elements if not ATOMS.issuperset(map(id, map(type, _parts(e)))) for x in _stands_for(e))

@@ -14,7 +14,7 @@ from modreg._journal import Cache, Contents, Journal, Place, containers_in, elem
 from modreg._model import Edge, Finding
 from modreg._noted import Noted, Noting
 from modreg._pairs import is_own
-from modreg._registered import Theirs, subjects, unwrapped
+from modreg._registered import Theirs, unwrapped
 from modreg._twins import Twins
 from modreg._values import attributes, is_atom, is_definition, label_of
 from modreg._window import point
@@ -131,18 +131,12 @@ class Registrations:
         One that goes by its name in a wrapper now has not left it.
         """
         present = {id(value) for value in namespace.values()}
-        gone = {
-            id(value): value
-            for key, value in former.items()
-            if id(value) not in present
-            and is_definition(value)
-            and getattr(value, "__module__", None) == owner
-            and not is_own(namespace.get(key), owner)
-        }
+        left = {key: value for key, value in former.items() if id(value) not in present}
+        gone = {id(value) for key, value in left.items() if _is_gone(key, value, owner, namespace)}
         if gone:
             for entry in self.noted.open():
                 point(entry.place.container, self.held)
-                _registered.take_out(entry.place, lambda each: not gone.keys().isdisjoint(map(id, subjects(each))))
+                _registered.take_out(entry.place, lambda each: not gone.isdisjoint(map(id, _registered.named(each))))
             # Of functions that dispatch; what all classes have in common stands there once for each module.
             for clear in {each.place.clear: None for each in self.journal if isinstance(each.place, Cache)}:
                 clear()
@@ -225,3 +219,10 @@ class Registrations:
         """Put back what was taken out, where it was not registered again."""
         for entry in taken:
             _registered.put_back(entry.place, entry.before, told)
+
+
+def _is_gone(name: str, value: object, owner: str, namespace: Names) -> bool:
+    """Whether a definition of a module, or what was made around one, is under its name no more."""
+    if is_definition(value):
+        return getattr(value, "__module__", None) == owner and not is_own(namespace.get(name), owner)
+    return name not in namespace and name in _registered.names_in(value, owner, (name,), {})

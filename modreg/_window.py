@@ -82,10 +82,15 @@ class Window:
             self.is_narrow = False  # after it is, as above: to unfreeze twice does no harm
 
     def made(self, pairs: list[Pair], namespace: Mapping[str, object]) -> list[Pair]:
-        """The pairs whose new object was made inside the window, for nothing outside has it but *namespace*."""
+        """
+        The pairs whose new object was made inside the window.
+
+        The collector shows it, also where it was put into something outside; or nothing outside has it but *namespace*.
+        """
         if not self.is_narrow:
             return []
         others = {id(p.new) for p in held(pairs, namespace)}
+        others.difference_update(map(id, gc.get_objects()))
         return [p for p in pairs if id(p.new) not in others]
 
     def is_leaking(self, namespace: Mapping[str, object]) -> bool:

@@ -2455,6 +2455,59 @@ def test_a_kept_registry_of_a_derived_class_takes_what_is_registered(project, dr
     assert (m.table is held[0], m.row is held[1], m.table.note) == (True, True, 1)
 
 
+JOBS = """\
+class Job:
+    def __init__(self, f):
+        {}
+        self.f = f
+        ALL[f.__name__] = self
+ALL = {{}}
+"""
+
+
+def jobs_through(project, check):
+    """A library that registers jobs with whatever was set, as the process-wide broker of a queue is."""
+    project.load("jobs", JOBS.format(check))
+    return project.load("library", "import sys\ndef job(f): return sys.modules['jobs'].Job(f)\n")
+
+
+@pytest.mark.parametrize("state", ["reset", "keep"])
+@pytest.mark.parametrize("check", ["", "assert f.__name__ not in ALL"])
+def test_what_was_made_around_a_definition_leaves_with_it(project, dropping, check, state):
+    """
+    A job that left the source is in the registry no more, by whatever way it came there, and can be there again.
+    """
+    jobs_through(project, check)
+    one, two = "@library.job\ndef one(): return 1\n", "@library.job\ndef two(): return 2\n"
+    m = project.load("m", f"import library, jobs\n{one}{two}")
+    table = sys.modules["jobs"].ALL
+    project.write("m.py", f"import library, jobs\n{one}")
+
+    dropping.refresh(state=state)
+    left = [*table]
+    project.write("m.py", f"import library, jobs\n{one}{two}")
+    dropping.refresh(state=state)
+
+    assert (left, [*table]) == (["one"], ["one", "two"])
+    assert [table["one"], table["two"]] == [m.one, m.two]
+
+
+@pytest.mark.parametrize("check", ["", "assert f.__name__ not in ALL"])
+def test_what_is_kept_is_what_others_have_of_it(project, dropping, check):
+    """
+    With ``state="keep"`` a registry of another module has the very object that the name has.
+    """
+    jobs_through(project, check)
+    source = "import library, jobs\n@library.job\ndef one(): return 1\n"
+    m = project.load("m", source)
+    held = m.one
+    project.write("m.py", f"{source}X = 1\n")
+
+    dropping.refresh(state="keep")
+
+    assert m.one is sys.modules["jobs"].ALL["one"] is held
+
+
 @pytest.mark.parametrize("removed", ["drop", "keep"])
 def test_what_a_module_registered_whose_file_is_gone(project, registry, removed):
     """
