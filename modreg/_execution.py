@@ -702,7 +702,9 @@ class Execution(Ordered):
         """Make the old objects the new definitions, and point everything to them; whether they are the same anyway."""
         name, former, namespace = run.part.name, run.former, run.namespace
         begun = len(self.journal.entries)
-        settle(former, namespace, name)
+        gone = settle(former, namespace, name)
+        orphan(gone)
+        self.window.has_remains |= any(map(is_listed, gone))
         if is_as_defined(former, namespace):
             self._forget_checks(run.since)
             return True

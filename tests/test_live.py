@@ -1776,15 +1776,17 @@ def test_a_former_class_can_be_called_whatever_becomes_of_the_bases(project, reg
     assert [each("x").args for each in held] == [("x",)] * 3
 
 
-def test_subclasses_of_a_foreign_base_are_there_once(project, registry):
+@pytest.mark.parametrize("new", ["x = 2", "x = 1", "x = 1\n    def f(self): return super().__init__()"])
+def test_subclasses_of_a_foreign_base_are_there_once(project, registry, new):
     """
     A base that finds its subclasses by ``__subclasses__()`` finds each once, with or without the collector.
     """
     base = project.load("base", "class Base:\n    pass\n")
     m = project.load("m", "from base import Base\nclass C(Base): x = 1\n")
-    project.write("m.py", "from base import Base\nclass C(Base): x = 2\n")
+    project.write("m.py", f"from base import Base\nclass C(Base):\n    {new}\nX = 1\n")
     gc.disable()
     try:
+        registry.reload(m)
         registry.reload(m)
 
         assert base.Base.__subclasses__() == [m.C]
