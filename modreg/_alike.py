@@ -41,7 +41,9 @@ def settle(former: Mapping[str, object], namespace: dict[str, object], owner: st
         if _is_settled(new) and _is_own(new, owner) and _is_free(new, count) and _is_redefined(Pair(former[name], new))
     ]
     namespace.update({name: former[name] for name, _ in settled})  # one step for other threads
-    return [new for _, new in settled if type(new) is type and bases_of(new) != (object,)]
+    going = {id(object), *(id(new) for _, new in settled)}
+    classes = (new for _, new in settled if type(new) is type)
+    return [new for new in classes if not going.issuperset(map(id, bases_of(new)))]
 
 
 def _is_settled(value: object) -> bool:
