@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from types import FunctionType, MethodType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
 from modreg._classes import is_class
@@ -84,7 +84,13 @@ def _repeated(now: Sequence[Element], added: Collection[int]) -> set[int]:
     """The places of what was added though the same, made of the same objects, is there anyway."""
     there = (_signature(x) for at, x in enumerate(now) if added and at not in added)
     again, _ = counted_off(sorted(added), there, lambda at: _signature(now[at]))
-    return {at for at in again if next(_stands_for(now[at]), None) is not None}
+    return {at for at in again if _is_told(now[at])}
+
+
+def _is_told(element: Element) -> bool:
+    """Whether it is more than data: made of definitions, or of modules."""
+    is_of_modules = ModuleType in map(type, _parts(element))
+    return is_of_modules or next(_stands_for(element), None) is not None
 
 
 def _signature(element: Element) -> object:

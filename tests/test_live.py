@@ -2369,14 +2369,14 @@ def test_what_a_decorated_function_of_another_module_was_put_to_leaves(project, 
     assert [*base.ALL.items()] == [("/mine", sys.modules["urls"].mine), ("/", views.index)]
 
 
-@pytest.mark.parametrize("put", ["ALL.append(f)", "ALL.insert(0, f)", "ALL.append(('/f', f))", "ALL.extend([(f, 1), (f, 2)])"])
+@pytest.mark.parametrize("put", ["ALL.append(f)", "ALL.insert(0, f)", "ALL.append(('/f', f))", "ALL.extend([(f, 1), (f, 2)])", "ALL.extend([m, ('/m', m)])"])
 def test_what_is_imported_and_registered_again_is_there_once(project, dropping, put):
     """
     Who registers what it imports does so once, whether that or it itself is executed again.
     """
     base = project.load("base", "ALL = []\n")
     m = project.load("m", "def f(): return 1\nK = 1\n")
-    source = f"from base import ALL\nfrom m import f, K\n{put}\n"
+    source = f"import m\nfrom base import ALL\nfrom m import f, K\n{put}\n"
     user = project.load("user", source)
     base.ALL.append(len)
     before = list(base.ALL)
