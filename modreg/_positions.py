@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import CodeType, FunctionType
 from typing import Any, Final
 
-from modreg._classes import table
+from modreg._classes import is_class, table
 from modreg._journal import ClassAttribute, Code, Journal
 from modreg._pairs import is_own
 from modreg._source import codes_in, is_same_constant
-from modreg._values import is_definition, parts
+from modreg._values import is_definition, is_holder, parts, state
 
 
 def moves(old: list[CodeType], new: list[CodeType]) -> dict[CodeType, CodeType] | None:
@@ -76,21 +76,31 @@ def _follow_class(cls: Any, lines: Mapping[tuple[str, int], int], journal: Journ
 
 _MANY: Final = 10_000  # entries of a container that are looked at
 
+_DEPTH: Final = 3
+"""How many instances and functions of others around a definition are looked into."""
+
 
 def _reached(owner: str, namespace: Mapping[str, object]) -> Iterator[Any]:  # functions and classes
-    """The module's functions and classes that its namespace leads to, through containers and what wraps them."""
-    queue = [value for name, value in namespace.items() if name != "__builtins__"]
+    """The module's functions and classes that its namespace leads to, through what holds and what wraps them."""
+    queue = [(value, _DEPTH) for name, value in namespace.items() if name != "__builtins__"]
     seen: set[int] = set()
-    for value in queue:
+    for value, depth in queue:  # it grows while it is walked
         if id(value) in seen:
             continue
         seen.add(id(value))
         if type(value) in (list, tuple, set, frozenset, dict):
             inside = value.values() if type(value) is dict else value
-            queue.extend(inside if len(value) <= _MANY else ())  # type: ignore[arg-type]  # collections by the lines above
-        elif is_definition(value):
-            if is_own(value, owner):
-                yield value
-                queue.extend(part for _, part in parts(value))
-        else:
-            queue.extend(part for _, part in parts(value))
+            queue.extend((each, depth) for each in inside if len(value) <= _MANY)  # type: ignore[arg-type,attr-defined]  # collections by the line above
+        elif is_definition(value) and is_own(value, owner):
+            yield value
+            queue.extend((part, depth) for _, part in parts(value))
+        elif depth:
+            queue.extend((part, depth - 1) for part in _within(value))
+
+
+def _within(value: object) -> Iterator[object]:
+    """What wraps others, and instances, have in them; the classes of others have nothing of the module's own."""
+    if is_holder(value):
+        yield from state(value).values()
+    elif not is_class(value):
+        yield from (part for _, part in parts(value))

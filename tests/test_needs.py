@@ -1467,6 +1467,29 @@ def test_a_change_of_layout_executes_nothing(project, registry):
     assert (m.f.__code__.co_firstlineno, m.ran) == (2, 1)
 
 
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("class deco:\n    def __init__(self, f): self.f = f", "m.g.f, m.C.m.f"),
+        ("class deco:\n    __slots__ = 'held'\n    def __init__(self, f): self.held = [f]", "m.g.held[0], m.C.m.held[0]"),
+        ("def deco(f):\n    def run(): return f()\n    return run", "[f.__closure__[0].cell_contents for f in (m.g, m.C.m)]"),
+    ],
+)
+def test_functions_in_what_others_made_around_them_follow_their_lines(project, registry, kind, path):
+    """
+    An edit that moves nothing but lines reaches functions in instances of others, and in what their decorators wrap.
+    """
+    project.load("low", f"{kind}\n")
+    source = "import low\n@low.deco\ndef g(): return 1\nclass C:\n    @low.deco\n    def m(self): return 1\n"
+    m = project.load("m", source)
+    project.write("m.py", f"\n{source}")
+
+    registry.refresh()
+
+    assert [each.__code__.co_firstlineno for each in eval(path, {"m": m})] == [3, 6]
+
+
+
 @pytest.mark.parametrize("edit", [('"""Old."""', '"""New."""'), ("x = 1", "x = 1.0"), ("x: int", "x: str")])
 def test_what_shows_is_no_layout(project, registry, edit):
     """
