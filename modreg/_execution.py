@@ -45,7 +45,7 @@ from modreg._matters import Level
 from modreg._model import Cause, Decision, Finding, Foreseen, Phase, Step
 from modreg._order import Ordered
 from modreg._pairs import Pair, home, is_other, is_own, moving, pair
-from modreg._patch import enrol, forget_checks, forget_subscripts, forward, patch, renew_abstract
+from modreg._patch import Patched, enrol, forget_checks, forget_subscripts, forward, patch, renew_abstract
 from modreg._registrations import Registrations
 from modreg._removed import retire
 from modreg._retained import (
@@ -102,6 +102,7 @@ class _Run:
         former: What the namespace held before.
         since: How many entries the journal had before.
         nested: The modules that were executed within it.
+        gone: The names that its source gives away no more, each with those by which it did.
     """
 
     part: Part
@@ -110,6 +111,7 @@ class _Run:
     former: dict[str, object]
     since: int
     nested: list[str] = attrs.field(factory=list)
+    gone: dict[str, set[str]] = attrs.field(factory=dict)
 
 
 @attrs.define(eq=False)
@@ -441,7 +443,7 @@ class Execution(Ordered):
         held_before = holding(part.name, run.former) if is_followed else {}
         written = self.elsewhere.keep(part)
         try:
-            self._run_in(run)
+            self._run_aside(run)
         except BaseException as error:
             if not self._is_mended(error, run):
                 raise
@@ -511,7 +513,7 @@ class Execution(Ordered):
         part, former, namespace = run.part, run.former, run.namespace
         stated = self._statements(run) if self.is_keeping else None
         same = unchanged(*stated) if stated else NONE
-        if self.is_dropping and not part.is_unchanged and self.registrations.has_of(part.name):
+        if run.gone:
             self._withdraw(run, {*same, *declared(part.name, "__keep__")})
         _uses.trees.let_go()  # what is searched next are all objects that were made meanwhile, and trees are very many
         self.registrations.noted.renew(part.name)
@@ -529,6 +531,22 @@ class Execution(Ordered):
             self._stand_in(twins, run)
         if self.is_dropping and not (is_same or is_as_defined(former, namespace)):
             self._drop_gone(run)
+
+    def _run_aside(self, run: _Run) -> None:
+        """Execute a module while what it may have given away, and does no more, is out of the way."""
+        name = run.part.name
+        is_asked = self.is_dropping and not run.part.is_unchanged and self.registrations.has_of(name)
+        run.gone = self._gone(run) if is_asked else {}
+        aside = self.registrations.set_aside(name, run.gone, run.former, self._giving)
+        try:
+            self._run_in(run)
+        finally:
+            self.registrations.bring_back(aside)
+
+    def _gone(self, run: _Run) -> dict[str, set[str]]:
+        """What the former source of a module may have given away, and the present one does not."""
+        old, new = self.draft.needs.view(run.part.name).statements, run.part.view.statements
+        return {} if old is None or new is None else _uses.withdrawn(old, new)
 
     def _run_in(self, run: _Run) -> None:
         self._prepare(run.part, run.module, run.namespace)
@@ -688,9 +706,7 @@ class Execution(Ordered):
         name = run.part.name
         other = [x for key, x in run.former.items() if key not in kept and run.namespace.get(key) is not x]
         former = {id(each) for x in containers_in(other) for each in (x, *elements_of(x))}
-        old, new = self.draft.needs.view(name).statements, run.part.view.statements
-        gone = {} if old is None or new is None else _uses.withdrawn(old, new)
-        self.registrations.withdraw(name, gone, run.former, run.namespace, self._giving, without=former)
+        self.registrations.withdraw(name, run.gone, run.former, run.namespace, self._giving, without=former)
 
     def _giving(self, value: object) -> list[object]:
         """By what the module that defines a value may give it away."""
@@ -721,9 +737,15 @@ class Execution(Ordered):
         if patched.values:
             self._publish(patched.values, namespace, but=self._taken(run))
         instead = self._stand_in(patched.twins, run) if patched.twins else patched.twins
-        self.replaced.extend((name, Pair(each.old, instead.kept(each.new))) for each in patched.replaced)
+        self._lead(name, patched, instead)
         self.moving.extend((name, each) for each in moving(former, namespace, name))
         return False
+
+    def _lead(self, name: str, patched: Patched, instead: Twins) -> None:
+        """Note what could not become its new definition, and that this stands where it is registered."""
+        found = [Pair(each.old, instead.kept(each.new)) for each in patched.replaced]
+        self.replaced.extend((name, each) for each in found)
+        self.registrations.lead(found)
 
     def _taken(self, run: _Run) -> set[str]:
         """The names that an execution took from other modules: each has the very object that is there."""
@@ -869,7 +891,7 @@ class Execution(Ordered):
         self._publish(twins, namespace)
         instead = self._replace(twins)
         self._publish(instead, namespace)
-        self.replaced.extend((part.name, Pair(each.old, instead.kept(each.new))) for each in patched.replaced)
+        self._lead(part.name, patched, instead)
         if is_kept:
             self.journal.write(Item(sys.modules, part.name), current)
         self.phase = Phase.EXECUTE

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import ModuleType
 
 import attrs
 
 from modreg import _graph, _registered
+from modreg._classes import is_class
 from modreg._containers import data_of, is_namespace, of_instance, owners, places
 from modreg._journal import Cache, Contents, Journal, Place, containers_in, elements_of
 from modreg._model import Edge, Finding
 from modreg._noted import Noted, Noting
 from modreg._pairs import is_own
 from modreg._registered import Theirs, unwrapped
+
+
+from modreg._pairs import Pair, is_own
+from modreg._registered import Theirs, subjects, unwrapped
 from modreg._twins import Twins
 from modreg._values import attributes, is_atom, is_definition, label_of
 from modreg._window import point
 
 Names = Mapping[str, object]
+
+Gone = Mapping[str, Collection[str]]
+"""Names that a module gives away no more, each with those by which it did."""
+
+Aside = tuple[Contents, tuple[object, ...], Theirs]
+"""A container, what it held, and what tells of an element whether it was taken out."""
 
 Giving = Callable[[object], Iterable[object]]
 """Tells by what the module that defines an object may give it away."""
@@ -42,6 +54,7 @@ class Registrations:
         again: The identities of the definitions that were made anew, and kept.
         executed: The modules whose executions may have made containers that are noted nowhere.
         made: Such containers, of those that were looked into.
+        led: The classes that could not become their new definition, each with that in its place.
     """
 
     journal: Journal
@@ -55,6 +68,8 @@ class Registrations:
     again: set[int] = attrs.field(factory=set)
     executed: list[str] = attrs.field(factory=list)
     made: list[Contents] = attrs.field(factory=list)
+    led: Twins = attrs.field(factory=Twins)
+    _instead: dict[int, Pair] = attrs.field(factory=dict)
 
     def note(self, name: str) -> None:
         """
@@ -97,10 +112,37 @@ class Registrations:
             found = (place for place in places(owner, [], set()) if isinstance(place, Contents))
             self.made.extend(place for place in found if not self.noted.is_known(place, owner))
 
+    def lead(self, pairs: Iterable[Pair]) -> None:
+        """Have classes stand where containers have earlier ones that could not become them."""
+        both = (each for each in pairs if is_class(each.old) and is_class(each.new))
+        self.led.update(Twins.of(Pair(each.new, each.old) for each in both))
+
     def _settle(self, entry: Noting) -> None:
-        if not entry.place.is_holding(entry.before):
+        before = self._put_led(entry) if self.led else entry.before
+        if not entry.place.is_holding(before):
             point(entry.place.container, self.held)
-            _registered.settle(entry.place, entry.before, self.again, self.noted.renewed(entry.place.container))
+            _registered.settle(entry.place, before, self.again, self.noted.renewed(entry.place.container))
+
+    def _put_led(self, entry: Noting) -> tuple[object, ...]:
+        """Put classes where a container has earlier ones, and answer what it held before as if it had had them then."""
+        now = tuple(map(self._present, entry.place.get()))
+        if not entry.place.is_holding(now):
+            entry.place.put(now)
+        return tuple(map(self._present, entry.before))
+
+    def _present(self, element: object) -> object:
+        """An element, or in its place one with the classes that there are now; the same each time it is asked for."""
+        known = self._instead.get(id(element))
+        if known is not None:
+            return known.new
+        if type(element) is tuple:
+            inside = tuple(map(self._present, element))
+            present: object = inside if any(map(operator.is_not, inside, element)) else element
+        else:
+            present = self.led.kept(element)
+        if present is not element:
+            self._instead[id(element)] = Pair(element, present)
+        return present
 
     def filled(self, executed: Collection[str], changed: Mapping[str, Collection[str]]) -> Iterator[tuple[str, str]]:
         """
@@ -164,7 +206,7 @@ class Registrations:
     def withdraw(
         self,
         owner: str,
-        gone: Mapping[str, Collection[str]],
+        gone: Gone,
         former: Names,
         namespace: Names,
         giving: Giving,
@@ -176,16 +218,37 @@ class Registrations:
         It registers the names that are *gone* no more; with each are those by which it did.  What stands there because
         the module that defines it has put it there, by what *giving* tells, stays.
         """
-        open_ones = self.noted.of(owner) if gone else []
-        for entry in (each for each in open_ones if id(each.place.container) not in without):
+        for entry, told in self._given(owner, gone, former, namespace, giving):
+            if id(entry.place.container) not in without:
+                _registered.withdraw(entry.place, entry.before, told)
+
+    def set_aside(self, owner: str, gone: Gone, former: Names, giving: Giving) -> list[Aside]:
+        """
+        Take out what :meth:`withdraw` is to take out, unless the present source puts it there, too.
+
+        A registry may leave alone what it has: whether it would be given that again shows only where it has it not.
+        """
+        found = [*self._given(owner, gone, former, former, giving)]
+        aside = [(entry.place, tuple(entry.place.get()), told) for entry, told in found]
+        return [each for each in aside if _take_out(each[0], each[2])]
+
+    def bring_back(self, aside: list[Aside]) -> None:
+        """Put back what was set aside, where it was not registered again."""
+        for place, before, told in aside:
+            _registered.put_back(place, before, told)
+
+    def _given(
+        self, owner: str, gone: Gone, former: Names, namespace: Names, giving: Giving
+    ) -> Iterator[tuple[Noting, Theirs]]:
+        """Where the former source of a module may have put what it gives away no more, and what tells of that."""
+        for entry in self.noted.of(owner) if gone else ():
             names = self._given_up(entry, owner, gone, former, giving)
             values = ((id(x), n) for each in (former, namespace) for n, x in each.items() if not is_atom(type(x)))
             known = {key: name for key, name in values if name in names}
-            told = functools.partial(_registered.names_in, owner=owner, names=names, known=known)
-            _registered.withdraw(entry.place, entry.before, told)
+            yield entry, functools.partial(_registered.names_in, owner=owner, names=names, known=known)
 
     def _given_up(
-        self, entry: Noting, owner: str, gone: Mapping[str, Collection[str]], former: Names, giving: Giving
+        self, entry: Noting, owner: str, gone: Gone, former: Names, giving: Giving
     ) -> set[str]:
         """The names that are *gone* which the former source may have put into a container."""
         leading = {n for by in gone.values() for n in by if self._may_lead(former.get(n), entry, owner)}
@@ -213,7 +276,7 @@ class Registrations:
     def take_out(self, told: Theirs) -> list[Noting]:
         """Take what a module has registered out of all containers; answer those in which there was any."""
         every = self.noted.open()
-        return [each for each in every if _registered.take_out(each.place, lambda x: told(unwrapped(x)))]
+        return [each for each in every if _take_out(each.place, told)]
 
     def put_back(self, taken: list[Noting], told: Theirs) -> None:
         """Put back what was taken out, where it was not registered again."""
@@ -226,3 +289,8 @@ def _is_gone(name: str, value: object, owner: str, namespace: Names) -> bool:
     if is_definition(value):
         return getattr(value, "__module__", None) == owner and not is_own(namespace.get(name), owner)
     return name not in namespace and name in _registered.names_in(value, owner, (name,), {})
+
+
+def _take_out(place: Contents, told: Theirs) -> bool:
+    """Take out of a container what a module has registered, also in wrappers; whether there was any."""
+    return _registered.take_out(place, lambda each: told(unwrapped(each)))

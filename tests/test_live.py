@@ -2353,6 +2353,55 @@ def test_what_is_in_a_container_for_others_stays_when_a_statement_changes(projec
     assert [getattr(each, "__name__", each) for each in base.ALL] == [5, "name", "f", "g", "mine"]
 
 
+@pytest.mark.parametrize("edit", [
+    ("@base.log\n@base.add\ndef f(): return 1\n", "@base.add\ndef f(): return 2\n"),
+    ("class f(base.Base, base.Mixin): x = 1\n", "class f(base.Base): x = 2\n"),
+])  # fmt: skip
+@pytest.mark.parametrize("how", ["ALL.setdefault(x.__name__, x)", "x.__name__ in ALL or ALL.update({x.__name__: x})"])
+def test_what_a_registry_takes_but_once_stays_where_another_decorator_or_base_goes(project, dropping, how, edit):
+    """
+    What one decorator or base registers goes with that one alone, though the registry leaves alone what it has.
+    """
+    code = f"ALL = {{}}\ndef add(x):\n    {how}\n    return x\ndef log(x): return x\nclass Mixin: pass\n"
+    code += "class Base:\n    def __init_subclass__(cls): add(cls)\n"
+    base = project.load("base", code)
+    m = project.load("m", f"import base\n{edit[0]}")
+    base.ALL["len"] = len
+    project.write("m.py", f"import base\n{edit[1]}")
+
+    dropping.refresh()
+
+    assert [*base.ALL.items()] == [("f", m.f), ("len", len)]
+    project.write("m.py", "import base\ndef f(): return 3\n")
+    dropping.refresh()
+    assert [*base.ALL] == ["len"]
+    dropping.rollback(m, to=1)
+    assert [*base.ALL.items()] == [("f", m.f), ("len", len)]
+
+
+@pytest.mark.parametrize("put", ["ALL.setdefault('K', K)", "ALL.setdefault('K', ('k', K))", "'K' in ALL or ALL.update(K=K, k=[K])"])
+def test_a_class_that_cannot_become_the_new_one_gives_way_to_it_where_it_is_registered(project, dropping, put):
+    """
+    Though a registry leaves alone what it has, the class that is there now stands in it, and the other after a rollback.
+    """
+    base = project.load("base", "ALL = {}\nclass Extra: pass\n")
+    source = f"import base\nfrom base import ALL\nclass K%s: pass\n{put}\n"
+    m = project.load("m", source % "")
+    user = project.load("user", "import base, m\nSEEN = [*base.ALL.items()]\n")
+    former = m.K
+
+    def found():
+        inside = [each if type(each) in (list, tuple) else (each,) for each in base.ALL.values()]
+        return {x for each in inside for x in each if isinstance(x, type)}
+
+    project.write("m.py", source % "(base.Extra)")
+    dropping.refresh()
+    assert found() == {m.K} != {former}
+    assert [*base.ALL.items()] == user.SEEN
+    dropping.rollback(m)
+    assert found() == {m.K} == {former}
+
+
 def test_what_a_decorated_function_of_another_module_was_put_to_leaves(project, dropping):
     """
     A decorator that leads nowhere near the container did not put it there.
