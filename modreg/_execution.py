@@ -548,8 +548,10 @@ class Execution(Ordered):
         old, new = self.draft.needs.view(run.part.name).statements, run.part.view.statements
         return {} if old is None or new is None else _uses.withdrawn(old, new)
 
-    def _run_in(self, run: _Run) -> None:
+    def _run_in(self, run: _Run, without: Collection[str] = ()) -> None:
         self._prepare(run.part, run.module, run.namespace)
+        for name in without:
+            run.namespace.pop(name, None)
         if self.is_dropping and not run.former.keys() <= run.namespace.keys():  # it may read what it registers
             self.registrations.forget(run.part.name, run.former, run.namespace)
         self._move_window(but=run.part.name)
@@ -569,26 +571,29 @@ class Execution(Ordered):
         """
         Execute a module while what it has registered is out of the way, and put that back; if there is any.
 
-        Where it is asked which names are bound, its definitions are out of the way, too, until it makes them anew.
+        Where it is asked which names are bound, its definitions are out of the way, too, until it makes them anew, and
+        so is what came to its names later, as its submodules did.
         """
         part, former, namespace = run.part, run.former, run.namespace
         own = {name: value for name, value in former.items() if name in part.bound and not is_atom(type(value))}
-        known = {id(value): name for name, value in own.items() if label_of(value) is None}
-        told = functools.partial(_registered.names_in, owner=part.name, names=former.keys(), known=known)
+        values = {id(value): name for name, value in own.items() if label_of(value) is None}
+        told = functools.partial(_registered.names_in, owner=part.name, names=former.keys(), known=values)
         taken = self.registrations.take_out(told)
         defined = {n for n in part.bound if is_own(former.get(n), part.name)} if is_asked else set()
-        if not taken and not defined:
+        known = part.bound | self.starred.get(part.name, NONE)
+        late = {n: x for n, x in former.items() if n not in known and _is_late(x)} if is_asked else {}
+        if not taken and not defined and not late:
             return False
         orphan(made_classes(namespace, former.values()))
         self._put_back(namespace)
-        for name in defined:
-            namespace.pop(name, None)
         self.window.has_remains = True
         self.window.clear()
         try:
-            self._run_in(run)
+            self._run_in(run, without={*defined, *late})
         finally:
             self.registrations.put_back(taken, told)
+        made = part.body.bound if part.body is not None else NONE
+        namespace.update((n, x) for n, x in late.items() if n not in namespace and n not in made)
         return True
 
     def _drop_gone(self, run: _Run) -> None:
@@ -1066,6 +1071,11 @@ _HOOKS: Final = frozenset({"__keep__", "__dispose__", "__migrate__"})
 
 
 _ASKING: Final = re.compile(rb"\b(globals\(\)|NameError)")
+
+
+def _is_late(value: object) -> bool:
+    """Whether a value that no statement binds is of those that others define, as submodules and what calls took are."""
+    return is_definition(value) or type(value) is ModuleType
 
 
 def _called_by(namespace: dict[str, object], error: BaseException) -> list[FrameType]:

@@ -2141,6 +2141,36 @@ def test_a_registry_that_refuses_what_it_has_behind_what_leads_to_itself(project
     assert (list(base.ALL), base.ALL["f"]()) == (["f"], 2)
 
 
+def test_names_that_came_later_are_out_of_the_way_of_who_minds_what_is_bound(project, dropping):
+    """
+    A package of names that are imported when they are asked for has neither these nor its submodules while it is made.
+    """
+    project.load(
+        "lazy",
+        "import importlib\n"
+        "def lazy(names, found):\n"
+        "    assert not {*names} & {*found}, 'bound already'\n"
+        "    def get(name):\n"
+        "        if name not in found: raise AttributeError(name)\n"
+        "        return names.setdefault(name, getattr(importlib.import_module(found[name]), name))\n"
+        "    names['__getattr__'] = get\n",
+    )
+    project.write("low.py", "def f(): return 1\n")
+    project.write("shop/sub.py", "X = 1\n")
+    source = "from lazy import lazy\nX = {}\nlazy(globals(), {{'f': 'low', 'sub': 'low'}})\n"
+    shop = project.load("shop.__init__", source.format(1))
+    sub = project.load("shop.sub")
+    shop.given = shop.f
+    project.write("shop/__init__.py", source.format(2))
+
+    dropping.refresh()
+
+    assert [finding.code for finding in dropping.transactions()[-1].findings] == ["executed-twice"]
+    assert (shop.X, shop.f(), shop.given, shop.sub) == (2, 1, sys.modules["low"].f, sub)
+    dropping.rollback(shop)
+    assert (shop.X, shop.f(), shop.given, shop.sub) == (1, 1, sys.modules["low"].f, sub)
+
+
 def test_an_error_of_its_own_is_no_reason_to_execute_a_module_twice(project, dropping):
     """
     A module that raises, or whose import does, is executed once: nobody minds what it had registered.
