@@ -15,12 +15,8 @@ from modreg._containers import data_of, is_namespace, of_instance, owners, place
 from modreg._journal import Cache, Contents, Journal, Place, containers_in, elements_of
 from modreg._model import Edge, Finding
 from modreg._noted import Noted, Noting
-from modreg._pairs import is_own
-from modreg._registered import Theirs, unwrapped
-
-
 from modreg._pairs import Pair, is_own
-from modreg._registered import Theirs, subjects, unwrapped
+from modreg._registered import Theirs, unwrapped
 from modreg._twins import Twins
 from modreg._values import attributes, is_atom, is_definition, label_of
 from modreg._window import point
