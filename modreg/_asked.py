@@ -41,7 +41,7 @@ def by_computed_names(tracked: Collection[str], records: Mapping[str, tuple[Reco
     found: dict[str, set[str]] = {}
     if not any(each.is_computed for name in tracked for each in records[name][-1].read()):
         return found
-    every = [each for name in tracked for each in records[name] if each.seconds]
+    every = [each for made in records.values() for each in made if each.seconds]  # of those that have left, too
     running: list[Record] = []
     late: set[str] = set()  # what functions that could be called may have asked for
     for record in sorted(every, key=lambda each: (each.created - each.seconds, -each.created)):

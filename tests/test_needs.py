@@ -1091,6 +1091,24 @@ def test_what_a_function_imports_is_no_computed_name(project, registry):
     assert [step.module for step in transaction.steps] == ["leaf"]
 
 
+def test_what_a_module_that_has_left_imported_is_no_computed_name_of_who_imported_that(project, dropping):
+    """
+    Who imports nothing of a module is not executed for it, though that came while it was executed.
+    """
+    project.write("plugins.py", "import importlib\nload = lambda name: importlib.import_module(name)\n")
+    project.write("leaf.py", "def used(): return 1\n")
+    project.write("middle.py", "import leaf\n")
+    project.load("user", "import plugins\nimport middle\n")
+    (project.root / "middle.py").unlink()
+    project.write("user.py", "import plugins\n")
+    dropping.refresh()
+    project.write("leaf.py", "def used(): return 2\n")
+
+    transaction = dropping.refresh()
+
+    assert [step.module for step in transaction.steps] == ["leaf"]
+
+
 def test_who_asks_an_object_that_stands_for_a_module(project, registry):
     """
     A module that puts an instance of its own class in its place is used by who asks that for its attributes.
