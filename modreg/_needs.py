@@ -446,6 +446,8 @@ class Needs:
             is_own = each in view.bound or each in view.taken
             if is_own and not view.is_covered(each, module):
                 continue
+            if is_own and level is Level.PRESENCE and not self._is_other(user, module, each):
+                continue
             if name != ANY and not self._is_brought(user, module, each):
                 continue
             if not is_own and level is Level.PRESENCE:
@@ -464,6 +466,15 @@ class Needs:
             if name == ANY and any(not p.owner and p.ref.use is not Use.TAKEN for p in view.uses(module, each)):
                 self.affect(user, f"it uses {each}, which {module} gives to star imports no more, or only now")
             yield (each if name == ANY else name), level
+
+    def _is_other(self, user: str, module: str, name: str) -> bool:
+        """Whether a name of its own stands for something else when a star import covers it, or does so no more."""
+        way = [(module, name)]
+        for base, theirs in way:  # it grows while it is walked
+            taken = self.rebinds.get(base, {}).get(theirs, way[0])
+            way.extend(() if taken in way else (taken,))
+        own, given = space_of(user).get(name, MISSING), space_of(way[-1][0]).get(way[-1][1], MISSING)
+        return own is not given or not _is_public(module, name)
 
     def _is_brought(self, user: str, module: str, name: str) -> bool:
         """Whether a star import takes a name, or took it before ``__all__`` was there or said otherwise."""

@@ -1091,6 +1091,25 @@ def test_what_a_function_imports_is_no_computed_name(project, registry):
     assert [step.module for step in transaction.steps] == ["leaf"]
 
 
+def test_a_star_import_that_brings_what_is_there_anyway_has_nobody_executed(project, dropping):
+    """
+    A name of its own that is covered by the very same object is as it was, through two star imports as well.
+    """
+    text = "import math\nRATE = 1\n"
+    project.write("base.py", text + "__all__ = ['RATE']\n")
+    project.write("shop.py", "import math\nfrom base import *\nTWO = math.sqrt(4)\n")
+    till = project.load("till", "import math\nfrom shop import *\nTWO = math.sqrt(4)\n")
+    project.write("base.py", text)
+
+    first = dropping.refresh()
+    project.write("base.py", text.replace("math", "cmath as math"))
+    second = dropping.refresh()
+
+    assert [step.module for step in first.steps if step.decision is Decision.EXECUTE] == ["base"]
+    assert [step.module for step in second.steps if step.decision is Decision.EXECUTE] == ["base", "shop", "till"]
+    assert till.math.__name__ == "cmath"
+
+
 def test_what_a_module_that_has_left_imported_is_no_computed_name_of_who_imported_that(project, dropping):
     """
     Who imports nothing of a module is not executed for it, though that came while it was executed.
