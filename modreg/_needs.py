@@ -309,7 +309,6 @@ class Needs:
         """
         queue = deque((module, name, level) for name, level in changes.items())
         through: deque[tuple[str, str, str, Level]] = deque()  # those who only lead to others come last
-        is_told = functools.cache(self._is_told_otherwise)
         is_calm = True
         while queue or through:
             if not queue:
@@ -329,7 +328,7 @@ class Needs:
             if not is_known and is_trying:
                 return False
             is_calm = is_calm and is_known
-            for user in self._concerned(owner, top, () if is_known else self.users_of(owner), is_told):
+            for user in self._concerned(owner, top, () if is_known else self.users_of(owner)):
                 if self._is_decided(user):
                     through.append((user, owner, name, level))
                 else:
@@ -346,7 +345,7 @@ class Needs:
             self.rebinds.setdefault(user, {}).update(names)
         return rebinds is not None
 
-    def _concerned(self, owner: str, name: str, users: Iterable[str], is_told: Callable[[str], bool]) -> Iterator[str]:
+    def _concerned(self, owner: str, name: str, users: Iterable[str]) -> Iterator[str]:
         """
         A module and its *users*, but for those that are known to have nothing to do with a definition of it.
 
@@ -355,7 +354,7 @@ class Needs:
         target = owner, name
         for user in dict.fromkeys((owner, *users)):
             view = self.views.get(user)
-            if view is None or not view.is_unused(target) or is_told(user):
+            if view is None or not view.is_unused(target) or self._is_told_otherwise(user):
                 yield user
 
     def _is_told_otherwise(self, user: str) -> bool:
