@@ -27,6 +27,7 @@ from modreg._matters import Changes, Level, is_called_blindly, is_copied, is_typ
 from modreg._model import Edge
 from modreg._pairs import is_own
 from modreg._refs import ANY, Use
+from modreg._scope import packages_of
 from modreg._twins import is_alike
 from modreg._uses import Statement
 from modreg._values import CACHED, is_definition, parts
@@ -445,7 +446,7 @@ class Needs:
             is_own = each in view.bound or each in view.taken
             if is_own and not view.is_covered(each, module):
                 continue
-            if is_own and level is Level.PRESENCE and not self._is_other(user, module, each):
+            if is_own and level is Level.PRESENCE and not self._is_other(view, module, each):
                 continue
             if name != ANY and not self._is_brought(user, module, each):
                 continue
@@ -466,14 +467,17 @@ class Needs:
                 self.affect(user, f"it uses {each}, which {module} gives to star imports no more, or only now")
             yield (each if name == ANY else name), level
 
-    def _is_other(self, user: str, module: str, name: str) -> bool:
+    def _is_other(self, view: View, module: str, name: str) -> bool:
         """Whether a name of its own stands for something else when a star import covers it, or does so no more."""
         way = [(module, name)]
         for base, theirs in way:  # it grows while it is walked
             taken = self.rebinds.get(base, {}).get(theirs, way[0])
             way.extend(() if taken in way else (taken,))
-        own, given = space_of(user).get(name, MISSING), space_of(way[-1][0]).get(way[-1][1], MISSING)
-        return own is not given or not _is_public(module, name)
+        present, (base, theirs) = space_of(view.name).get(name, MISSING), way[-1]
+        given = space_of(base).get(theirs, MISSING)
+        if given is MISSING and _is_imported(self.view(base), theirs, present):  # it is not executed yet
+            given = present
+        return given is not present or not (_is_public(module, name) or _is_imported(view, name, present))
 
     def _is_brought(self, user: str, module: str, name: str) -> bool:
         """Whether a star import takes a name, or took it before ``__all__`` was there or said otherwise."""
@@ -559,7 +563,8 @@ class Needs:
             return
         former, present = old.preceding(self.users), new.preceding(self.users)
         met = {name: lost for name, each in present.items() if (lost := former.get(name, each) - each)}
-        for user in self.users_of(old.name) if met else ():
+        started = set(packages_of(old.name))  # before it in any case
+        for user in (each for each in self.users_of(old.name) if met and each not in started):
             if user not in self.around:
                 self.around[user] = _graph.reachable(self.users, [user])
             for name, lost in met.items():
@@ -719,6 +724,13 @@ def _is_outcome(user: str, place: Place) -> bool:
         return False
     value = space_of(user).get(place.owner.partition(".")[0])
     return value is not None and is_value(value)
+
+
+def _is_imported(view: View, name: str, value: object) -> bool:
+    """Whether a value is what a module imports itself under a name, and under no other condition binds."""
+    imported = [(view.absolute(each), each.name) for each in view.taken.get(name, ())]
+    values = [space_of(module).get(theirs) if theirs else sys.modules.get(module) for module, theirs in imported]
+    return bool(values) and name not in view.bound and all(each is value for each in values)
 
 
 def _is_public(module: str, name: str) -> bool:

@@ -1093,21 +1093,39 @@ def test_what_a_function_imports_is_no_computed_name(project, registry):
 
 def test_a_star_import_that_brings_what_is_there_anyway_has_nobody_executed(project, dropping):
     """
-    A name of its own that is covered by the very same object is as it was, through two star imports as well.
+    A name of its own that is covered by the very same object, or is so no more, is as it was; by a chain of stars, too.
     """
     text = "import math\nRATE = 1\n"
     project.write("base.py", text + "__all__ = ['RATE']\n")
     project.write("shop.py", "import math\nfrom base import *\nTWO = math.sqrt(4)\n")
     till = project.load("till", "import math\nfrom shop import *\nTWO = math.sqrt(4)\n")
-    project.write("base.py", text)
+    texts = [text, text + "__all__ = ['RATE']\n", text.replace("math", "cmath as math"), text + "__all__ = ['RATE']\n"]
+    executed, meant = [], []
 
-    first = dropping.refresh()
-    project.write("base.py", text.replace("math", "cmath as math"))
-    second = dropping.refresh()
+    for each in texts:
+        project.write("base.py", each)
+        steps = dropping.refresh().steps
+        executed.append([step.module for step in steps if step.decision is Decision.EXECUTE])
+        meant.append(till.math.__name__)
 
-    assert [step.module for step in first.steps if step.decision is Decision.EXECUTE] == ["base"]
-    assert [step.module for step in second.steps if step.decision is Decision.EXECUTE] == ["base", "shop", "till"]
-    assert till.math.__name__ == "cmath"
+    assert executed == [["base"], ["base"], ["base", "shop", "till"], ["base", "shop", "till"]]
+    assert meant == ["math", "math", "cmath", "math"]
+
+
+def test_a_package_is_not_executed_for_the_order_of_imports_in_what_is_in_it(project, dropping):
+    """
+    It begins before that in any case, and meets no name halfway.
+    """
+    project.write("shop/__init__.py", "from shop.till import total\n")
+    project.write("shop/stock.py", "import shop\nCOUNT = 1\n")
+    project.write("shop/till.py", "from shop.stock import COUNT\ndef total(): return COUNT\n")
+    shop = project.load("shop")
+    project.write("shop/till.py", "def total(): return COUNT\nfrom shop.stock import COUNT\n")
+
+    transaction = dropping.refresh()
+
+    assert [step.module for step in transaction.steps] == ["shop.till"]
+    assert shop.total() == 1
 
 
 def test_what_a_module_that_has_left_imported_is_no_computed_name_of_who_imported_that(project, dropping):
