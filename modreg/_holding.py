@@ -52,6 +52,8 @@ def _given(value: object, owner: str) -> Iterator[tuple[str, object]]:
 
 def _is_of_others(value: Any, owner: str, depth: int = 4) -> bool:  # any object
     """Whether a value is a definition that is not of the code of a module, or wraps one."""
+    if id(type(value)) in ATOMS:  # most that is in a class is, or a function
+        return False
     if type(value) is FunctionType:
         return bool(value.__globals__.get("__name__") != owner)
     if is_class(value):

@@ -442,8 +442,9 @@ class Ordered(Work):
 
     def _has_bound(self, name: str, body: Body, bound: str, *, is_lost: bool) -> bool:
         """Whether an executed module has just bound a name by itself, or one star import a name that another lost."""
-        stars = self.parts[name].record.package, body.imports, self.draft.lacking(name)
-        return bound in body.bound or (is_lost and bound in all_given_names(*stars))
+        if bound in body.bound or not is_lost:
+            return bound in body.bound
+        return bound in all_given_names(self.parts[name].record.package, body.imports, self.draft.lacking(name))
 
     def _rebind_program(self) -> None:
         """Give names that the program itself took from modules what they stand for now; it is not executed again."""

@@ -321,10 +321,10 @@ class Planner:
         """
         changing = _changing(parts)
         begun = [*changing, *gone, *(name for name, _ in written)]
-        packages = [name for name in changing if parts[name].spec.submodule_search_locations is not None]
+        packages = {name: None for name in changing if parts[name].spec.submodule_search_locations is not None}
         names = self._users.reached(*dict.fromkeys((*begun, *_below(packages, old))))
         while is_wide and (more := [n for n in names if n not in packages and "__path__" in space_of(n)]):
-            packages += more
+            packages.update(dict.fromkeys(more))
             names = self._users.reached(*dict.fromkeys((*begun, *_below(packages, old))))
         return names
 

@@ -10,7 +10,7 @@ from modreg._classes import is_class, table
 from modreg._journal import ClassAttribute, Code, Journal
 from modreg._pairs import is_own
 from modreg._source import codes_in, is_same_constant
-from modreg._values import is_definition, is_holder, parts, state
+from modreg._values import ATOMS, is_definition, is_holder, parts, state
 
 
 def moves(old: list[CodeType], new: list[CodeType]) -> dict[CodeType, CodeType] | None:
@@ -74,7 +74,7 @@ def _follow_class(cls: Any, lines: Mapping[tuple[str, int], int], journal: Journ
         journal.write(ClassAttribute(cls, "__firstlineno__"), new)
 
 
-_MANY: Final = 10_000  # entries of a container that are looked at
+_MANY: Final = 10_000  # entries of a container that are looked at, and objects after which no instance is looked into
 
 _DEPTH: Final = 3
 """How many instances and functions of others around a definition are looked into."""
@@ -85,7 +85,7 @@ def _reached(owner: str, namespace: Mapping[str, object]) -> Iterator[Any]:  # f
     queue = [(value, _DEPTH) for name, value in namespace.items() if name != "__builtins__"]
     seen: set[int] = set()
     for value, depth in queue:  # it grows while it is walked
-        if id(value) in seen:
+        if id(value) in seen or id(type(value)) in ATOMS:
             continue
         seen.add(id(value))
         if type(value) in (list, tuple, set, frozenset, dict):
@@ -94,7 +94,7 @@ def _reached(owner: str, namespace: Mapping[str, object]) -> Iterator[Any]:  # f
         elif is_definition(value) and is_own(value, owner):
             yield value
             queue.extend((part, depth) for _, part in parts(value))
-        elif depth:
+        elif depth and len(seen) <= _MANY:
             queue.extend((part, depth - 1) for part in _within(value))
 
 

@@ -90,7 +90,8 @@ class Window:
         if not self.is_narrow:
             return []
         others = {id(p.new) for p in held(pairs, namespace)}
-        others.difference_update(map(id, gc.get_objects()))
+        if others:  # there are as many objects as a whole circle has made
+            others.difference_update(map(id, gc.get_objects()))
         return [p for p in pairs if id(p.new) not in others]
 
     def is_leaking(self, namespace: Mapping[str, object]) -> bool:

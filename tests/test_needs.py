@@ -1544,6 +1544,37 @@ def test_functions_in_what_others_made_around_them_follow_their_lines(project, r
     assert [each.__code__.co_firstlineno for each in eval(path, {"m": m})] == [3, 6]
 
 
+def test_numbers_before_an_instance_do_not_keep_its_functions_from_following(project, registry):
+    """
+    Of many instances not all are looked into; what is no more than data does not count.
+    """
+    project.load("low", "class deco:\n    def __init__(self, f): self.f = f\n")
+    source = "import low\nnumbers = [[*range(n, n + 9000)] for n in (1000, 10000)]\n@low.deco\ndef g(): return 1\n"
+    m = project.load("m", source)
+    project.write("m.py", f"\n{source}")
+
+    registry.refresh()
+
+    assert m.g.f.__code__.co_firstlineno == 4
+
+
+def test_a_change_of_layout_looks_into_so_many_instances(project, registry):
+    """
+    Where a program keeps its data in a module, a comment there takes no longer for each of 10,000 objects.
+    """
+    source = (
+        "class Row:\n    def __init__(self, f): self.f = f\n"
+        "near = Row(lambda: 1)\n"
+        "tables = [[Row(0) for n in range(9000)] for n in range(2)]\n"
+        "far = [[Row(lambda: 1)]]\n"
+    )
+    m = project.load("m", source)
+    project.write("m.py", f"\n{source}")
+
+    registry.refresh()
+
+    assert [each.f.__code__.co_firstlineno for each in (m.near, m.far[0][0])] == [4, 5]
+
 
 @pytest.mark.parametrize("edit", [('"""Old."""', '"""New."""'), ("x = 1", "x = 1.0"), ("x: int", "x: str")])
 def test_what_shows_is_no_layout(project, registry, edit):
