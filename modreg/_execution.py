@@ -579,9 +579,7 @@ class Execution(Ordered):
         values = {id(value): name for name, value in own.items() if label_of(value) is None}
         told = functools.partial(_registered.names_in, owner=part.name, names=former.keys(), known=values)
         taken = self.registrations.take_out(told)
-        defined = {n for n in part.bound if is_own(former.get(n), part.name)} if is_asked else set()
-        known = part.bound | self.starred.get(part.name, NONE)
-        late = {n: x for n, x in former.items() if n not in known and _is_late(x)} if is_asked else {}
+        defined, late = self._found_bound(run) if is_asked else (set(), {})
         if not taken and not defined and not late:
             return False
         orphan(made_classes(namespace, former.values()))
@@ -595,6 +593,13 @@ class Execution(Ordered):
         made = part.body.bound if part.body is not None else NONE
         namespace.update((n, x) for n, x in late.items() if n not in namespace and n not in made)
         return True
+
+    def _found_bound(self, run: _Run) -> tuple[set[str], dict[str, object]]:
+        """The names of a module's own definitions, and what others define and came to further names later."""
+        part, former = run.part, run.former
+        known = part.bound | self.starred.get(part.name, NONE)
+        late = {name: value for name, value in former.items() if name not in known and _is_late(value)}
+        return {name for name in part.bound if is_own(former.get(name), part.name)}, late
 
     def _drop_gone(self, run: _Run) -> None:
         """What to do about definitions that left the source."""

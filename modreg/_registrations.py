@@ -239,13 +239,13 @@ class Registrations:
         """Where the former source of a module may have put what it gives away no more, and what tells of that."""
         for entry in self.noted.of(owner) if gone else ():
             names = self._given_up(entry, owner, gone, former, giving)
+            if not names:
+                continue
             values = ((id(x), n) for each in (former, namespace) for n, x in each.items() if not is_atom(type(x)))
             known = {key: name for key, name in values if name in names}
             yield entry, functools.partial(_registered.names_in, owner=owner, names=names, known=known)
 
-    def _given_up(
-        self, entry: Noting, owner: str, gone: Gone, former: Names, giving: Giving
-    ) -> set[str]:
+    def _given_up(self, entry: Noting, owner: str, gone: Gone, former: Names, giving: Giving) -> set[str]:
         """The names that are *gone* which the former source may have put into a container."""
         leading = {n for by in gone.values() for n in by if self._may_lead(former.get(n), entry, owner)}
         found = (name for name, by in gone.items() if not leading.isdisjoint(by))
