@@ -136,9 +136,9 @@ def put_back(place: Contents, before: Any, told: Theirs) -> None:  # as above
         pairs = {key: _outer(value, again.get(key, value)) for key, value in back.items()}
         place.put((*pairs.items(), *(each for each in now if each[0] not in pairs)))
         return
-    had, have = set(map(id, before)), set(map(id, now))
+    have = set(map(id, now))
     former = [each for each in before if id(each) in have or told(unwrapped(each))]
-    place.put((*former, *(each for each in now if id(each) not in had)))
+    place.put((*former, *counted_off(now, map(id, before), id)[1]))
 
 
 def unwrapped(element: Element) -> Element:

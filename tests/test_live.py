@@ -2409,6 +2409,22 @@ def test_what_a_registry_takes_but_once_stays_where_another_decorator_or_base_go
     assert [*base.ALL.items()] == [("f", m.f), ("len", len)]
 
 
+@pytest.mark.parametrize("told", ["def f(): return 1", "@base.add\ndef f(): return 1\ndef g(): return 2"])
+def test_an_equal_element_that_comes_while_others_are_out_of_the_way_is_one_more(project, dropping, told):
+    """
+    A module is executed while what it registers no more is not there; what it adds then is not what was there before.
+    """
+    base = project.load("base", "ALL = ['early']\ndef add(x):\n    ALL.append(x)\n    return x\n")
+    m = project.load("m", f"import base\n{told}\nbase.add(f)\n")
+    project.write("m.py", f"import base\n{told}\nbase.add('early')\n".replace("@base.add\n", ""))
+
+    dropping.refresh()
+
+    assert base.ALL == ["early", "early"]
+    dropping.rollback(m)
+    assert base.ALL[:2] == ["early", m.f]
+
+
 @pytest.mark.parametrize("put", ["ALL.setdefault('K', K)", "ALL.setdefault('K', ('k', K))", "'K' in ALL or ALL.update(K=K, k=[K])"])
 def test_a_class_that_cannot_become_the_new_one_gives_way_to_it_where_it_is_registered(project, dropping, put):
     """
