@@ -2430,9 +2430,9 @@ def test_a_class_that_cannot_become_the_new_one_gives_way_to_it_where_it_is_regi
     """
     Though a registry leaves alone what it has, the class that is there now stands in it, and the other after a rollback.
     """
-    base = project.load("base", "ALL = {}\nclass Extra: pass\n")
-    source = f"import base\nfrom base import ALL\nclass K%s: pass\n{put}\n"
-    m = project.load("m", source % "")
+    base = project.load("base", "ALL = {}\n")
+    source = f"import base\nfrom base import ALL\nclass K:\n    __slots__ = %s\n{put}\n"
+    m = project.load("m", source % "('one',)")
     user = project.load("user", "import base, m\nSEEN = [*base.ALL.items()]\n")
     former = m.K
 
@@ -2440,7 +2440,7 @@ def test_a_class_that_cannot_become_the_new_one_gives_way_to_it_where_it_is_regi
         inside = [each if type(each) in (list, tuple) else (each,) for each in base.ALL.values()]
         return {x for each in inside for x in each if isinstance(x, type)}
 
-    project.write("m.py", source % "(base.Extra)")
+    project.write("m.py", source % "('one', 'two')")
     dropping.refresh()
     assert found() == {m.K} != {former}
     assert [*base.ALL.items()] == user.SEEN
