@@ -188,7 +188,7 @@ class Draft:
         if dependents != "all":
             return
         self.__dict__.pop("is_calm", None)
-        queue = [*(name for name, part in self.parts.items() if not part.is_layout), *self.unload]
+        queue = [*changing(self.parts), *self.unload]
         for name in queue:
             for user in self.order:
                 if name in self.imports(user) and user not in queue:
@@ -202,7 +202,7 @@ class Draft:
 
     def completed(self, going: Mapping[str, str]) -> dict[str, str]:
         """Who is going to be executed, each with the reason, with all others of the circles that are executed whole."""
-        named = {*going, *(name for name, part in self.parts.items() if not part.is_layout)}
+        named = {*going, *changing(self.parts)}
         more = {name for name in self.circles if name not in named and self.is_whole(name, named.__contains__)}
         return {**going, **dict.fromkeys(more, WHOLE)}
 
@@ -243,7 +243,7 @@ class Draft:
 
     def _seeds(self, names: Iterable[str]) -> dict[str, Callable[[], View]]:
         parts = {name: self.parts[name] for name in names if name in self.parts}
-        return {name: part.read_view for name, part in parts.items() if not part.is_layout}
+        return {name: parts[name].read_view for name in changing(parts)}
 
     @functools.cached_property
     def components(self) -> dict[str, tuple[str, ...]]:
@@ -309,6 +309,11 @@ class Draft:
 
 def _unread(name: str) -> View:
     return View(name, "", ())
+
+
+def changing(parts: Mapping[str, Part]) -> list[str]:
+    """Those of the parts that differ in more than comments and layout."""
+    return [name for name, part in parts.items() if not part.is_layout]
 
 
 def used(source: Source | None, body: Body | None) -> tuple[_uses.Statement, ...] | None:

@@ -14,7 +14,7 @@ from modreg._twins import is_alike
 from modreg._values import ATOMS, CONSTANTS, attributes, is_atom, is_of_definitions, is_wrapper, label_of, parts
 
 Held = dict[str, dict[str, object]]
-"""By name of a definition what it holds besides functions and classes, by path."""
+"""By name of a definition what it holds besides functions and classes of its module, by path."""
 
 
 def holding(owner: str, namespace: Mapping[str, object]) -> Held:

@@ -18,7 +18,7 @@ from modreg import _importer, _positions, _source, _statements, _uses
 from modreg._arrivals import Arrivals
 from modreg._asked import asked_by, may_ask
 from modreg._circles import Circles
-from modreg._draft import Draft, Part, used
+from modreg._draft import Draft, Part, changing, used
 from modreg._edges import Groups, Rows, Users, at_import, grouped
 from modreg._folders import SETTLED, Folders
 from modreg._history import GONE, NONE, History, Record
@@ -247,7 +247,8 @@ class Planner:
         arrived: Container[str] = (),
         is_limited: bool = False,
     ) -> Draft:
-        parts = self._seeds(cause, seeds, sources or {}, is_edit=len(seeds) <= _EDITED_AT_ONCE)
+        is_edit = len(seeds) <= _EDITED_AT_ONCE
+        parts = self._seeds(cause, seeds, sources or {}, is_edit=is_edit)
         needs = Needs(self._view, {}, spelled=self._spelled, differing=self._differing)
         for name, part in parts.items():
             is_asking = name in arrived or cause is Cause.ROLLBACK  # then it may come out otherwise
@@ -262,7 +263,7 @@ class Planner:
         running = _running(name for name in names if name not in {*parts, *gone})
         others = tuple(name for name in dict.fromkeys((*parts, *names)) if name not in {*gone, *running})
         circles.names = others
-        self._acquaint(needs, users, new, {*_changing(parts), *gone}, is_edit=len(seeds) <= _EDITED_AT_ONCE)
+        self._acquaint(needs, users, new, {*changing(parts), *gone}, is_edit=is_edit)
         _note_gone(needs, gone, old, others)
         draft = Draft(
             cause,
@@ -319,9 +320,9 @@ class Planner:
 
         Where circles may be entered anew, whoever imports what is below any package of these has it begin, too.
         """
-        changing = _changing(parts)
-        begun = [*changing, *gone, *(name for name, _ in written)]
-        packages = {name: None for name in changing if parts[name].spec.submodule_search_locations is not None}
+        edited = changing(parts)
+        begun = [*edited, *gone, *(name for name, _ in written)]
+        packages = {name: None for name in edited if parts[name].spec.submodule_search_locations is not None}
         names = self._users.reached(*dict.fromkeys((*begun, *_below(packages, old))))
         while is_wide and (more := [n for n in names if n not in packages and "__path__" in space_of(n)]):
             packages.update(dict.fromkeys(more))
@@ -682,11 +683,6 @@ def _is_settled(source: Source) -> bool:
 
 def _absent(names: Iterable[str]) -> list[str]:
     return [name for name in list(names) if name not in sys.modules]
-
-
-def _changing(parts: Mapping[str, Part]) -> list[str]:
-    """Those that differ in more than comments and layout."""
-    return [name for name, part in parts.items() if not part.is_layout]
 
 
 def _note_gone(

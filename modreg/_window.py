@@ -546,7 +546,7 @@ def _in_class(cls: type, kept: Kept) -> None:
 
 
 def _in_cached(holder: Any, kept: Kept) -> bool:  # a function with an `lru_cache`
-    """What it calls cannot be exchanged: that leads to the kept function, and anything else leaves it stuck."""
+    """What it calls cannot be exchanged: that leads to the kept function, as nobody else has it; all else is stuck."""
     _in_instance(holder, kept)
     called = [each for each in gc.get_referents(holder) if kept(each) is not each]
     functions = [each for each in called if type(each) is FunctionType]

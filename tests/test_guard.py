@@ -467,6 +467,22 @@ def test_the_asynchronous_calls_run_hooks_on_the_loop(project, registry):
     assert set(shop.seen) == {threading.get_ident()}
 
 
+def test_a_hook_of_instances_is_awaited_where_there_is_a_loop(project, registry):
+    """
+    Where there is none, a coroutine function for a hook aborts.
+    """
+    shop = project.load("shop", "class Till:\n    async def __migrate_instance__(self, old): self.old = old\n")
+    till = shop.Till()
+
+    asyncio.run(registry.areload(shop))
+    awaited = vars(till).copy()
+    till.__dict__.clear()
+    with pytest.raises(ReloadError, match=r"__migrate_instance__ .*is a coroutine function"):
+        registry.reload(shop)
+
+    assert (awaited, vars(till)) == ({"old": 1}, {})
+
+
 # Requests
 
 
